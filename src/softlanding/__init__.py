@@ -1,0 +1,1 @@
+"""Softlanding: a conference system that keeps its promises when things fall down."""

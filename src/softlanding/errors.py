@@ -1,0 +1,54 @@
+"""The few ways to say no. Each is an answer in the domain's words; `web` turns it into a status, once."""
+
+from dataclasses import dataclass
+
+
+class SoftlandingError(Exception):
+    """Base of everything that Softlanding itself says no with. `str()` is a sentence that a person can act on."""
+
+
+class Refused(SoftlandingError):
+    """The domain's rules forbid it (409). Nothing happened."""
+
+
+class NotFound(SoftlandingError):
+    """There is no such thing (404). Nothing happened."""
+
+
+class Conflict(SoftlandingError):
+    """Somebody changed it meanwhile (409). Nothing happened; look again and repeat."""
+
+
+class Forbidden(SoftlandingError):
+    """Who asks may not do this (403). Nothing happened."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with what was given: where (`field`, `row 12`, `file.xml:40`), what, and what to do."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" if self.where else self.what
+
+
+class Invalid(SoftlandingError):
+    """What was given cannot be read (422). Nothing happened; all faults are listed at once."""
+
+    def __init__(self, *faults: Fault) -> None:
+        self.faults = faults
+        super().__init__("; ".join(str(fault) for fault in faults))
+
+
+class Unavailable(SoftlandingError):
+    """It cannot be done now (503): nothing happened; the same request with the same key may be sent again."""
+
+
+class OutcomeUnknown(Unavailable):
+    """The connection broke during the commit (503): it may have happened; repeat with the same key to learn."""
+
+
+class Fenced(SoftlandingError):
+    """Another process has taken the lease. This one may write no more and ends."""
