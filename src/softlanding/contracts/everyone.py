@@ -1,0 +1,85 @@
+"""Facts that each of the three services tells: its lives, its incidents, sign-ins used."""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from softlanding.contracts.fact import Fact, PersonalText
+
+
+class LifeBegan(Fact):
+    """A service took up work: the first fact of its epoch. The parent is the life before, with its last number."""
+
+    TYPE: ClassVar[str] = "life.began"
+    service: str
+    life: str
+    parent: str | None
+    parent_last: int | None
+    parent_said_goodbye: bool
+    last_end: str | None = None  # As the supervisor saw it: "SIGKILL", "exit code 1".
+    last_end_at: datetime | None = None  # When the supervisor saw it end, or the parent's last sign in the database.
+    began_at: datetime
+    release: str
+
+    @property
+    def subject(self) -> str:
+        return f"life/{self.service}"
+
+
+class LifeEnded(Fact):
+    """A service said goodbye."""
+
+    TYPE: ClassVar[str] = "life.ended"
+    service: str
+    life: str
+    ended_at: datetime
+
+    @property
+    def subject(self) -> str:
+        return f"life/{self.service}"
+
+
+class IncidentState(Fact):
+    """An incident as its owner has it."""
+
+    incident: str
+    kind: Literal["death", "silence", "missed", "unanswered", "poison", "halted", "clock", "fork", "other"]
+    about: str  # `dispatch`, `pickup/…`
+    code: str | None = None  # The pickup's short code, where it is about one.
+    sentence: str  # What people read, without names of persons.
+    opened_at: datetime
+    times: int = 1  # A service that dies again and again is one growing incident.
+    settled_at: datetime | None = None
+    settled_by: PersonalText | None = None
+    settled_word: str | None = None
+    settled_note: PersonalText | None = None
+
+    @property
+    def subject(self) -> str:
+        return f"incident/{self.incident}"
+
+
+class IncidentOpened(IncidentState):
+    """Something needs a person; said again when it grew."""
+
+    TYPE: ClassVar[str] = "incident.opened"
+
+
+class IncidentSettled(IncidentState):
+    """A person settled it, with a word."""
+
+    TYPE: ClassVar[str] = "incident.settled"
+
+
+class SignInUsed(Fact):
+    """A sign-in link was used; no service takes it again."""
+
+    TYPE: ClassVar[str] = "sign_in.used"
+    token_hash: str
+    used_at: datetime
+
+    @property
+    def subject(self) -> str:
+        return f"sign_in/{self.token_hash}"
+
+
+FACTS: tuple[type[Fact], ...] = (LifeBegan, LifeEnded, IncidentOpened, IncidentSettled, SignInUsed)

@@ -1,0 +1,40 @@
+"""The base of all facts."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Personal = Field(json_schema_extra={"personal": True})
+"""Marks a field that tells something about a person: `name: Annotated[str, Personal]`."""
+
+PersonalText = Annotated[str, Personal]
+
+
+class Fact(BaseModel):
+    """It happened, it is numbered, it stays. Unknown fields are ignored, so that newer producers can be heard."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    TYPE: ClassVar[str]  # Without the source: `pickup.requested`.
+
+    conference: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """What it is about, `pickup/0199…`: facts about one subject are kept in order, also among dead letters."""
+        raise NotImplementedError
+
+    @property
+    def expires(self) -> datetime | None:
+        """From when on it is of no more use; receivers' timers look at it, nothing drops it."""
+        return None
+
+
+def personal_fields(fact: type[Fact]) -> frozenset[str]:
+    """Names of the fields that are about a person."""
+    return frozenset(
+        name
+        for name, field in fact.model_fields.items()
+        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("personal")
+    )

@@ -1,0 +1,100 @@
+"""The second path: every producer serves its own outbox over HTTP, and receivers fetch what they lack from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import httpx
+import sqlalchemy as sa
+
+from softlanding.errors import Invalid, SoftlandingError
+from softlanding.messaging import outbox
+from softlanding.messaging.envelope import Envelope, envelope_from_mapping
+from softlanding.messaging.outbox import Epoch
+
+PAGE_MAX = 500
+
+
+class FeedDown(SoftlandingError):
+    """The producer does not answer, or not now, or not in our words."""
+
+
+class EpochUnknown(SoftlandingError):
+    """The producer does not know that epoch (any more); look at its line anew."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A producer's line of lives, oldest first, and the last number of the present one."""
+
+    epochs: tuple[Epoch, ...]
+    tail: int
+
+
+class Feed(Protocol):
+    """How a receiver asks producers. Over HTTP, or in memory for the simulation."""
+
+    async def line(self, source: str) -> Line:
+        """Raises FeedDown."""
+
+    async def facts(self, source: str, epoch: str, after: int) -> list[Envelope]:
+        """Up to PAGE_MAX facts of the epoch beyond `after`, in order. Raises FeedDown, EpochUnknown."""
+
+    async def beat(self, service: str) -> bytes:
+        """The service's present beat, as its health socket gives it. Raises FeedDown."""
+
+
+def load_line(connection: sa.Connection) -> Line:
+    """This producer's line, from its database."""
+    last = outbox.last_number(connection)
+    return Line(tuple(outbox.lineage(connection)), last[1] if last else 0)
+
+
+def line_to_mapping(line: Line) -> dict[str, Any]:
+    return {
+        "epochs": [{"epoch": e.epoch, "parent": e.parent, "parent_last": e.parent_last} for e in line.epochs],
+        "tail": line.tail,
+    }
+
+
+def line_from_mapping(answer: Mapping[str, Any]) -> Line:
+    return Line(tuple(Epoch(e["epoch"], e["parent"], e["parent_last"]) for e in answer["epochs"]), answer["tail"])
+
+
+class HttpFeed:
+    """Asks peers over HTTP: facts at their address, beats at their health socket."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, addresses: Mapping[str, str], health_addresses: Mapping[str, str], token: str
+    ) -> None:
+        self._client = client
+        self._addresses = addresses
+        self._health_addresses = health_addresses
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    async def line(self, source: str) -> Line:
+        answer = await self._get(f"{self._addresses[source]}/api/{source}/facts")
+        return line_from_mapping(answer.json())
+
+    async def facts(self, source: str, epoch: str, after: int) -> list[Envelope]:
+        parameters = {"epoch": epoch, "after": str(after), "limit": str(PAGE_MAX)}
+        answer = await self._get(f"{self._addresses[source]}/api/{source}/facts", parameters)
+        try:
+            return [envelope_from_mapping(event) for event in answer.json()]
+        except (ValueError, Invalid) as error:
+            raise FeedDown(f"{source}'s feed does not speak CloudEvents: {error}") from error
+
+    async def beat(self, service: str) -> bytes:
+        answer = await self._get(f"{self._health_addresses[service]}/-/{service}/beat")
+        return answer.content
+
+    async def _get(self, url: str, parameters: Mapping[str, str] | None = None) -> httpx.Response:
+        try:
+            answer = await self._client.get(url, params=parameters, headers=self._headers)
+        except httpx.HTTPError as error:
+            raise FeedDown(f"no answer: {type(error).__name__}") from error
+        if answer.status_code == httpx.codes.CONFLICT:
+            raise EpochUnknown(url)
+        if answer.status_code != httpx.codes.OK:
+            raise FeedDown(f"answer {answer.status_code}")
+        return answer

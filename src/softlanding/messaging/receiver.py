@@ -1,0 +1,180 @@
+"""The loops of one source's inbox: from the bus while it is there, from the feed for what it lost."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from softlanding.clock import Clock
+from softlanding.database import Database
+from softlanding.messaging import inbox
+from softlanding.messaging.beats import Peer, Receipt
+from softlanding.messaging.bus import Bus, BusDown, Delivery
+from softlanding.messaging.envelope import Envelope
+from softlanding.messaging.feed import EpochUnknown, Feed, FeedDown
+from softlanding.messaging.inbox import Applied, Crossing, Cursor, Subscriptions
+
+BATCH_MAX = 256
+WAIT_S = 1.0
+TRIES_MAX = 3
+HALT_AFTER_SUBJECTS = 3  # Parked within HALT_WITHIN_S: then the code is broken, not the facts.
+HALT_WITHIN_S = 60.0
+
+
+@dataclass
+class Receiver:
+    """One source's facts into one service. `careful` facts are applied one by one, each attempt counted first:
+    after a death inside a batch the next life must find out which fact killed it.
+    """
+
+    source: str
+    database: Database
+    bus: Bus
+    feed: Feed
+    subscriptions: Subscriptions
+    clock: Clock
+    careful: int = 0
+    on_halt: Callable[[str, str], Awaitable[None]] | None = None
+    halted: str | None = None
+    cursor: Cursor | None = None
+    needs_repair: bool = True  # At start, and whenever a gap or a lost tail shows.
+    parked_numbers: tuple[int, ...] = ()
+    _held: list[Delivery] = field(default_factory=list)
+    _tries: dict[str, int] = field(default_factory=dict)
+    _parked_at: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=16))
+
+    async def listen(self) -> bool:
+        """Apply one batch from the bus. True if there was one. Raises BusDown, Unavailable."""
+        if self.halted:
+            return False
+        if not self._held:
+            self._held = await self.bus.receive(self.source, limit=BATCH_MAX, wait_s=WAIT_S)
+        if not self._held:
+            return False
+        outcome = await self._apply([delivery.envelope for delivery in self._held])
+        await self._let_go(outcome.settled)
+        if outcome.gap is not None:
+            self.needs_repair = True
+            line = await self._catch_up_quietly()
+            if line is None:
+                return False
+            outcome = await self._apply([delivery.envelope for delivery in self._held], line=line)
+            await self._let_go(outcome.settled)
+        return outcome.settled > 0
+
+    async def repair(self) -> bool:
+        """Fetch from the producer's feed what is lacking, when something is. True if facts came."""
+        if self.halted or not (self.needs_repair or not self.bus.is_up):
+            return False
+        before = self.cursor
+        await self._catch_up_quietly()
+        return self.cursor != before
+
+    def look_at_tail(self, peer: Peer) -> None:
+        """A beat names the producer's last number; who stands behind the tail of the one before the last fetches."""
+        if peer.beat is None or peer.tail_before is None:
+            return
+        life, number = peer.tail_before
+        here = self.cursor
+        if number > 0 and (here is None or (here.epoch == life and here.sequence < number)):
+            self.needs_repair = True
+        if here is not None and here.epoch != life and peer.beat.life == life:
+            self.needs_repair = True
+
+    def receipt(self) -> Receipt | None:
+        if self.cursor is None:
+            return None
+        return Receipt(
+            epoch=self.cursor.epoch, sequence=self.cursor.sequence, parked=self.parked_numbers, halted=self.halted
+        )
+
+    async def _let_go(self, settled: int) -> None:
+        done, self._held = self._held[:settled], self._held[settled:]
+        if done:
+            await self.bus.acknowledge(self.source, done)
+
+    async def _catch_up_quietly(self) -> frozenset[str] | None:
+        """The producer's epochs once everything up to its tail is applied; None if that could not be done now."""
+        try:
+            return await self._catch_up()
+        except (FeedDown, EpochUnknown):
+            return None
+
+    async def _catch_up(self) -> frozenset[str] | None:
+        line = await self.feed.line(self.source)
+        while not self.halted:
+            known = await self.database.read(inbox.load_known_epochs, self.source)
+            fetch = inbox.next_fetch(known, line.epochs, line.tail)
+            if fetch is None:
+                self.needs_repair = False
+                return frozenset(life.epoch for life in line.epochs)
+            page = await self.feed.facts(self.source, fetch.epoch, fetch.after)
+            if fetch.until is not None:
+                page = [envelope for envelope in page if envelope.sequence <= fetch.until]
+            outcome = await self._apply(page, crossing=fetch.crossing)
+            if not outcome.applied and outcome.broken is None:
+                return None  # The producer lacks what its line promises, or changed meanwhile: ask again later.
+        return None
+
+    async def _apply(
+        self, batch: list[Envelope], *, crossing: Crossing | None = None, line: frozenset[str] | None = None
+    ) -> Applied:
+        park: dict[str, str] = {}
+        if self.careful and batch:
+            batch, park = await self._one_with_count(batch)
+        outcome = await self.database.write(
+            inbox.apply_batch, self.source, batch, self.subscriptions, crossing=crossing, line=line, park=park
+        )
+        if outcome.broken is not None:
+            park = self._count_breakage(*outcome.broken)
+            if park:
+                rest = batch[outcome.settled :]
+                settled = outcome.settled
+                outcome = await self.database.write(
+                    inbox.apply_batch, self.source, rest, self.subscriptions, crossing=crossing, line=line, park=park
+                )
+                outcome.settled += settled
+        await self._take_note(outcome)
+        return outcome
+
+    async def _one_with_count(self, batch: list[Envelope]) -> tuple[list[Envelope], dict[str, str]]:
+        """The first fact alone, its attempt committed; after TRIES_MAX attempts that killed us it is parked."""
+        self.careful -= 1
+        envelope = batch[0]
+        here = self.cursor
+        if here is not None and here.epoch == envelope.epoch and envelope.sequence <= here.sequence:
+            return [envelope], {}
+        count = await self.database.write(inbox.count_attempt, envelope)
+        reason = f"ended the process {TRIES_MAX} times"
+        return [envelope], ({envelope.id: reason} if count > TRIES_MAX else {})
+
+    def _count_breakage(self, envelope: Envelope, error: str) -> dict[str, str]:
+        tries = self._tries[envelope.id] = self._tries.get(envelope.id, 0) + 1
+        if tries < TRIES_MAX:
+            return {}
+        del self._tries[envelope.id]
+        return {envelope.id: f"broke {TRIES_MAX} times: {error}"}
+
+    async def _take_note(self, outcome: Applied) -> None:
+        if outcome.cursor is not None:
+            self.cursor = outcome.cursor
+        now = self.clock.monotonic()
+        for envelope in outcome.parked:
+            self.parked_numbers = (*self.parked_numbers, envelope.sequence)[-100:]
+            self._parked_at.append((now, envelope.subject))
+        recent = {subject for at, subject in self._parked_at if now - at <= HALT_WITHIN_S}
+        halt = outcome.halt
+        if len(recent) >= HALT_AFTER_SUBJECTS:
+            halt = f"{len(recent)} subjects were parked within a minute: the code is broken, not the facts"
+        if halt is not None and self.halted is None:
+            self.halted = halt
+            if self.on_halt is not None:
+                await self.on_halt(self.source, halt)
+
+
+async def drain(receiver: Receiver) -> None:
+    """Apply all that the bus holds for the receiver now; for tests and commands."""
+    try:
+        while await receiver.listen():
+            pass
+    except BusDown:
+        return
