@@ -1,0 +1,356 @@
+"""What Caddy is told: who answers what, how long a request is held, what is said when nobody answers."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+
+from softlanding.errors import Fault, Invalid
+from softlanding.front_door.pages import BODY_MAX_MB, HOLD_S, style_hash
+from softlanding.front_door.site import SLUG
+
+SERVICES = ("schedule", "dispatch", "statistics")
+
+
+@dataclass(frozen=True)
+class FrontDoorPlan:
+    """All that the front door must know. Addresses of services are `host:port`."""
+
+    port: int
+    site_folder: Path
+    storage_folder: Path
+    upstreams: Mapping[str, str]
+    static_folders: Mapping[str, Path] = field(default_factory=dict)  # "" is /static/, "dispatch" is /static/dispatch/
+    hosts: Sequence[str] = ("127.0.0.1",)
+    tls_names: Sequence[str] = ()  # Certificates from Caddy's own authority for these names; none means plain HTTP.
+    admin_socket: Path | None = None
+
+
+def caddyfile(plan: FrontDoorPlan) -> str:
+    """The front door's configuration in Caddy's own language. Raises Invalid for paths that Caddy could misread."""
+    _check(plan)
+    return _CADDYFILE.substitute(
+        admin=f"unix/{plan.admin_socket}" if plan.admin_socket else "off",
+        storage=plan.storage_folder,
+        auto_https="disable_redirects" if plan.tls_names else "off",
+        address=", ".join(f"https://{name}:{plan.port}" for name in plan.tls_names) or f"http://:{plan.port}",
+        tls="\n\ttls internal" if plan.tls_names else "",
+        hosts=" ".join(plan.hosts),
+        site=plan.site_folder,
+        static="\n".join(_static_route(name, folder) for name, folder in sorted(plan.static_folders.items())[::-1]),
+        schedule=plan.upstreams["schedule"],
+        dispatch=plan.upstreams["dispatch"],
+        statistics=plan.upstreams["statistics"],
+        all=" ".join(plan.upstreams[service] for service in SERVICES),
+        hold=f"{HOLD_S}s",
+        body_max=f"{BODY_MAX_MB}MB",
+        slug=SLUG,
+        redacted=_REDACTED,
+        guards=_GUARDS,
+        own_guards=_OWN_GUARDS.format(style_hash()),
+    )
+
+
+def _check(plan: FrontDoorPlan) -> None:
+    faults = [Fault(name, "the front door needs its address") for name in SERVICES if name not in plan.upstreams]
+    folders = [plan.site_folder, plan.storage_folder, *plan.static_folders.values()]
+    for folder in folders:
+        if not folder.is_absolute() or re.search(r'[{}"`\\\n*?\[\]]', str(folder)):
+            faults.append(Fault(str(folder), 'choose a folder without any of { } " ` \\ * ? [ ] in its full name'))
+    if faults:
+        raise Invalid(*faults)
+
+
+def _static_route(name: str, folder: Path) -> str:
+    prefix = f"/static/{name}" if name else "/static"
+    return _STATIC.substitute(prefix=prefix, folder=folder)
+
+
+class _Text(Template):
+    delimiter = "%"  # Caddy's language is full of braces and dollars.
+
+
+_STATIC = _Text("""
+		handle_path %{prefix}/* {
+			log_skip
+			root * "%{folder}"
+			@versioned query v=*
+			header Cache-Control no-cache
+			header @versioned Cache-Control "public, max-age=31536000, immutable"
+			encode zstd gzip
+			file_server
+		}""")
+
+# Personal links open somebody's journey: neither they nor cookies and addresses of pages come into a log.
+_REDACTED = """format filter {
+			wrap json {
+				time_format rfc3339_nano
+			}
+			request>uri regexp "/(drive|speaker|sign-in|runsheets)/[^/?]+" "/$1/-"
+			request>headers delete
+			resp_headers delete
+		}"""
+_GUARDS = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+_OWN_GUARDS = "default-src 'none'; style-src '{}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+_CADDYFILE = _Text("""\
+{
+	admin %{admin}
+	persist_config off
+	auto_https %{auto_https}
+	skip_install_trust
+	storage file_system "%{storage}"
+	# Streams to browsers never end by themselves.
+	grace_period 1s
+	servers {
+		protocols h1 h2
+		timeouts {
+			read_header 10s
+			read_body 60s
+			idle 2m
+		}
+	}
+	log default {
+		output stderr
+		level INFO
+		%{redacted}
+	}
+}
+
+# One directive each: in one block, a page that sets one of them would lose all.
+(guards) {
+	header ?Content-Security-Policy "%{guards}"
+	header ?Referrer-Policy no-referrer
+	header ?X-Content-Type-Options nosniff
+	header ?X-Frame-Options DENY
+	header ?Permissions-Policy "camera=(), microphone=(), geolocation=()"
+	header -Server
+}
+
+(patient) {
+	lb_try_duration %{hold}
+	lb_try_interval 50ms
+	flush_interval -1
+	transport http {
+		dial_timeout 1s
+		# Shorter than the services': otherwise one closes just when the other sends.
+		keepalive 3s
+		response_header_timeout 60s
+	}
+}
+
+(schedule) {
+	vars service schedule
+	reverse_proxy %{schedule} {
+		import patient
+	}
+}
+
+(dispatch) {
+	vars service dispatch
+	reverse_proxy %{dispatch} {
+		import patient
+	}
+}
+
+(statistics) {
+	vars service statistics
+	reverse_proxy %{statistics} {
+		import patient
+	}
+}
+
+(own_page) {
+	root * "%{site}/-"
+	header {
+		Content-Security-Policy "%{own_guards}"
+		Cache-Control no-store
+		# The page's own date must not turn an error into 304.
+		-Etag
+		-Last-Modified
+		defer
+	}
+}
+
+%{address} {
+	bind %{hosts}%{tls}
+	log access {
+		output stdout
+		%{redacted}
+	}
+	route {
+		import guards
+		request_body {
+			max_size %{body_max}
+		}
+		@secret path_regexp ^/(sign-in|%{slug}/(drive|speaker|runsheets))(/|$)
+		log_skip @secret
+
+		handle /-/front-door {
+			log_skip
+			respond "the front door is open" 200
+		}
+		handle /-/* {
+			error 404
+		}
+%{static}
+		handle /static/* {
+			error 404
+		}
+
+		# Not for streams: each of their messages must leave at once.
+		encode zstd gzip {
+			match {
+				header Content-Type text/html*
+				header Content-Type application/json*
+				header Content-Type application/cloudevents-batch+json*
+				header Content-Type text/csv*
+			}
+		}
+
+		handle /api/schedule/* {
+			import schedule
+		}
+		handle /api/dispatch/* {
+			import dispatch
+		}
+		handle /api/statistics/* {
+			import statistics
+		}
+		handle /api/* {
+			error 404
+		}
+
+		@operations path /operations /operations/*
+		handle @operations {
+			import statistics
+		}
+		@sign path /sign-in /sign-in/* /sign-out
+		handle @sign {
+			# Each service knows the staff: whoever is up answers.
+			vars service sign-in
+			reverse_proxy %{all} {
+				import patient
+				lb_policy first
+				fail_duration 1s
+			}
+		}
+
+		@of_schedule path_regexp ^/%{slug}/(organise|speaker)(/|$)
+		handle @of_schedule {
+			import schedule
+		}
+		@of_dispatch path_regexp ^/%{slug}/(dispatch|drive)(/|$)
+		handle @of_dispatch {
+			import dispatch
+		}
+		@of_statistics path_regexp ^/%{slug}/(statistics|follow)(/|$)
+		handle @of_statistics {
+			import statistics
+		}
+
+		# Names and phones are in it: only who knows the secret, and no listing.
+		@runsheet path_regexp ^/%{slug}/runsheets/[A-Za-z0-9_-]{16,}/
+		handle @runsheet {
+			root * "%{site}"
+			header Cache-Control "private, no-cache"
+			header X-Robots-Tag noindex
+			file_server
+		}
+		@runsheets path_regexp ^/%{slug}/runsheets(/|$)
+		handle @runsheets {
+			error 404
+		}
+
+		handle / {
+			@begun file {
+				root "%{site}"
+				try_files /index.txt
+			}
+			redir @begun /{file.%{site}/index.txt}/ 302
+			import own_page
+			rewrite * /nothing-yet.html
+			file_server
+		}
+
+		@programme path_regexp ^/%{slug}(/|$)
+		handle @programme {
+			log_skip
+			root * "%{site}/trees/{file.%{site}/current.txt}"
+			header Cache-Control "public, no-cache"
+			# Programmes are read by apps and other sites.
+			@export path *.xml *.json *.ics
+			header @export Access-Control-Allow-Origin *
+			header *.ics Content-Type "text/calendar; charset=utf-8"
+			@short file {path}.html
+			rewrite @short {path}.html
+			file_server {
+				precompressed zstd br gzip
+				hide *.zst *.br *.gz
+			}
+		}
+		error 404
+	}
+	handle_errors {
+		# In the order written, which is not Caddy's own.
+		route {
+			import guards
+			@down `{err.status_code} in [502, 503, 504]`
+			handle @down {
+				route {
+					header {
+						Retry-After 2
+						Cache-Control no-store
+						defer
+					}
+					@looked method GET HEAD
+					vars sent perhaps
+					@never `{err.message}.contains("dial ") || {err.message}.contains("no upstreams")`
+					vars @never sent not
+					vars @looked sent nothing
+					@program path /api/*
+					handle @program {
+						import own_page
+						header Content-Type application/problem+json
+						rewrite * /down-{vars.service}-{vars.sent}.json
+						file_server {
+							status 503
+						}
+					}
+					import own_page
+					rewrite * /down-{vars.service}-{vars.sent}.html
+					file_server {
+						status 503
+					}
+				}
+			}
+			@api path /api/*
+			handle @api {
+				header Content-Type application/problem+json
+				respond `{"title": "{err.status_text}", "status": {err.status_code}}` {err.status_code}
+			}
+			@absent `{err.status_code} == 404`
+			handle @absent {
+				import own_page
+				rewrite * /not-found.html
+				file_server {
+					status 404
+				}
+			}
+			@large `{err.status_code} == 413`
+			handle @large {
+				import own_page
+				rewrite * /too-large.html
+				file_server {
+					status 413
+				}
+			}
+			respond "{err.status_code} {err.status_text}" {err.status_code}
+		}
+	}
+}
+""")
