@@ -1,0 +1,83 @@
+"""Who speaks: persons of a file brought together, though generators give no id, or one id to several people."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from softlanding.schedule.formats import identity
+from softlanding.schedule.formats.raw import RawPerson, RawProgramme
+from softlanding.schedule.formats.report import Report
+from softlanding.schedule.formats.texts import one_line, safe_html, web_address
+from softlanding.schedule.programme import Person
+
+
+def people_of(raw: RawProgramme, acronym: str, report: Report) -> tuple[tuple[Person, ...], dict[tuple[str, str], str]]:
+    """Each person once, in order of first appearance; and the code for each (id, name) that the file uses."""
+    people = _People(acronym, raw, report)
+    for talk in raw.talks:
+        for person in talk.persons:
+            people.meet(person)
+    return tuple(people.persons), people.codes
+
+
+def key_of(person: RawPerson) -> tuple[str, str]:
+    """Under what `people_of` knows a person of the file."""
+    ident = (person.number or person.code or person.guid).strip()
+    return ident, one_line(person.name)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What must be unique among persons."""
+
+    codes: set[str]
+    numbers: set[int]
+    guids: set[str]
+
+
+class _People:
+    def __init__(self, acronym: str, raw: RawProgramme, report: Report) -> None:
+        self.persons: list[Person] = []
+        self.codes: dict[tuple[str, str], str] = {}
+        self._acronym = acronym
+        self._raw = raw
+        self._report = report
+        self._names: dict[str, str] = {}
+        self._taken = _Taken(set(), set(), set())
+
+    def meet(self, raw: RawPerson) -> None:
+        ident, name = key = key_of(raw)
+        if not name:
+            self._report.note(raw.line, "a person without a name was left out")
+            return
+        if key in self.codes:
+            return
+        shared = bool(ident) and self._names.setdefault(ident, name) != name
+        if shared:
+            self._report.note(raw.line, f"one person id for different people, kept apart: {ident}", name)
+        person = self._person(raw, ident, name, shared)
+        self.codes[key] = person.code
+        self.persons.append(person)
+
+    def _person(self, raw: RawPerson, ident: str, name: str, shared: bool) -> Person:
+        known = {} if shared else self._extras_of(raw)
+        parts = (self._acronym, "person", ident, name) if shared or not ident else (self._acronym, "person", ident)
+        given = str(known.get("code") or raw.code).strip().upper()
+        is_given = given.isascii() and given.isalnum() and len(given) <= 20 and not shared
+        code = identity.unused_code(given if is_given else identity.code_from(*parts), self._taken.codes, *parts)
+        is_numbered = raw.number.isascii() and raw.number.isdigit() and 0 < int(raw.number[:12]) <= identity.NUMBER_MAX
+        number = int(raw.number) if is_numbered else identity.number_from(*parts)
+        person = Person(code, name, identity.unused_number(number, self._taken.numbers), self._guid(raw.guid, parts))
+        biography = str(known.get("biography_html") or raw.biography or self._raw.biographies.get(raw.number, ""))
+        address = web_address(str(known.get("url") or raw.url))
+        return replace(person, biography_html="" if shared else safe_html(biography), url=address)
+
+    def _guid(self, given: str, parts: tuple[str, ...]) -> str:
+        guid = given if identity.is_uuid(given) and given not in self._taken.guids else identity.guid_from(*parts)
+        self._taken.guids.add(guid)
+        return guid
+
+    def _extras_of(self, raw: RawPerson) -> Mapping[str, Any]:
+        persons = self._raw.extras.get("persons")
+        known = persons.get(raw.number) if isinstance(persons, dict) else None
+        return known if isinstance(known, dict) else {}
