@@ -460,10 +460,9 @@ def to_environment(settings: Settings) -> dict[str, str]:
 
 
 def plain_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What any child process may know of this one's environment: where programs are, and no setting, no secret."""
-    wanted = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "USER")
+    """The process's own environment without any setting of ours: for children that get theirs otherwise, or none."""
     source = os.environ if environment is None else environment  # noqa: TID251 - the one place
-    return {name: source[name] for name in wanted if name in source}
+    return {name: value for name, value in source.items() if not name.upper().startswith(PREFIX)}
 
 
 def required(value: T | None, name: str) -> T:
@@ -821,7 +820,9 @@ def _absolute(folder: Path, value: object) -> object:
 
 def _profile_defaults(given: Mapping[str, _Given], folder: Path) -> _Layer:
     """The defaults that depend on where and how: weaker than anything that was said."""
-    data_folder = given["data_folder"].value if "data_folder" in given else _absolute(folder, "var")
+    data_folder = given["data_folder"].value if "data_folder" in given else None
+    if not isinstance(data_folder, Path):
+        data_folder = _absolute(folder, "var")
     values: dict[str, object] = {"data_folder": data_folder}
     profile = given["profile"].value if "profile" in given else "embedded"
     if profile == "embedded":
@@ -930,6 +931,8 @@ def _contradictions(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]
     """Values that are right by themselves and wrong together: the names (the first is to blame), and why."""
     yield from _beyond_this_machine(settings) if settings.profile == "embedded" else _unsafe_in_public(settings)
     yield from _doubled_ports(settings)
+    if "?" in str(settings.data_folder):
+        yield ("data_folder",), "must not contain a question mark: a database's address ends there"
     life = settings.lifecycle
     for name in ("silent_after_seconds", "lease_stale_seconds"):
         if getattr(life, name) < 2 * life.beat_seconds:
@@ -1021,7 +1024,9 @@ def _shown(known: _Known, value: object) -> str:
         return "(not set)"
     if known.is_secret:
         return _secret_fingerprint(text)
-    return text if known.may_be_quoted else ",".join(_without_password(url) for url in text.split(","))
+    if known.may_be_quoted:
+        return text
+    return ",".join(_without_password(url) for url in (value if isinstance(value, list) else [text]))
 
 
 def _secret_fingerprint(text: str) -> str:
@@ -1074,7 +1079,8 @@ _EXAMPLE_HEAD = (
 def _example_notes(known: _Known) -> list[str]:
     notes = ["# Needed in production."] if known.name in _needed(None) else []
     if not known.may_be_quoted:
-        notes.append("# Secret: a file in the secrets folder is the better place.")
+        kind = "Secret" if known.is_secret else "May bear a password"
+        notes.append(f"# {kind}: a file in the secrets folder is the better place.")
     return notes
 
 
