@@ -784,7 +784,7 @@ def _settle(layers: Sequence[_Layer], folder: Path, service: Service | None) -> 
     layers.append(_profile_defaults(given, folder))
     settings, wrong = _build(layers)
     faults = [fault for layer in layers for fault in layer.faults]
-    faults += [_wrong_value(given[name], complaint) for name, complaint in wrong.items()]
+    faults += [_wrong_value(given[name], complaint) for name, complaint in wrong.items() if name in given]
     faults += _missing_in_production(settings, given, service) if "profile" not in wrong else []
     faults += [
         Fault(given[names[0]].where if names[0] in given else names[0], f"{_spelled(given, names[0])} {complaint}")

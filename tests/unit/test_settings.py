@@ -233,6 +233,12 @@ def test_a_name_that_may_mean_several_names_them():
     assert all(variable(f"{section}.port") in fault for section in [*SERVICES, "front_door"])
 
 
+def test_a_slip_between_two_names_gets_both():
+    assert faults(DISPATCH__POST="1")[0].endswith(
+        "did you mean SOFTLANDING__DISPATCH__HOST or SOFTLANDING__DISPATCH__PORT?"
+    )
+
+
 def test_names_of_others_are_nobodys_business(tmp_path):
     environment = {"SOFTLANDING_REAL_DATA": "1", "PATH": "/bin", "SOFTLANDING": "x", "DISPATCH__PROT": "1"}
     assert load_settings(folder=tmp_path, environment=environment) == loaded(tmp_path)
@@ -403,7 +409,7 @@ def test_all_faults_come_in_one_list(tmp_path):
         ({"NATS__USER": "ana"}, "NATS__USER and nats.password belong together"),
         ({"NATS__PASSWORD": "x"}, "nats.user and nats.password belong together"),
         ({"LIFECYCLE__LEASE_STALE_SECONDS": "1"}, "LIFECYCLE__LEASE_STALE_SECONDS must be at least twice"),
-        ({"DATA_FOLDER": "what?"}, "DATA_FOLDER must not contain a question mark"),
+        ({"DATA_FOLDER": "what?password=x"}, "DATA_FOLDER must not contain a question mark"),
         ({"DISPATCH__PORT": "8000"}, "front_door.port is the port of dispatch.port too"),
         ({"DISPATCH__HOST": "0.0.0.0"}, "DISPATCH__HOST is open to other machines"),
         ({"SCHEDULE__ADDRESS": "http://schedule:80"}, "SCHEDULE__ADDRESS is another machine's"),
@@ -414,6 +420,11 @@ def test_all_faults_come_in_one_list(tmp_path):
 def test_values_that_do_not_go_together_are_refused(environment, says):
     [fault] = faults(**environment)
     assert says in fault
+
+
+def test_a_wrong_value_is_not_blamed_for_what_follows_from_it():
+    assert len(faults(PROFILE="prod", SCHEDULE__HOST="0.0.0.0")) == 1
+    assert len(faults(LIFECYCLE__BEAT_SECONDS="often", LIFECYCLE__SILENT_AFTER_SECONDS="1")) == 1
 
 
 def test_the_front_door_alone_may_be_opened_to_phones():
@@ -507,6 +518,15 @@ def test_no_secret_is_ever_shown(secret, short, host):
     assert short not in seen
     assert shown(settings)["session_secret"].value_shown == "sha256:" + hashlib.sha256(secret.encode()).hexdigest()[:8]
     assert shown(settings)["dispatch.database_url"].value_shown.endswith("@db/dispatch")
+
+
+def test_a_password_is_hidden_whole_whatever_signs_it_bears():
+    password = "p@ss/wo:rd,"
+    url = f"postgresql+psycopg://ana:{password}@db/x"
+    fingerprint_of_it = "sha256:" + hashlib.sha256(password.encode()).hexdigest()[:8]
+    assert shown(loaded(DISPATCH__DATABASE_URL=url))["dispatch.database_url"].value_shown == (
+        f"postgresql+psycopg://ana:{fingerprint_of_it}@db/x"
+    )
 
 
 @given(secret=LETTERS)
