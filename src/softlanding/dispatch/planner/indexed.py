@@ -1,0 +1,294 @@
+"""A problem made quick to ask: looked up by id, places as numbers, faults found once.
+
+The index is kept on the problem that it was made from (a problem never changes), so that the second ride placed
+into a day costs nothing for the first thousand.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from softlanding.dispatch.planner.shapes import Break, Lock, Problem, Ride, Stop, Vehicle
+from softlanding.errors import Fault, Invalid, NotFound, Refused
+
+if TYPE_CHECKING:
+    from softlanding.dispatch.planner.check import KnownRoutes
+
+# No way known: further than any shift is long, so that no route goes there.
+FAR = 10**9
+
+
+@dataclass(slots=True)
+class Asked:
+    """A ride with its places as numbers and every missing limit as FAR."""
+
+    ride: Ride
+    start: int
+    end: int
+    early: int
+    late: int
+    end_early: int
+    end_late: int
+    board_s: int
+    alight_s: int
+    limit: int
+    direct: int
+    strangers: frozenset[str]  # Who must not be aboard at the same time, whichever of the two asked for it.
+
+
+@dataclass(slots=True)
+class Index:
+    """Look-ups of one problem. `rows[i][j]`: seconds between places by number. `known` remembers the routes last
+    seen."""
+
+    problem: Problem
+    rides: dict[str, Ride]
+    vehicles: dict[str, Vehicle]
+    places: dict[str, int]
+    rows: list[list[int]]
+    locked_to: dict[str, Lock]
+    never: dict[tuple[str, str], Lock]
+    alone: frozenset[str]
+    strangers: dict[str, frozenset[str]]
+    asked: dict[str, Asked] = field(default_factory=dict)
+    known: "dict[str, KnownRoutes]" = field(default_factory=dict)
+
+    def ride(self, ride_id: str) -> Ride:
+        if ride_id not in self.rides:
+            raise NotFound(f"there is no ride {self.name(ride_id)} in this problem")
+        return self.rides[ride_id]
+
+    def vehicle(self, vehicle_id: str) -> Vehicle:
+        if vehicle_id not in self.vehicles:
+            raise NotFound(f"there is no vehicle {self.name(vehicle_id)} in this problem")
+        return self.vehicles[vehicle_id]
+
+    def name(self, some_id: str) -> str:
+        return self.problem.names.get(some_id, some_id)
+
+    def frozen(self, vehicle_id: str) -> tuple[Stop, ...]:
+        return self.problem.frozen.get(vehicle_id, ())
+
+
+def index_of(problem: Problem) -> Index:
+    """The problem's index. Raises `Invalid`, naming every ride, vehicle and value that makes no sense, all at once."""
+    found = problem.__dict__.get("_index")
+    if found is None:
+        faults = tuple(problem_faults(problem))
+        if faults:
+            raise Invalid(*faults)
+        found = _indexed(problem)
+        object.__setattr__(problem, "_index", found)
+    assert isinstance(found, Index)
+    return found
+
+
+def asked_of(index: Index, ride_id: str) -> Asked:
+    found = index.asked.get(ride_id)
+    if found is None:
+        found = index.asked[ride_id] = ask(index, index.ride(ride_id))
+    return found
+
+
+def ask(index: Index, ride: Ride) -> Asked:
+    start, end = index.places[ride.from_place_id], index.places[ride.to_place_id]
+    late = ride.latest_board_s if ride.expires_s is None else min(ride.latest_board_s, ride.expires_s)
+    return Asked(
+        ride=ride,
+        start=start,
+        end=end,
+        early=ride.earliest_board_s,
+        late=late,
+        end_early=ride.earliest_deliver_s or 0,
+        end_late=FAR if ride.latest_deliver_s is None else ride.latest_deliver_s,
+        board_s=ride.board_service_s,
+        alight_s=ride.alight_service_s,
+        limit=FAR if ride.ride_max_s is None else ride.ride_max_s,
+        direct=index.rows[start][end],
+        strangers=index.alone | index.strangers.get(ride.id, frozenset()),
+    )
+
+
+def with_ride(problem: Problem, ride: Ride) -> Problem:
+    """The problem with one ride more. Quick: all that is known about the others is kept. Raises `Refused` for an id
+    that is there, `Invalid` for a ride that makes no sense."""
+    index = index_of(problem)
+    if ride.id in index.rides:
+        raise Refused(f"{index.name(ride.id)} is already part of this problem")
+    faults = tuple(ride_faults(problem, ride))
+    if faults:
+        raise Invalid(*faults)
+    bigger = replace(problem, rides=(*problem.rides, ride))
+    rides = {**index.rides, ride.id: ride}
+    shy = ride.alone or ride.not_with
+    kept = replace(
+        index,
+        problem=bigger,
+        rides=rides,
+        alone=_alone(bigger) if shy else index.alone,
+        strangers=_strangers(bigger) if shy else index.strangers,
+        asked={} if shy else dict(index.asked),
+        known=dict(index.known),
+    )
+    object.__setattr__(bigger, "_index", kept)
+    return bigger
+
+
+def without_ride(problem: Problem, ride_id: str) -> Problem:
+    """The problem without this ride and the locks on it. Take it out of the plan first."""
+    index_of(problem).ride(ride_id)
+    return replace(
+        problem,
+        rides=tuple(ride for ride in problem.rides if ride.id != ride_id),
+        locks=tuple(lock for lock in problem.locks if lock.ride_id != ride_id),
+    )
+
+
+def problem_faults(problem: Problem) -> Iterator[Fault]:
+    """What makes no sense in this problem. A ride that merely fits nowhere is no fault: it ends up unplaced, with
+    its reason."""
+    yield from _matrix_faults(problem)
+    places = set(problem.matrix.place_ids)
+    yield from _repeated("vehicle", (vehicle.id for vehicle in problem.vehicles))
+    yield from _repeated("ride", (ride.id for ride in problem.rides))
+    for vehicle in problem.vehicles:
+        yield from _vehicle_faults(vehicle, places)
+    for ride in problem.rides:
+        yield from _ride_faults(ride, places)
+    if problem.epoch_at.tzinfo is None:
+        yield Fault("epoch_at", "has no time zone; give an aware time")
+    if problem.now_s < 0:
+        yield Fault("now_s", f"is {problem.now_s}; the epoch must not lie after now")
+    yield from _reference_faults(problem)
+
+
+def ride_faults(problem: Problem, ride: Ride) -> Iterator[Fault]:
+    """What makes no sense in this one ride."""
+    return _ride_faults(ride, set(index_of(problem).places))
+
+
+def _indexed(problem: Problem) -> Index:
+    rows = [[FAR if seconds is None else seconds for seconds in row] for row in problem.matrix.seconds]
+    for number, row in enumerate(rows):
+        row[number] = 0
+    return Index(
+        problem=problem,
+        rides={ride.id: ride for ride in problem.rides},
+        vehicles={vehicle.id: vehicle for vehicle in sorted(problem.vehicles, key=lambda vehicle: vehicle.id)},
+        places={place_id: number for number, place_id in enumerate(problem.matrix.place_ids)},
+        rows=rows,
+        locked_to={lock.ride_id: lock for lock in problem.locks if lock.kind == "to"},
+        never={(lock.ride_id, lock.vehicle_id): lock for lock in problem.locks if lock.kind == "never"},
+        alone=_alone(problem),
+        strangers=_strangers(problem),
+    )
+
+
+def _alone(problem: Problem) -> frozenset[str]:
+    return frozenset(ride.id for ride in problem.rides if ride.alone)
+
+
+def _strangers(problem: Problem) -> dict[str, frozenset[str]]:
+    """Who must not ride with whom, both ways round."""
+    found: dict[str, set[str]] = {}
+    for ride in problem.rides:
+        for other in ride.not_with:
+            found.setdefault(ride.id, set()).add(other)
+            found.setdefault(other, set()).add(ride.id)
+    return {ride_id: frozenset(others) for ride_id, others in found.items()}
+
+
+def _matrix_faults(problem: Problem) -> Iterator[Fault]:
+    matrix = problem.matrix
+    yield from _repeated("place", matrix.place_ids)
+    size = len(matrix.place_ids)
+    if len(matrix.seconds) != size or any(len(row) != size for row in matrix.seconds):
+        yield Fault("matrix", f"must have {size} rows of {size} times, one for each place")
+        return
+    for start, row in zip(matrix.place_ids, matrix.seconds, strict=True):
+        for end, seconds in zip(matrix.place_ids, row, strict=True):
+            if seconds is not None and seconds < 0:
+                yield Fault(
+                    "matrix", f"the drive from {start} to {end} takes {seconds} s; a drive takes no less than 0"
+                )
+
+
+def _vehicle_faults(vehicle: Vehicle, places: set[str]) -> Iterator[Fault]:
+    where = f"vehicle {vehicle.id}"
+    for place_id in (vehicle.start_place_id, vehicle.end_place_id):
+        if place_id is not None and place_id not in places:
+            yield Fault(where, f"place {place_id} is not in the matrix")
+    if vehicle.shift_end_s < vehicle.shift_start_s:
+        yield Fault(where, "its shift ends before it begins")
+    yield from _negative(where, vehicle, ("seats", "luggage", "wheelchair_places", "shift_start_s"))
+    yield from _repeated(f"{where}: break", (pause.id for pause in vehicle.breaks))
+    for pause in vehicle.breaks:
+        yield from _negative(f"{where}: break {pause.id}", pause, ("earliest_s", "duration_s"))
+        if pause.latest_s < pause.earliest_s:
+            yield Fault(f"{where}: break {pause.id}", "must begin before it may begin; give latest_s after earliest_s")
+
+
+def _ride_faults(ride: Ride, places: set[str]) -> Iterator[Fault]:
+    where = f"ride {ride.id}"
+    for place_id in (ride.from_place_id, ride.to_place_id):
+        if place_id not in places:
+            yield Fault(where, f"place {place_id} is not in the matrix")
+    if ride.from_place_id == ride.to_place_id:
+        yield Fault(where, f"goes from {ride.from_place_id} to the same place")
+    times = ("earliest_board_s", "latest_board_s", "earliest_deliver_s", "latest_deliver_s", "expires_s", "ride_max_s")
+    yield from _negative(
+        where, ride, (*times, "board_service_s", "alight_service_s", "seats", "luggage", "wheelchairs")
+    )
+    if ride.seats == ride.wheelchairs == ride.luggage == 0:
+        yield Fault(where, "carries nobody: give seats, wheelchairs or luggage")
+
+
+def _reference_faults(problem: Problem) -> Iterator[Fault]:
+    vehicles = {vehicle.id for vehicle in problem.vehicles}
+    rides = {ride.id for ride in problem.rides}
+    for lock in problem.locks:
+        if lock.ride_id not in rides or lock.vehicle_id not in vehicles:
+            yield Fault(
+                "locks", f"{lock.author} locked {lock.ride_id} on {lock.vehicle_id}, but one of them is unknown"
+            )
+    yield from _contradictions(problem.locks)
+    places = set(problem.matrix.place_ids)
+    for vehicle_id, stops in problem.frozen.items():
+        if vehicle_id not in vehicles:
+            yield Fault("frozen", f"vehicle {vehicle_id} is unknown")
+        for stop in stops:
+            if stop.place_id not in places:
+                yield Fault(f"frozen: vehicle {vehicle_id}", f"place {stop.place_id} is not in the matrix")
+            for ride_id in (*stop.boards, *stop.alights):
+                if ride_id not in rides:
+                    yield Fault(f"frozen: vehicle {vehicle_id}", f"ride {ride_id} is unknown; keep who is aboard")
+    boarded = (ride_id for stops in problem.frozen.values() for stop in stops for ride_id in stop.boards)
+    yield from _repeated("frozen: boarding of", boarded)
+
+
+def _contradictions(locks: tuple[Lock, ...]) -> Iterator[Fault]:
+    to: dict[str, Lock] = {}
+    for lock in locks:
+        if lock.kind == "to" and to.setdefault(lock.ride_id, lock).vehicle_id != lock.vehicle_id:
+            other = to[lock.ride_id]
+            yield Fault(
+                "locks", f"{lock.ride_id} is locked to {other.vehicle_id} ({other.author}) and to {lock.vehicle_id}"
+            )
+    for lock in locks:
+        if lock.kind == "never" and lock.ride_id in to and to[lock.ride_id].vehicle_id == lock.vehicle_id:
+            yield Fault("locks", f"{lock.ride_id} is locked to {lock.vehicle_id} and kept off it by {lock.author}")
+
+
+def _repeated(what: str, ids: Iterable[str]) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for some_id in ids:
+        if some_id in seen:
+            yield Fault(f"{what} {some_id}", "is given more than once")
+        seen.add(some_id)
+
+
+def _negative(where: str, value: Vehicle | Ride | Break, names: tuple[str, ...]) -> Iterator[Fault]:
+    for name in names:
+        number = getattr(value, name)
+        if number is not None and number < 0:
+            yield Fault(where, f"{name} is {number}; it cannot be negative")

@@ -1,0 +1,287 @@
+"""What can be done to a plan: begin one, place a ride, take one out, give one to a vehicle by hand.
+
+Each takes a problem and a plan and returns a new plan; nothing else happens. A plan that comes out of here is valid
+for its problem.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import permutations
+
+from softlanding.dispatch.planner.check import KnownRoutes, check, known_routes, study
+from softlanding.dispatch.planner.indexed import Index, asked_of, index_of
+from softlanding.dispatch.planner.insertion import cheapest, stops_with
+from softlanding.dispatch.planner.objective import Cost, plus, stranded_cost
+from softlanding.dispatch.planner.reasons import fits_ever, relax, why_not
+from softlanding.dispatch.planner.routes import aboard_at_start, route_of, schedule_of, variants, with_break
+from softlanding.dispatch.planner.shapes import (
+    Infeasible,
+    Manifest,
+    Placed,
+    Plan,
+    Problem,
+    Stop,
+    Unplaced,
+    UnplacedRide,
+    Vehicle,
+)
+from softlanding.dispatch.planner.ways_out import stops_without, ways_out
+from softlanding.dispatch.planner.words import SayTime, Speech, say_utc
+from softlanding.errors import Fault, Invalid, NotFound, Refused
+
+# Places to drop those aboard: up to so many are tried in every order (120), more go to the nearest first.
+ORDERED_EXACTLY = 5
+
+
+def place(
+    problem: Problem, plan: Plan, ride_id: str, *, only_vehicle: str | None = None, say_time: SayTime = say_utc
+) -> Placed | Unplaced:
+    """The ride in its cheapest exact place over all vehicles (or `only_vehicle`), or why there is none and what can
+    be done.
+
+    Nobody else changes vehicle; frozen stops keep their times; ties go to the lower vehicle id. Raises `Refused` if
+    the ride is planned already, `NotFound` for unknown ids, `Invalid` for a problem or plan that makes no sense.
+    """
+    return _place(problem, plan, ride_id, only_vehicle, say_time, with_ways_out=True)
+
+
+def assign(
+    problem: Problem, plan: Plan, ride_id: str, vehicle_id: str, *, say_time: SayTime = say_utc
+) -> Placed | Unplaced:
+    """The ride on this vehicle, by a coordinator's hand, taken from another if need be; or, with the plan as it
+    was, why not.
+
+    Every limit and lock still holds. Raises `Refused` if the ride is aboard or about to be, and as `place` does.
+    """
+    without = take_out(problem, plan, ride_id) if vehicle_of(plan, ride_id) else plan
+    answer = place(problem, without, ride_id, only_vehicle=vehicle_id, say_time=say_time)
+    if isinstance(answer, Unplaced) and without is not plan:
+        return replace(answer, plan=plan)
+    return answer
+
+
+def take_out(problem: Problem, plan: Plan, ride_id: str) -> Plan:
+    """The plan without this ride, planned or unplaced; the others keep their vehicles and order.
+
+    Raises `Refused` if its boarding is frozen, `NotFound` if the plan does not know it. Only where the direct way
+    takes longer than the detour did may another ride of that vehicle lose its place: it is then `unplaced`.
+    """
+    index, vehicle_id = index_of(problem), vehicle_of(plan, ride_id)
+    if vehicle_id is None:
+        if all(one.ride_id != ride_id for one in plan.unplaced):
+            raise NotFound(f"{index.name(ride_id)} is not part of this plan")
+        return replace(plan, unplaced=tuple(one for one in plan.unplaced if one.ride_id != ride_id))
+    frozen = index.frozen(vehicle_id)
+    if any(ride_id in stop.boards for stop in frozen):
+        raise Refused(
+            f"{index.name(ride_id)} is aboard {index.name(vehicle_id)}, or about to be: that cannot be planned away"
+        )
+    manifest = next(one for one in plan.manifests if one.vehicle_id == vehicle_id)
+    return _relaid(index, plan, index.vehicle(vehicle_id), stops_without(manifest.stops[len(frozen) :], ride_id))
+
+
+def start_plan(problem: Problem) -> Plan:
+    """The plan before any choice: frozen stops, whoever is aboard brought on, breaks; every other ride unplaced,
+    `not_planned`.
+
+    Raises `Invalid`, naming vehicle and ride, when facts already broke a limit: `lift_broken_limits` makes them
+    bearable.
+    """
+    index = index_of(problem)
+    bases = [(vehicle, _base(index, vehicle)) for vehicle in index.vehicles.values()]
+    faults = [Fault(f"vehicle {car.id}", base.reason) for car, base in bases if isinstance(base, Infeasible)]
+    if faults:
+        raise Invalid(*faults)
+    manifests = tuple(base for _vehicle, base in bases if isinstance(base, Manifest))
+    seen = {ride_id for manifest in manifests for stop in manifest.stops for ride_id in (*stop.boards, *stop.alights)}
+    waiting = sorted(ride.id for ride in problem.rides if ride.id not in seen)
+    return Plan(manifests, tuple(UnplacedRide(ride_id, "not planned yet", "not_planned") for ride_id in waiting))
+
+
+def plan_all(problem: Problem, *, say_time: SayTime = say_utc) -> Plan:
+    """A first whole plan: every ride placed in turn, by priority, then by when it is ready, then by id."""
+    plan = start_plan(problem)
+    rides = {one.ride_id: index_of(problem).rides[one.ride_id] for one in plan.unplaced}
+    for ride in sorted(rides.values(), key=lambda ride: (-ride.priority, ride.earliest_board_s, ride.id)):
+        plan = _place(problem, plan, ride.id, None, say_time, with_ways_out=False).plan
+    return plan
+
+
+def cost_of_plan(problem: Problem, plan: Plan) -> Cost:
+    """The whole plan on every level of the objective."""
+    index = index_of(problem)
+    total = Cost(stranded=sum(stranded_cost(index.ride(one.ride_id).priority) for one in plan.unplaced))
+    for manifest in plan.manifests:
+        for route in known_routes(index, manifest).routes[:1]:
+            total = plus(total, route.cost)
+    return total
+
+
+def lift_broken_limits(problem: Problem) -> tuple[Problem, tuple[str, ...]]:
+    """The problem with those limits widened that facts have broken (late with somebody aboard, past a shift's end,
+    a break gone by), each just so far that it can be kept again, and a sentence for each. No other limit changes."""
+    said: list[str] = []
+    for vehicle_id in index_of(problem).vehicles:
+        while isinstance(broken := _base(index_of(problem), index_of(problem).vehicles[vehicle_id]), Infeasible):
+            if broken.over_s <= 0:
+                raise Invalid(Fault(f"vehicle {vehicle_id}", broken.reason))
+            # Each turn widens one limit by what was missing and none shrinks: it ends after every limit's turn.
+            problem = _widened(problem, vehicle_id, broken)
+            said.append(f"{broken.reason}: allowed, as it cannot be helped")
+    return problem, tuple(said)
+
+
+def vehicle_of(plan: Plan, ride_id: str) -> str | None:
+    """The vehicle that this plan gives the ride, None if none."""
+    for manifest in plan.manifests:
+        for stop in manifest.stops:
+            if ride_id in stop.boards or ride_id in stop.alights:
+                return manifest.vehicle_id
+    return None
+
+
+def _place(
+    problem: Problem, plan: Plan, ride_id: str, only_vehicle: str | None, say_time: SayTime, *, with_ways_out: bool
+) -> Placed | Unplaced:
+    index = index_of(problem)
+    asked = asked_of(index, ride_id)
+    held = vehicle_of(plan, ride_id)
+    if held:
+        raise Refused(f"{index.name(ride_id)} is already planned on {index.name(held)}; take it out first")
+    known = [known_routes(index, manifest) for manifest in _manifests(index, plan, only_vehicle)]
+    vehicles = index.vehicles
+    fitting = [one for one in known if fits_ever(index, asked.ride, vehicles[one.manifest.vehicle_id])]
+    fit = cheapest(index, asked, fitting)
+    if fit:
+        manifest = _manifest(index, fit.route.vehicle, stops_with(fit, asked))
+        placed = _with_manifest(plan, manifest)
+        placed = replace(placed, unplaced=tuple(one for one in plan.unplaced if one.ride_id != ride_id))
+        return Placed(placed, ride_id, manifest.vehicle_id, fit.added, fit.board_s, fit.deliver_s)
+    speech = Speech(index, say_time)
+    relaxed = relax(index, asked, fitting)
+    why = why_not(speech, asked, known, relaxed)
+    ways = ways_out(speech, asked, known, relaxed) if with_ways_out else ()
+    return Unplaced(
+        _with_unplaced(plan, UnplacedRide(ride_id, why.reason, why.constraint)),
+        ride_id,
+        why.reason,
+        why.constraint,
+        ways,
+    )
+
+
+def _manifests(index: Index, plan: Plan, only_vehicle: str | None) -> list[Manifest]:
+    """The plan's manifests by vehicle id, with those that a new vehicle still lacks."""
+    by_id = {manifest.vehicle_id: manifest for manifest in plan.manifests}
+    unknown = sorted(set(by_id) - set(index.vehicles))
+    if unknown:
+        raise Invalid(
+            Fault("plan", f"vehicle {unknown[0]} is not in the problem; take its rides out of the plan first")
+        )
+    wanted: Iterable[str] = index.vehicles if only_vehicle is None else [index.vehicle(only_vehicle).id]
+    return [by_id.get(vehicle_id) or _bare(index, vehicle_id) for vehicle_id in wanted]
+
+
+def _bare(index: Index, vehicle_id: str) -> Manifest:
+    base = _base(index, index.vehicles[vehicle_id])
+    return base if isinstance(base, Manifest) else Manifest(vehicle_id, index.frozen(vehicle_id))
+
+
+def _manifest(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Manifest:
+    """The timed manifest of stops that can be driven; its route is remembered for the next ride."""
+    route = route_of(index, vehicle, free)
+    schedule = schedule_of(index, route)
+    manifest = Manifest(vehicle.id, schedule.stops, schedule.back_s)
+    index.known[vehicle.id] = KnownRoutes(manifest, (route, *variants(index, vehicle, free)))
+    return manifest
+
+
+def _with_manifest(plan: Plan, manifest: Manifest) -> Plan:
+    others = [one for one in plan.manifests if one.vehicle_id != manifest.vehicle_id]
+    return replace(plan, manifests=tuple(sorted([*others, manifest], key=lambda one: one.vehicle_id)))
+
+
+def _with_unplaced(plan: Plan, *rides: UnplacedRide) -> Plan:
+    ids = {ride.ride_id for ride in rides}
+    others = [one for one in plan.unplaced if one.ride_id not in ids]
+    return replace(plan, unplaced=tuple(sorted([*others, *rides], key=lambda one: one.ride_id)))
+
+
+def _relaid(index: Index, plan: Plan, vehicle: Vehicle, free: list[Stop]) -> Plan:
+    """The plan with these stops on the vehicle; if they cannot be driven, with as many of the rides as can, placed
+    in their order."""
+    routes = [route for route in (route_of(index, vehicle, free), *variants(index, vehicle, free)) if route.begins]
+    if routes or not free:
+        return _with_manifest(plan, _manifest(index, vehicle, routes[0].stops if routes else []))
+    known, lost = study(index, vehicle, _bare(index, vehicle.id)), []
+    for ride_id in [ride_id for stop in free for ride_id in stop.boards]:
+        fit = cheapest(index, asked_of(index, ride_id), [known])
+        if fit:
+            known = study(index, vehicle, _manifest(index, vehicle, stops_with(fit, asked_of(index, ride_id))))
+        else:
+            reason = f"{index.name(ride_id)} no longer fits on {index.name(vehicle.id)}"
+            lost.append(UnplacedRide(ride_id, reason, "busy"))
+    return _with_unplaced(_with_manifest(plan, known.manifest), *lost)
+
+
+def _base(index: Index, vehicle: Vehicle) -> Manifest | Infeasible:
+    """What the vehicle must do anyway: its frozen stops, then those aboard brought on in the best order, and its
+    breaks."""
+    ways = _ways_home(index, vehicle)
+    for stop in _breaks_left(index, vehicle):
+        ways = [way for stops in ways for way in with_break(index, vehicle, stops, stop)]
+    routes = [route for route in (route_of(index, vehicle, way) for way in ways) if route.begins is not None]
+    if routes:
+        best = min(enumerate(routes), key=lambda one: (one[1].cost, one[0]))[1]
+        schedule = schedule_of(index, best)
+        return Manifest(vehicle.id, schedule.stops, schedule.back_s)
+    broken = check(index.problem, vehicle, (*index.frozen(vehicle.id), *ways[0]))
+    assert isinstance(broken, Infeasible), "no way home can be driven"
+    return broken
+
+
+def _ways_home(index: Index, vehicle: Vehicle) -> list[list[Stop]]:
+    """The orders in which those aboard may be dropped, the nearest first at the head of the list."""
+    frozen = index.frozen(vehicle.id)
+    by_place: dict[str, list[str]] = {}
+    for ride_id in sorted(aboard_at_start(index, vehicle)):
+        by_place.setdefault(index.rides[ride_id].to_place_id, []).append(ride_id)
+    stops = [Stop(place_id, alights=tuple(ride_ids)) for place_id, ride_ids in sorted(by_place.items())]
+    nearest, here = [], frozen[-1].place_id if frozen else vehicle.start_place_id
+    while stops:
+        row = index.rows[index.places[here]]
+        stops.sort(key=lambda stop: (row[index.places[stop.place_id]], stop.place_id))
+        nearest.append(stops.pop(0))
+        here = nearest[-1].place_id
+    if len(nearest) > ORDERED_EXACTLY:
+        return [nearest]
+    return [list(order) for order in permutations(nearest)]
+
+
+def _breaks_left(index: Index, vehicle: Vehicle) -> list[Stop]:
+    taken = {stop.break_id for stop in index.frozen(vehicle.id)}
+    left = sorted(
+        (pause for pause in vehicle.breaks if pause.id not in taken), key=lambda pause: (pause.earliest_s, pause.id)
+    )
+    return [Stop(vehicle.start_place_id, break_id=pause.id) for pause in left]
+
+
+def _widened(problem: Problem, vehicle_id: str, broken: Infeasible) -> Problem:
+    """The problem with the one limit that is broken widened by what is missing."""
+    vehicles, rides = list(problem.vehicles), list(problem.rides)
+    if broken.ride_id:
+        number = next(n for n, ride in enumerate(rides) if ride.id == broken.ride_id)
+        ride = rides[number]
+        if broken.constraint == "latest_deliver":
+            rides[number] = replace(ride, latest_deliver_s=(ride.latest_deliver_s or 0) + broken.over_s)
+        else:
+            rides[number] = replace(ride, ride_max_s=(ride.ride_max_s or 0) + broken.over_s)
+        return replace(problem, rides=tuple(rides))
+    number = next(n for n, vehicle in enumerate(vehicles) if vehicle.id == vehicle_id)
+    car = vehicles[number]
+    if broken.constraint == "shift":
+        vehicles[number] = replace(car, shift_end_s=car.shift_end_s + broken.over_s)
+    else:
+        later = (replace(p, latest_s=p.latest_s + broken.over_s) if p.id == broken.break_id else p for p in car.breaks)
+        vehicles[number] = replace(car, breaks=tuple(later))
+    return replace(problem, vehicles=tuple(vehicles))

@@ -1,0 +1,312 @@
+"""One vehicle's stops as a simple temporal network, in flat lists.
+
+Driving at the earliest times and then testing ride times rejects good routes wrongly: whoever would ride too long
+may board later. So: a forward pass of earliest times; for each ride that is too long raise its boarding to
+(alighting - limit - service); repeat to the fixpoint, which is the earliest schedule there is, or until a latest
+time is passed. A round settles at least one more link of any chain of raises, hence as many rounds as there are
+limits, and one, find every contradiction; it always ends.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from softlanding.dispatch.planner.indexed import FAR, Asked, Index, asked_of
+from softlanding.dispatch.planner.objective import Cost, excess_cost
+from softlanding.dispatch.planner.shapes import Break, Comfort, Schedule, Stop, Vehicle
+
+# Breaks move between gaps with nobody aboard: two breaks in ten gaps are 55 ways. No more than this are tried.
+VARIANTS_MAX = 64
+
+# The place of a break in `Network.spots`: where the car stands.
+HERE = -1
+
+Room = tuple[int, int, int]  # Seats, luggage, wheelchair places.
+
+
+@dataclass(slots=True)
+class Network:
+    """The times of a route: nodes are its free stops. `end` is -1 when it may end anywhere."""
+
+    first: int
+    end: int
+    ready: int
+    end_late: int
+    spots: list[int] = field(default_factory=list)
+    early: list[int] = field(default_factory=list)
+    late: list[int] = field(default_factory=list)
+    boarding: list[int] = field(default_factory=list)
+    alighting: list[int] = field(default_factory=list)
+    waits: list[tuple[int, int]] = field(default_factory=list)  # Stop of boarding, when ready.
+    limits: list[tuple[int, int, int, int]] = field(
+        default_factory=list
+    )  # Boards at, alights at, longest, direct ride.
+    carried: list[tuple[int, int, int]] = field(
+        default_factory=list
+    )  # Alights at, left at, direct: aboard from the start.
+
+
+@dataclass(slots=True)
+class Route:
+    """A vehicle's free stops, their network and its exact solution (`begins` None: there is none), and bounds to
+    prune with.
+
+    A leg leads to the stop of the same number; there is one more, after the last stop. `soonest` and `leave` hold
+    for the stops before alone, `last` for the stops after alone: so they stay true whatever is added elsewhere.
+    """
+
+    vehicle: Vehicle
+    stops: list[Stop]
+    net: Network
+    begins: list[int] | None
+    cost: Cost
+    soonest: list[int]
+    last: list[int]
+    leave_legs: list[int]
+    at_legs: list[int]
+    next_legs: list[int]
+    room_legs: list[Room]
+    aboard_legs: list[frozenset[str]]
+
+
+def route_of(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Route:
+    """The flat form of free stops whose structure is sound (see check.py), solved."""
+    net = _network(index, vehicle, free)
+    begins = earliest(index.rows, net)
+    cost = Cost() if begins is None else cost_of(index.rows, index.problem.comfort, net, begins)
+    room_legs, aboard_legs = _loads(index, vehicle, free)
+    soonest, leave_legs, at_legs = _from_the_start(index.rows, net)
+    return Route(
+        vehicle=vehicle,
+        stops=list(free),
+        net=net,
+        begins=begins,
+        cost=cost,
+        soonest=soonest,
+        last=_from_the_end(index.rows, net),
+        leave_legs=leave_legs,
+        at_legs=at_legs,
+        next_legs=_next_places(net),
+        room_legs=room_legs,
+        aboard_legs=aboard_legs,
+    )
+
+
+def earliest(rows: list[list[int]], net: Network) -> list[int] | None:
+    """When service begins at each stop, as early as every limit permits; None when the limits contradict each
+    other."""
+    floor, late, service, places = list(net.early), net.late, services(net), settled(net)
+    for _ in range(len(net.limits) + 1):
+        here, time = net.first, net.ready
+        for position, place in enumerate(places):
+            time += rows[here][place]
+            if time > floor[position]:
+                floor[position] = time
+            else:
+                time = floor[position]
+            if time > late[position]:
+                return None
+            time += service[position]
+            here = place
+        if places and time + (rows[here][net.end] if net.end >= 0 else 0) > net.end_late:
+            return None
+        raised = False
+        for on, off, limit, _direct in net.limits:
+            needed = floor[off] - limit - service[on]
+            if needed > floor[on]:
+                floor[on] = needed
+                raised = True
+        if not raised:
+            return floor
+    return None
+
+
+def cost_of(rows: list[list[int]], comfort: Comfort, net: Network, begins: list[int]) -> Cost:
+    """A route's share of the objective. A boarding that is a fact has no price any more; the ride goes on having
+    one."""
+    service = services(net)
+    waits = [begins[position] - ready for position, ready in net.waits]
+    rides = [begins[off] - begins[on] - service[on] - direct for on, off, _limit, direct in net.limits]
+    rides += [begins[off] - left - direct for off, left, direct in net.carried]
+    return Cost(
+        waiting=sum(excess_cost(wait, comfort.wait_free_s) for wait in waits),
+        riding=sum(excess_cost(extra, comfort.ride_free_s) for extra in rides),
+        driving=_driving(rows, net),
+        unease=sum(waits) + sum(rides),
+    )
+
+
+def services(net: Network) -> list[int]:
+    """Seconds at each stop: its passengers alight side by side, then board side by side."""
+    return [off + on for off, on in zip(net.alighting, net.boarding, strict=True)]
+
+
+def settled(net: Network) -> list[int]:
+    """The places in order, each break where the car then stands."""
+    if HERE not in net.spots:
+        return net.spots
+    here, places = net.first, []
+    for place in net.spots:
+        here = here if place == HERE else place
+        places.append(here)
+    return places
+
+
+def schedule_of(index: Index, route: Route) -> Schedule:
+    """The whole manifest with its times, of a route that can be driven."""
+    assert route.begins is not None, "only a route that can be driven has a schedule"
+    net, names = route.net, index.problem.matrix.place_ids
+    here, time, timed = net.first, net.ready, []
+    for stop, begin, place, service in zip(route.stops, route.begins, settled(net), services(net), strict=True):
+        arrive, depart = time + index.rows[here][place], begin + service
+        timed.append(replace(stop, place_id=names[place], arrive_s=arrive, begin_s=begin, depart_s=depart))
+        here, time = place, depart
+    stops = (*index.frozen(route.vehicle.id), *timed)
+    if not stops:
+        return Schedule((), None)
+    return Schedule(stops, time + (index.rows[here][net.end] if net.end >= 0 else 0))
+
+
+def variants(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> list[Route]:
+    """The other ways to drive the same rides with the breaks laid elsewhere, in gaps in which nobody is aboard."""
+    pauses = [stop for stop in free if stop.break_id]
+    if not pauses:
+        return []
+    laid = [[stop for stop in free if not stop.break_id]]
+    for pause in pauses:
+        laid = [way for stops in laid for way in with_break(index, vehicle, stops, pause)][:VARIANTS_MAX]
+    routes = (route_of(index, vehicle, stops) for stops in laid if stops != list(free))
+    return [route for route in routes if route.begins is not None]
+
+
+def with_break(index: Index, vehicle: Vehicle, stops: list[Stop], pause: Stop) -> list[list[Stop]]:
+    """Each way to lay this break after the breaks already laid."""
+    aboard = aboard_at_start(index, vehicle)
+    after = max((position + 1 for position, stop in enumerate(stops) if stop.break_id), default=0)
+    ways = []
+    for position in range(len(stops) + 1):
+        if position:
+            aboard = (aboard - set(stops[position - 1].alights)) | set(stops[position - 1].boards)
+        if position >= after and not aboard:
+            ways.append([*stops[:position], pause, *stops[position:]])
+    return ways
+
+
+def aboard_at_start(index: Index, vehicle: Vehicle) -> set[str]:
+    """Who boarded at a frozen stop and has not alighted at one."""
+    aboard: set[str] = set()
+    for stop in index.frozen(vehicle.id):
+        aboard = (aboard - set(stop.alights)) | set(stop.boards)
+    return aboard
+
+
+def break_of(vehicle: Vehicle, break_id: str) -> Break | None:
+    return next((pause for pause in vehicle.breaks if pause.id == break_id), None)
+
+
+def room_after(room: Room, asked: Asked, sign: int) -> Room:
+    ride = asked.ride
+    return room[0] + sign * ride.seats, room[1] + sign * ride.luggage, room[2] + sign * ride.wheelchairs
+
+
+def _network(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Network:
+    frozen = index.frozen(vehicle.id)
+    net = Network(
+        first=index.places[frozen[-1].place_id if frozen else vehicle.start_place_id],
+        end=-1 if vehicle.end_place_id is None else index.places[vehicle.end_place_id],
+        ready=max(vehicle.shift_start_s, index.problem.now_s, frozen[-1].depart_s if frozen else 0),
+        end_late=vehicle.shift_end_s,
+    )
+    left = {ride_id: stop.depart_s for stop in frozen for ride_id in stop.boards}
+    boarded: dict[str, int] = {}
+    for position, stop in enumerate(free):
+        _add_stop(index, net, vehicle, stop)
+        for ride_id in stop.alights:
+            asked = asked_of(index, ride_id)
+            if ride_id in boarded:
+                net.limits.append((boarded[ride_id], position, asked.limit, asked.direct))
+            else:
+                net.carried.append((position, left[ride_id], asked.direct))
+                net.late[position] = min(net.late[position], left[ride_id] + asked.limit)
+        for ride_id in stop.boards:
+            boarded[ride_id] = position
+            net.waits.append((position, asked_of(index, ride_id).early))
+    return net
+
+
+def _add_stop(index: Index, net: Network, vehicle: Vehicle, stop: Stop) -> None:
+    pause = break_of(vehicle, stop.break_id) if stop.break_id else None
+    if pause:
+        spot, early, late, boarding, alighting = HERE, pause.earliest_s, pause.latest_s, pause.duration_s, 0
+    else:
+        on = [asked_of(index, ride_id) for ride_id in stop.boards]
+        off = [asked_of(index, ride_id) for ride_id in stop.alights]
+        spot = index.places[stop.place_id]
+        early = max([0, *(asked.early for asked in on), *(asked.end_early for asked in off)])
+        late = min([FAR, *(asked.late for asked in on), *(asked.end_late for asked in off)])
+        boarding = max([0, *(asked.board_s for asked in on)])
+        alighting = max([0, *(asked.alight_s for asked in off)])
+    net.spots.append(spot)
+    net.early.append(early)
+    net.late.append(late)
+    net.boarding.append(boarding)
+    net.alighting.append(alighting)
+
+
+def _loads(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> tuple[list[Room], list[frozenset[str]]]:
+    aboard = aboard_at_start(index, vehicle)
+    room = (vehicle.seats, vehicle.luggage, vehicle.wheelchair_places)
+    for ride_id in aboard:
+        room = room_after(room, asked_of(index, ride_id), -1)
+    rooms, crowds = [room], [frozenset(aboard)]
+    for stop in free:
+        aboard = (aboard - set(stop.alights)) | set(stop.boards)
+        for ride_id in stop.alights:
+            room = room_after(room, asked_of(index, ride_id), 1)
+        for ride_id in stop.boards:
+            room = room_after(room, asked_of(index, ride_id), -1)
+        rooms.append(room)
+        crowds.append(frozenset(aboard))
+    return rooms, crowds
+
+
+def _from_the_start(rows: list[list[int]], net: Network) -> tuple[list[int], list[int], list[int]]:
+    here, time = net.first, net.ready
+    soonest, leave, at = [], [time], [here]
+    for position, (place, service) in enumerate(zip(settled(net), services(net), strict=True)):
+        time = max(time + rows[here][place], net.early[position])
+        soonest.append(time)
+        time += service
+        here = place
+        leave.append(time)
+        at.append(here)
+    return soonest, leave, at
+
+
+def _from_the_end(rows: list[list[int]], net: Network) -> list[int]:
+    last, following, next_place = [], net.end_late, net.end
+    places, service = settled(net), services(net)
+    for position in range(len(places) - 1, -1, -1):
+        # A break moves with the car, so the drives around it may get shorter: a bound counts none.
+        moves = next_place < 0 or net.spots[position] == HERE
+        drive = 0 if moves else rows[places[position]][next_place]
+        following = min(net.late[position], following - drive - service[position])
+        last.append(following)
+        next_place = net.spots[position]
+    return last[::-1]
+
+
+def _next_places(net: Network) -> list[int]:
+    """For each leg where the car drives next, looking past breaks; -1 for nowhere."""
+    following, onward = net.end, [net.end]
+    for spot in reversed(net.spots):
+        following = following if spot == HERE else spot
+        onward.append(following)
+    return onward[::-1]
+
+
+def _driving(rows: list[list[int]], net: Network) -> int:
+    here, total = net.first, 0
+    for place in settled(net):
+        total += rows[here][place]
+        here = place
+    return total + (rows[here][net.end] if net.end >= 0 else 0)
