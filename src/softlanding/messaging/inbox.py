@@ -378,6 +378,19 @@ def _after_fork(
     return Fetch(first, 0, bounds[0], Crossing(first, 0, tuple(lost)))
 
 
+def apply_parked(tx: Transaction, now: datetime, envelope: Envelope, subscriptions: Subscriptions) -> None:
+    """Apply one parked fact, without moving any cursor. Raises Refused when it still cannot be applied."""
+    fact_type = contract_of(envelope.type)
+    if fact_type is None:
+        raise Refused(f"{envelope.type} is not known to this release; update this service, then replay")
+    outcome = Applied()
+    reason = _apply_one(tx, now, envelope, fact_type, subscriptions, outcome)
+    if outcome.broken is not None:
+        reason = outcome.broken[1]
+    if reason is not None:
+        raise Refused(f"{envelope.type} (number {envelope.sequence}) still {reason}")
+
+
 def count_attempt(tx: Transaction, _now: datetime, envelope: Envelope) -> int:
     """How often this fact was tried, this time included; committed before the attempt, so that a crash loop ends."""
     same = (

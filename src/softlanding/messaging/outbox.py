@@ -161,3 +161,16 @@ def _envelope(row: Any) -> Envelope:
         traceparent=row.traceparent,
         causation=row.causation,
     )
+
+
+def time_of_last(connection: sa.Connection) -> datetime | None:
+    """When this database last told a fact: its last sign before a death."""
+    moment: datetime | None = connection.execute(sa.select(sa.func.max(outbox.c.time, type_=Moment))).scalar()
+    return moment
+
+
+def time_before_life(connection: sa.Connection, life: str) -> datetime | None:
+    """As `time_of_last`, of all lives but this one."""
+    query = sa.select(sa.func.max(outbox.c.time, type_=Moment)).where(outbox.c.epoch != life)
+    moment: datetime | None = connection.execute(query).scalar()
+    return moment

@@ -1,0 +1,209 @@
+"""Who may do what: people and their roles, sign-in links, sessions, programs' tokens.
+
+People and roles are facts of Schedule that every service keeps, so that a coordinator can sign in while Schedule is
+dead. Sessions and links are signed with one secret that all three know; used links are told as facts.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from softlanding.contracts.everyone import SignInUsed
+from softlanding.contracts.schedule import PersonGranted, PersonRevoked, PersonState
+from softlanding.database import Moment, Transaction, shared
+from softlanding.errors import Forbidden, Refused
+from softlanding.messaging import outbox
+from softlanding.messaging.envelope import Envelope
+from softlanding.messaging.inbox import Handler
+
+STAFF_ROLES = ("organiser", "coordinator", "operator")
+EVERYWHERE = "*"
+SIGN_IN_LASTS = timedelta(hours=24)
+SESSION_LASTS = timedelta(days=14)
+SCOPES = ("facts", "personal", "write", "read")
+
+people = sa.Table(
+    "person",
+    shared,
+    sa.Column("person", sa.String(36), primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("email", sa.String(200), nullable=False),
+    sa.Column("phone", sa.String(60), nullable=False),
+    sa.Column("roles", sa.Text, nullable=False),  # JSON: [[conference or "*", role], …]
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("revoked_at", Moment),
+)
+used_links = sa.Table(
+    "sign_in_used",
+    shared,
+    sa.Column("token_hash", sa.String(64), primary_key=True),
+    sa.Column("used_at", Moment, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Person:
+    person: str
+    name: str
+    email: str
+    phone: str
+    roles: tuple[tuple[str, str], ...]
+    revision: int
+    is_revoked: bool
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who asks: a person signed in, a program with scopes, or nobody known."""
+
+    person: str | None = None
+    name: str = ""
+    roles: frozenset[tuple[str, str]] = frozenset()
+    scopes: frozenset[str] = frozenset()
+    session: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        return self.person is not None or bool(self.scopes)
+
+    def has_role(self, wanted: Iterable[str], conference: str | None) -> bool:
+        """One of the wanted roles, for this conference or everywhere."""
+        places = {EVERYWHERE} | ({conference} if conference else set())
+        return any(role in wanted and place in places for place, role in self.roles)
+
+
+NOBODY = Visitor()
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Makes and reads what is signed with the installation's secret."""
+
+    secret: str
+
+    def sign_in_token(self, person: str, nonce: str, now: datetime) -> str:
+        return self._of("sign-in").dumps({"p": person, "n": nonce, "t": int(now.timestamp())})
+
+    def read_sign_in(self, token: str, now: datetime) -> str:
+        """The person. Raises Forbidden with what to do."""
+        return str(self._read("sign-in", token, now, SIGN_IN_LASTS, "this sign-in link")["p"])
+
+    def session_cookie(self, person: str, session: str, now: datetime) -> str:
+        return self._of("session").dumps({"p": person, "s": session, "t": int(now.timestamp())})
+
+    def read_session(self, cookie: str, now: datetime) -> tuple[str, str]:
+        """(person, session). Raises Forbidden."""
+        values = self._read("session", cookie, now, SESSION_LASTS, "your session")
+        return str(values["p"]), str(values["s"])
+
+    def program_token(self, name: str, scopes: Iterable[str], now: datetime) -> str:
+        return self._of("program").dumps({"n": name, "s": sorted(scopes), "t": int(now.timestamp())})
+
+    def read_program(self, token: str, now: datetime) -> tuple[str, frozenset[str]]:
+        """(name, scopes). Raises Forbidden."""
+        values = self._read("program", token, now, timedelta(days=365), "this token")
+        return str(values["n"]), frozenset(values["s"])
+
+    def csrf(self, session: str) -> str:
+        return hmac.new(self.secret.encode(), f"csrf/{session}".encode(), hashlib.sha256).hexdigest()[:32]
+
+    def is_csrf(self, session: str, token: str) -> bool:
+        return hmac.compare_digest(self.csrf(session), token)
+
+    def _of(self, salt: str) -> URLSafeSerializer:
+        return URLSafeSerializer(self.secret, salt=f"softlanding/{salt}")
+
+    def _read(self, salt: str, token: str, now: datetime, lasts: timedelta, what: str) -> dict[str, Any]:
+        try:
+            values: dict[str, Any] = self._of(salt).loads(token)
+        except BadSignature:
+            raise Forbidden(f"{what} is not valid; ask for a new one") from None
+        if now.timestamp() - values["t"] > lasts.total_seconds():
+            raise Forbidden(f"{what} has expired; ask for a new one")
+        return values
+
+
+def hash_of(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def load_person(connection: sa.Connection, person: str) -> Person | None:
+    row = connection.execute(sa.select(people).where(people.c.person == person)).first()
+    return _from_row(row) if row else None
+
+
+def list_people(connection: sa.Connection) -> list[Person]:
+    """Everybody who is not revoked, by name."""
+    rows = connection.execute(sa.select(people).where(people.c.revoked_at.is_(None)).order_by(people.c.name))
+    return [_from_row(row) for row in rows]
+
+
+def use_sign_in(tx: Transaction, now: datetime, token: str, person: str) -> Person:
+    """The link is used: kept here, told to the others. Raises Refused the second time, Forbidden for strangers."""
+    known = load_person(tx.connection, person)
+    if known is None or known.is_revoked:
+        raise Forbidden("this link is for somebody who is not on the staff (any more)")
+    hashed = hash_of(token)
+    if tx.execute(sa.select(used_links.c.used_at).where(used_links.c.token_hash == hashed)).first() is not None:
+        raise Refused("this sign-in link was used already; ask for a new one")
+    tx.execute(sa.insert(used_links).values(token_hash=hashed, used_at=now))
+    outbox.add(tx, SignInUsed(token_hash=hashed, used_at=now))
+    return known
+
+
+def grant(tx: Transaction, _now: datetime, person: PersonState) -> None:
+    """Schedule's own change of a person, told to all."""
+    _keep(tx, person, None)
+    outbox.add(tx, PersonGranted(**person.model_dump()))
+
+
+def revoke(tx: Transaction, now: datetime, person: PersonState) -> None:
+    _keep(tx, person, now)
+    outbox.add(tx, PersonRevoked(**person.model_dump()))
+
+
+def handlers(me: str, peers: Iterable[str]) -> dict[str, Handler]:
+    """What each service does with facts about people and used links."""
+    table: dict[str, Handler] = {f"{peer}.sign_in.used": _hear_used for peer in peers}
+    if me != "schedule":
+        table["schedule.person.granted"] = _hear_granted
+        table["schedule.person.revoked"] = _hear_revoked
+    return table
+
+
+def _hear_granted(tx: Transaction, _now: datetime, fact: PersonGranted, _envelope: Envelope) -> None:
+    _keep(tx, fact, None)
+
+
+def _hear_revoked(tx: Transaction, now: datetime, fact: PersonRevoked, _envelope: Envelope) -> None:
+    _keep(tx, fact, now)
+
+
+def _hear_used(tx: Transaction, _now: datetime, fact: SignInUsed, _envelope: Envelope) -> None:
+    if tx.execute(sa.select(used_links.c.used_at).where(used_links.c.token_hash == fact.token_hash)).first() is None:
+        tx.execute(sa.insert(used_links).values(token_hash=fact.token_hash, used_at=fact.used_at))
+
+
+def _keep(tx: Transaction, person: PersonState, revoked_at: datetime | None) -> None:
+    values = {
+        "name": person.name,
+        "email": person.email,
+        "phone": person.phone,
+        "roles": json.dumps(sorted(person.roles)),
+        "revision": person.revision,
+        "revoked_at": revoked_at,
+    }
+    if tx.execute(sa.update(people).where(people.c.person == person.person).values(**values)).rowcount == 0:
+        tx.execute(sa.insert(people).values(person=person.person, **values))
+
+
+def _from_row(row: sa.Row[Any]) -> Person:
+    roles = tuple((str(place), str(role)) for place, role in json.loads(row.roles))
+    return Person(row.person, row.name, row.email, row.phone, roles, row.revision, row.revoked_at is not None)

@@ -1,0 +1,7 @@
+"""From started to ready; lives and deaths; the table of loops, phases and beats."""
+
+from softlanding.lifecycle.phases import Phases
+from softlanding.lifecycle.service import Chore, Service, Timer
+from softlanding.lifecycle.work import Parts, Step, Work, take_up_work
+
+__all__ = ["Chore", "Parts", "Phases", "Service", "Step", "Timer", "Work", "take_up_work"]

@@ -1,0 +1,54 @@
+"""Deadlines go by wall time, and wall clocks lie: while ours is in doubt, nothing is declared too late.
+
+In doubt: wall and monotonic time part by more than 2 s; a peer's beat differs by more than 30 s; at start the last
+sign in the database lies in the future. It goes on when a peer agrees or a person says so.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from softlanding.clock import Clock
+
+AGREES_S = 2.0
+
+
+@dataclass
+class ClockGuard:
+    clock: Clock
+    jump_max_s: float
+    peer_max_s: float
+    held: str | None = None  # Why deadline timers hold; None: they run.
+    held_at: datetime | None = None
+    _wall: datetime = field(init=False)
+    _mono: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._wall, self._mono = self.clock.now(), self.clock.monotonic()
+
+    def look(self) -> None:
+        """Compare the two clocks with the last look."""
+        wall, mono = self.clock.now(), self.clock.monotonic()
+        apart = (wall - self._wall).total_seconds() - (mono - self._mono)
+        self._wall, self._mono = wall, mono
+        if abs(apart) > self.jump_max_s:
+            self.hold(f"the clock jumped by {apart:+.0f} s")
+
+    def look_at_last_sign(self, last_at: datetime | None) -> None:
+        """At start: what the database last saw must not lie in the future."""
+        if last_at is not None and last_at > self.clock.now() + timedelta(seconds=self.jump_max_s):
+            self.hold(f"the database was last used at {last_at:%Y-%m-%d %H:%M:%S} UTC, which is in the future")
+
+    def look_at_peer(self, service: str, skew_s: float) -> None:
+        """A beat was heard: `skew_s` is the peer's clock less ours, with the way of the beat in it."""
+        if abs(skew_s) > self.peer_max_s:
+            self.hold(f"{service.title()}'s clock differs by {skew_s:+.0f} s")
+        elif self.held is not None and abs(skew_s) <= AGREES_S:
+            self.release()
+
+    def hold(self, why: str) -> None:
+        if self.held is None:
+            self.held, self.held_at = why, self.clock.now()
+
+    def release(self) -> None:
+        """A peer agrees, or a person says that the clock is right."""
+        self.held, self.held_at = None, None

@@ -1,0 +1,468 @@
+"""One service at work: its parts, put together, and the table of its steps.
+
+A step is one batch and whether there was more; the supervisor loops over it, the simulator chooses when it runs.
+"""
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from softlanding.clock import Clock, retry
+from softlanding.contracts import SOURCES
+from softlanding.contracts.everyone import LifeBegan, LifeEnded
+from softlanding.database import (
+    Database,
+    HoldLock,
+    LeaseState,
+    Life,
+    Transaction,
+    begin_life,
+    look_at_lease,
+    say_goodbye,
+)
+from softlanding.errors import SoftlandingError
+from softlanding.ids import Ids
+from softlanding.incidents import open_incident
+from softlanding.lifecycle import deaths
+from softlanding.lifecycle.clock_guard import ClockGuard
+from softlanding.lifecycle.phases import Phases
+from softlanding.lifecycle.service import Service, Timer
+from softlanding.lifecycle.signal import Signal
+from softlanding.messaging import dead_letters, inbox, outbox
+from softlanding.messaging.beats import Beat, Change, Peers, beat_from_json
+from softlanding.messaging.bus import Bus, BusDown
+from softlanding.messaging.envelope import Envelope
+from softlanding.messaging.feed import Feed, FeedDown
+from softlanding.messaging.inbox import Fork, Subscriptions
+from softlanding.messaging.receiver import BATCH_MAX, Receiver
+from softlanding.messaging.relay import Relay
+
+WATCHER_LATE_S = 2.0  # A watcher that comes to itself so late begins its count anew.
+ASK_AFTER_S = 1.5
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the table of loops."""
+
+    name: str
+    run: Callable[[], Awaitable[bool]]
+    pause_s: float
+    wakes_on_commit: bool = False
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The real parts, or the simulator's."""
+
+    clock: Clock
+    ids: Ids
+    rng: random.Random
+    bus: Bus
+    feed: Feed
+    release: str = "0"
+    beat_s: float = 1.0
+    silent_after_s: float = 3.0
+    clock_jump_max_s: float = 2.0
+    peer_clock_max_s: float = 30.0
+
+
+@dataclass(frozen=True)
+class LastEnd:
+    """How the life before ended, as the supervisor saw it."""
+
+    how: str | None = None  # "SIGKILL"
+    at: datetime | None = None
+
+
+class StandingBy(SoftlandingError):
+    """Another process has the lease and beats."""
+
+
+@dataclass
+class LeaseWatch:
+    """What a standby has seen of the owner: the beat, and since when (its own monotonic clock) it is unchanged."""
+
+    seen: LeaseState | None = None
+    since: float = 0.0
+
+
+async def take_up_work(
+    service: Service,
+    engine: sa.Engine,
+    parts: Parts,
+    *,
+    hold: HoldLock,
+    phases: Phases,
+    stale_s: float,
+    last_end: LastEnd,
+    wait_s: float = float("inf"),
+) -> tuple[Life, int]:
+    """Stand by until the lease can be taken, then begin a life; the life and its last fact number.
+
+    At once if the former holder is dead (it let go of its lock), else when its beat stood still for `stale_s`.
+    """
+    epoch = parts.ids.new()
+    hold.hold(epoch)
+    watch = LeaseWatch()
+
+    async def attempt() -> tuple[Life, int]:
+        taken = _try_to_take(service, engine, parts, epoch, watch, hold, stale_s, last_end)
+        if taken is None:
+            raise StandingBy("another process is at work")
+        return taken
+
+    def waiting(_error: BaseException, _waited_s: float) -> None:
+        phases.is_standby = True
+        phases.wait_for("the lease: another process is at work")
+
+    try:
+        return await retry(
+            attempt,
+            clock=parts.clock,
+            rng=parts.rng,
+            deadline_s=wait_s,
+            errors=(StandingBy,),
+            longest_s=0.5,
+            waiting=waiting,
+        )
+    finally:
+        phases.is_standby = False
+
+
+def _try_to_take(
+    service: Service,
+    engine: sa.Engine,
+    parts: Parts,
+    epoch: str,
+    watch: LeaseWatch,
+    hold: HoldLock,
+    stale_s: float,
+    last_end: LastEnd,
+) -> tuple[Life, int] | None:
+    with engine.connect() as connection:
+        seen = look_at_lease(connection)
+        last_sign = outbox.time_of_last(connection)
+    now_mono = parts.clock.monotonic()
+    if seen != watch.seen:
+        watch.seen, watch.since = seen, now_mono
+    if seen is not None and now_mono - watch.since < stale_s and not hold.is_free(seen.token):
+        return None
+
+    def announce(life: Life) -> list[outbox.Told]:
+        return [outbox.tell_first(parts.ids, _life_began(service, life, parts.release, last_end, last_sign))]
+
+    return begin_life(
+        engine,
+        parts.clock.now(),
+        epoch,
+        seen,
+        outbox.numbering(service.name),
+        last_end=last_end.how,
+        announce=announce,
+    )
+
+
+def _life_began(service: Service, life: Life, release: str, last_end: LastEnd, last_sign: datetime | None) -> LifeBegan:
+    died = life.parent is not None and not life.parent_said_goodbye
+    return LifeBegan(
+        service=service.name,
+        life=life.epoch,
+        parent=life.parent,
+        parent_last=life.parent_last,
+        parent_said_goodbye=life.parent_said_goodbye,
+        last_end=(last_end.how or "unseen") if died else None,
+        last_end_at=(last_end.at or last_sign) if died else None,
+        began_at=life.began_at,
+        release=release,
+    )
+
+
+@dataclass
+class Work:
+    """A service at work, from the lease to the goodbye."""
+
+    service: Service
+    parts: Parts
+    database: Database
+    life: Life
+    phases: Phases
+    last_end: LastEnd = field(default_factory=LastEnd)
+    settings: Any = None  # softlanding.settings.Settings; doors look things up there.
+    peers: Peers = field(init=False)
+    guard: ClockGuard = field(init=False)
+    relay: Relay = field(init=False)
+    subscriptions: Subscriptions = field(init=False)
+    receivers: dict[str, Receiver] = field(init=False)
+    commits: Signal = field(default_factory=Signal)  # Fired after each group commit: wakes loops and live pages.
+    beat: Beat | None = None
+    held_noted: str | None = None
+    parked: int = 0
+    is_stopping: bool = False  # Live pages end their streams, so that the server can close.
+    _beats: int = 0
+    _watched_mono: float | None = None
+
+    def __post_init__(self) -> None:
+        parts, name = self.parts, self.service.name
+        others = tuple(source for source in SOURCES if source != name)
+        self.peers = Peers(others, parts.clock, parts.silent_after_s)
+        self.guard = ClockGuard(parts.clock, parts.clock_jump_max_s, parts.peer_clock_max_s)
+        self.relay = Relay(self.database, parts.bus)
+        self.subscriptions = Subscriptions(
+            handlers=deaths.handlers(name, others) | dict(self.service.handlers),
+            on_refused=self.service.on_refused,
+            on_fork=_report_fork,
+            on_parked=_report_parked,
+        )
+        careful = BATCH_MAX if self.life.parent is not None and not self.life.parent_said_goodbye else 0
+        self.receivers = {
+            source: Receiver(
+                source,
+                self.database,
+                parts.bus,
+                parts.feed,
+                self.subscriptions,
+                parts.clock,
+                careful,
+                self._report_halt,
+            )
+            for source in others
+        }
+
+    async def recover(self) -> None:
+        """Before anything is sent or heard: what the last life's end means, and what became too late meanwhile."""
+        self.guard.look_at_last_sign(await self.database.read(outbox.time_before_life, self.life.epoch))
+        died_at = self.last_end.at or await self.database.read(outbox.time_before_life, self.life.epoch)
+        await self.database.write(deaths.note_own_birth, self.service.name, self.life, died_at)
+        if self.guard.held is None:
+            for action in self.service.at_start:
+                await self.database.write(action)
+        for receiver in self.receivers.values():
+            receiver.cursor = await self.database.read(inbox.load_cursor, receiver.source)
+
+    def steps(self) -> list[Step]:
+        """The table of loops."""
+        table = [
+            Step("relay", self.relay.step, 0.5, wakes_on_commit=True),
+            Step("beat", self.send_beat, self.parts.beat_s),
+            Step("hear", self.hear, 0.2),
+            Step("watch", self.watch, 0.5),
+            Step("lease", self.beat_lease, self.parts.beat_s / 2),
+            Step("parked", self.count_parked, 2.0),
+        ]
+        for source, receiver in self.receivers.items():
+            table.append(Step(f"listen.{source}", receiver.listen, 0.05))
+            table.append(Step(f"repair.{source}", receiver.repair, 0.25))
+        for timer in self.service.timers:
+            table.append(Step(f"timer.{timer.name}", self._timer_step(timer), timer.pause_s))
+        for chore in self.service.chores:
+            table.append(
+                Step(f"chore.{chore.name}", self._chore_step(chore.step), chore.pause_s, chore.wakes_on_commit)
+            )
+        return table
+
+    async def send_beat(self) -> bool:
+        """Say that we live. Made of what is in memory; the bus being down only means that peers ask over HTTP."""
+        self._beats += 1
+        receipts = {name: receipt for name, r in self.receivers.items() if (receipt := r.receipt()) is not None}
+        self.beat = Beat(
+            service=self.service.name,
+            life=self.life.epoch,
+            number=self.database.last_number,
+            count=self._beats,
+            at=self.parts.clock.now(),
+            phase=self.phases.phase,
+            release=self.parts.release,
+            receipts=receipts,
+            backlog=max(0, self.database.last_number - self.relay.sent),
+            parked=self.parked,
+            is_degraded=not self.parts.bus.is_up,
+            detail=self.guard.held or "",
+        )
+        try:
+            await self.parts.bus.send_beat(self.service.name, self.beat.to_json())
+        except BusDown:
+            return False
+        return False
+
+    async def hear(self) -> bool:
+        """Take in the beats that came by the bus."""
+        self.guard.look()
+        await self._note_clock()
+        try:
+            heard = await self.parts.bus.take_beats()
+        except BusDown:
+            return False
+        for _service, body in heard:
+            await self._take_beat(body)
+        return len(heard) >= 100
+
+    async def watch(self) -> bool:
+        """Ask over HTTP who was not heard; then say who is silent."""
+        now = self.parts.clock.monotonic()
+        if self._watched_mono is not None and now - self._watched_mono > WATCHER_LATE_S:
+            self.peers.begin_anew()
+        self._watched_mono = now
+        for service in self.peers.unheard(ASK_AFTER_S):
+            try:
+                await self._take_beat(await self.parts.feed.beat(service))
+            except FeedDown:
+                continue
+        for change in self.peers.find_silent():
+            await self._note(change)
+        return False
+
+    async def beat_lease(self) -> bool:
+        """An idle owner commits a beat a second, so that standbys see that it lives."""
+        await self.database.write(_nothing)
+        return False
+
+    async def count_parked(self) -> bool:
+        """Receipts name what is parked now, also after a replay."""
+        parked = await self.database.read(dead_letters.list_parked)
+        self.parked = len(parked)
+        for receiver in self.receivers.values():
+            receiver.parked_numbers = tuple(p.sequence for p in parked if p.source == receiver.source)[-100:]
+        return False
+
+    async def say_goodbye(self) -> None:
+        """The last words of a life that ends in order, sent if the bus is there."""
+        await self.database.write(_goodbye, self.service.name)
+        try:
+            while await self.relay.step():
+                pass
+        except BusDown:
+            return
+
+    def replay_action(self, tx: Transaction, now: datetime, subject: str, by: str) -> dict[str, Any]:
+        """Apply what is parked about `subject`, in order, in the transaction that frees it."""
+
+        def apply(tx: Transaction, now: datetime, envelope: Envelope) -> None:
+            inbox.apply_parked(tx, now, envelope, self.subscriptions)
+
+        return {"subject": subject, "replayed": dead_letters.replay(tx, now, subject, by=by, apply=apply)}
+
+    def summary(self) -> dict[str, Any]:
+        """For /state."""
+        return self.phases.summary() | {
+            "service": self.service.name,
+            "life": self.life.epoch,
+            "number": self.database.last_number,
+            "sent": self.relay.sent,
+            "bus_is_up": self.parts.bus.is_up,
+            "clock_held": self.guard.held,
+            "parked": self.parked,
+            "release": self.parts.release,
+            "inboxes": {
+                name: {
+                    "epoch": receiver.cursor.epoch if receiver.cursor else None,
+                    "sequence": receiver.cursor.sequence if receiver.cursor else None,
+                    "halted": receiver.halted,
+                }
+                for name, receiver in self.receivers.items()
+            },
+            "peers": self.peers.summary(),
+        }
+
+    async def _take_beat(self, body: bytes) -> None:
+        try:
+            beat = beat_from_json(body)
+        except SoftlandingError:
+            return  # A foreign voice on the subject: not a sign of anybody's life.
+        for change in self.peers.hear(beat):
+            await self._note(change)
+        peer = self.peers.by_name.get(beat.service)
+        if peer is not None:
+            self.guard.look_at_peer(beat.service, peer.skew_s)
+            self.receivers[beat.service].look_at_tail(peer)
+
+    async def _note(self, change: Change) -> None:
+        await self.database.write(deaths.note_change, self.service.name, change)
+
+    async def _note_clock(self) -> None:
+        """A held clock is an incident: deadlines wait for it."""
+        if self.guard.held is None or self.guard.held == self.held_noted:
+            return
+        self.held_noted = self.guard.held
+        await self.database.write(_open_clock_incident, self.service.name, self.guard.held)
+
+    async def _report_halt(self, source: str, why: str) -> None:
+        await self.database.write(_open_halt_incident, self.service.name, source, why)
+
+    def _timer_step(self, timer: Timer) -> Callable[[], Awaitable[bool]]:
+        async def step() -> bool:
+            if timer.is_deadline and self.guard.held is not None:
+                return False
+            if not await self.database.read(timer.is_due, self.parts.clock.now()):
+                return False
+            return await self.database.write(timer.action)
+
+        return step
+
+    def _chore_step(self, run: Callable[["Work"], Awaitable[bool]]) -> Callable[[], Awaitable[bool]]:
+        async def step() -> bool:
+            return await run(self)
+
+        return step
+
+
+def _nothing(_tx: Transaction, _now: datetime) -> None:
+    """The lease's beat is in every group commit; this action only asks for one."""
+
+
+def _goodbye(tx: Transaction, now: datetime, service: str) -> None:
+    outbox.add(tx, LifeEnded(service=service, life=tx.life, ended_at=now))
+    say_goodbye(tx, now)
+
+
+def _report_fork(tx: Transaction, now: datetime, source: str, fork: Fork) -> None:
+    count = fork.last - fork.first + 1
+    open_incident(
+        tx,
+        now,
+        cause=f"fork/{source}/{fork.epoch}/{fork.first}",
+        kind="fork",
+        about=f"service/{source}",
+        sentence=f"{source.title()}'s database went back: {count} facts ({fork.first} to {fork.last} of life "
+        f"{fork.epoch[:13]}) are applied here and unknown there. They are kept here; compare before you go on.",
+    )
+
+
+def _report_parked(tx: Transaction, now: datetime, envelope: Envelope, reason: str) -> None:
+    open_incident(
+        tx,
+        now,
+        cause=f"poison/{envelope.source}/{envelope.subject}",
+        kind="poison",
+        about=envelope.subject,
+        conference=envelope.conference,
+        sentence=f"{envelope.type} about {envelope.subject} is parked: {reason}",
+        grows=True,
+    )
+
+
+def _open_clock_incident(tx: Transaction, now: datetime, service: str, why: str) -> None:
+    open_incident(
+        tx,
+        now,
+        cause=f"clock/{tx.life}/{why}/{now - timedelta(seconds=now.second, microseconds=now.microsecond)}",
+        kind="clock",
+        about=f"service/{service}",
+        sentence=f"{service.title()} holds its deadlines: {why}. It goes on when a peer agrees or a person says so.",
+        grows=True,
+    )
+
+
+def _open_halt_incident(tx: Transaction, now: datetime, service: str, source: str, why: str) -> None:
+    open_incident(
+        tx,
+        now,
+        cause=f"halt/{tx.life}/{source}",
+        kind="halted",
+        about=f"service/{service}",
+        sentence=f"{service.title()} has stopped hearing {source.title()}: {why}",
+    )

@@ -1,0 +1,26 @@
+"""What all pages and APIs share: doors with stated roles, rendering, forms and their keys, errors, streams, health."""
+
+from softlanding.web.app import make_app
+from softlanding.web.doors import EVERYONE, LINK, Doors, Who, staff
+from softlanding.web.forms import Form, read_form, read_upload, refused, see_other
+from softlanding.web.health import make_health_app
+from softlanding.web.pages import Pages, peers_view
+from softlanding.web.stream import stream
+
+__all__ = [
+    "EVERYONE",
+    "LINK",
+    "Doors",
+    "Form",
+    "Pages",
+    "Who",
+    "make_app",
+    "make_health_app",
+    "peers_view",
+    "read_form",
+    "read_upload",
+    "refused",
+    "see_other",
+    "staff",
+    "stream",
+]

@@ -1,0 +1,108 @@
+"""A service's web application: its doors, the common ones, and how every refusal is said."""
+
+from importlib.resources import files
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from softlanding import errors
+from softlanding.lifecycle import Work
+from softlanding.web import common
+from softlanding.web.doors import NotSignedIn
+from softlanding.web.pages import SERVICES, Pages
+
+STATUS: tuple[tuple[type[errors.SoftlandingError], int, str], ...] = (
+    (errors.Invalid, 422, "That cannot be read"),
+    (NotSignedIn, 401, "Please sign in"),
+    (errors.Forbidden, 403, "That is not for you"),
+    (errors.NotFound, 404, "There is no such thing"),
+    (errors.Conflict, 409, "Somebody was quicker"),
+    (errors.Refused, 409, "That is not possible"),
+    (errors.Unavailable, 503, "Not just now"),
+)
+TODO = {
+    401: "Open your sign-in link, then come back. An organiser finds links under People.",
+    403: "Go back, or ask an organiser for the role.",
+    404: "Check the address, or begin at the start page.",
+    409: "Look at the page again; it shows the present state.",
+    422: "Correct what is named above and send it again.",
+    503: "Wait a few seconds and send it again: the same form counts once, however often it is sent.",
+}
+
+
+def make_app(work: Work) -> FastAPI:
+    """The application of one service at work. Raises AssertionError for a route that does not say who may use it."""
+    name = work.service.name
+    app = FastAPI(
+        title=f"Softlanding {name.title()}",
+        version=work.parts.release,
+        openapi_url=f"/api/{name}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        openapi_tags=[{"name": name}],
+    )
+    pages = Pages(work)
+    app.state.work = work
+    app.state.pages = pages
+    for doors in (*(work.service.doors(work) if work.service.doors else ()), common.make_doors(work, pages)):
+        for route in doors.router.routes:
+            assert hasattr(route, "softlanding_who"), f"{route.path}: say who may use this door"
+        app.router.routes.extend(doors.router.routes)
+    _add_static(app)
+    _add_refusals(app, pages)
+    return app
+
+
+def _add_static(app: FastAPI) -> None:
+    """For tests and a service run alone; with a front door the files are served there."""
+    for service in SERVICES:
+        folder = files(f"softlanding.{service}").joinpath("static")
+        if folder.is_dir():
+            app.mount(f"/static/{service}", StaticFiles(directory=str(folder)), name=f"static-{service}")
+    app.mount("/static", StaticFiles(directory=str(files("softlanding").joinpath("static"))), name="static")
+
+
+def _add_refusals(app: FastAPI, pages: Pages) -> None:
+    @app.exception_handler(errors.SoftlandingError)
+    async def refuse(request: Request, error: errors.SoftlandingError) -> Response:
+        status, title = next(((s, t) for kind, s, t in STATUS if isinstance(error, kind)), (500, "Something broke"))
+        return _say(request, pages, status, title, str(error), faults=getattr(error, "faults", ()))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        faults = [errors.Fault(".".join(str(p) for p in f["loc"][1:]), f["msg"]) for f in error.errors()]
+        return _say(request, pages, 422, "That cannot be read", "; ".join(map(str, faults)), faults=faults)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        title = "There is no such page" if error.status_code == 404 else "That is not possible"
+        return _say(request, pages, error.status_code, title, f"{error.detail}: {request.url.path}")
+
+    @app.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> Response:
+        return _say(request, pages, 500, "Something broke here", f"This is a fault of ours ({type(error).__name__}).")
+
+
+def _say(request: Request, pages: Pages, status: int, title: str, happened: str, *, faults: Any = ()) -> Response:
+    """JSON for programs, a page for people: what happened, what is kept, what to do."""
+    headers = {"Retry-After": "2"} if status == 503 else {}
+    if request.url.path.startswith("/api/") or "application/json" in request.headers.get("Accept", ""):
+        listed = [{"where": fault.where, "what": fault.what} for fault in faults]
+        body = {"error": happened, "faults": listed, "todo": TODO.get(status, "")}
+        return JSONResponse(body, status, headers)
+    kept = "Nothing was changed." if request.method not in ("GET", "HEAD") else ""
+    error = {
+        "status": status,
+        "title": title,
+        "happened": happened[:1].upper() + happened[1:],
+        "kept": kept,
+        "todo": TODO.get(status, "Send it again; if it stays, tell an operator."),
+        "reference": "",
+    }
+    response = pages.show(request, "error.html", title=title, status=status, error=error, back=None)
+    response.headers.update(headers)
+    return response

@@ -1,0 +1,222 @@
+"""Doors that each service has: its feed and receipts, sign-in, its incidents and dead letters."""
+
+from typing import Annotated, Any
+
+from fastapi import Body, Header, Query, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+
+from softlanding import incidents, keys, notices
+from softlanding.auth import SESSION_LASTS, STAFF_ROLES, load_person, use_sign_in
+from softlanding.contracts import contract_of, personal_fields
+from softlanding.database import Transaction
+from softlanding.errors import Forbidden, NotFound, SoftlandingError
+from softlanding.lifecycle import Work
+from softlanding.messaging import dead_letters, feed, outbox
+from softlanding.messaging.envelope import BATCH_CONTENT_TYPE, Envelope
+from softlanding.messaging.receipts import lags
+from softlanding.web.doors import COOKIE, EVERYONE, Doors, signer_of, staff
+from softlanding.web.forms import read_form, see_other
+from softlanding.web.pages import Pages
+
+Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+
+
+def make_doors(work: Work, pages: Pages) -> Doors:
+    doors = Doors(work, tags=["common"])
+    _add_feed(doors, work)
+    _add_incidents(doors, work)
+    _add_dead_letters(doors, work)
+    _add_sign_in(doors, work, pages)
+    return doors
+
+
+def _add_feed(doors: Doors, work: Work) -> None:
+    service = work.service.name
+    who = staff("operator", scopes=("facts",))
+
+    @doors.api(f"/api/{service}/facts", who=who, summary="The feed: this service's facts as CloudEvents, in order")
+    async def facts(
+        request: Request,
+        epoch: str | None = None,
+        after: Annotated[int, Query(ge=0, le=2**62)] = 0,
+        limit: Annotated[int, Query(ge=1, le=feed.PAGE_MAX)] = feed.PAGE_MAX,
+    ) -> Response:
+        if epoch is None:
+            line = await work.database.read(feed.load_line)
+            return JSONResponse(feed.line_to_mapping(line))
+        try:
+            page = await work.database.read(outbox.feed_page, epoch, after, limit)
+        except NotFound:
+            line = await work.database.read(feed.load_line)
+            return JSONResponse(feed.line_to_mapping(line), 409)
+        with_personal = "personal" in request.state.visitor.scopes
+        events = [(e if with_personal else without_personal(e)).to_mapping() for e in page]
+        return JSONResponse(events, media_type=BATCH_CONTENT_TYPE)
+
+    @doors.api(f"/api/{service}/receipts", who=who, summary="How far each receiver has applied this service's facts")
+    async def receipts() -> Response:
+        told = await work.database.read(lags, service, work.peers.by_name)
+        return JSONResponse(
+            [
+                {
+                    "receiver": lag.receiver,
+                    "behind": lag.behind,
+                    "oldest_at": lag.oldest_at.isoformat() if lag.oldest_at else None,
+                    "parked": lag.parked,
+                    "halted": lag.halted,
+                }
+                for lag in told
+            ]
+        )
+
+
+def without_personal(envelope: Envelope) -> Envelope:
+    """The fact without what it tells about persons."""
+    contract = contract_of(envelope.type)
+    hidden = personal_fields(contract) if contract is not None else frozenset(envelope.data)
+    kept = {name: value for name, value in envelope.data.items() if name not in hidden}
+    return Envelope(**{name: getattr(envelope, name) for name in Envelope.__slots__} | {"data": kept})
+
+
+def _add_incidents(doors: Doors, work: Work) -> None:
+    service = work.service.name
+
+    @doors.api(
+        f"/api/{service}/incidents", who=staff(*STAFF_ROLES, scopes=("read",)), summary="Incidents, newest first"
+    )
+    async def incidents_list(is_open: bool | None = None) -> list[dict[str, Any]]:
+        found = await work.database.read(incidents.list_incidents, is_open=is_open)
+        return [vars(incident) | {"words": incident.words} for incident in found]
+
+    @doors.api(
+        f"/api/{service}/incidents/{{incident}}/settle",
+        who=staff(*STAFF_ROLES, scopes=("write",)),
+        methods=("POST",),
+        summary="Settle an incident with one of its words",
+    )
+    async def settle(
+        request: Request,
+        incident: str,
+        key: Key,
+        word: Annotated[str, Body(max_length=80)],
+        note: Annotated[str, Body(max_length=2000)] = "",
+        by: Annotated[str, Body(max_length=200)] = "",
+    ) -> dict[str, Any]:
+        name = by or request.state.visitor.name
+        return await work.database.write(keys.once, key, "incident.settle", settle_action, incident, name, word, note)
+
+    @doors.page(f"/-settle/{service}", who=staff(*STAFF_ROLES), methods=("POST",))
+    async def settle_form(request: Request) -> Response:
+        form = await read_form(request)
+        back = form.text("back") if form.text("back").startswith("/") else "/operations/"
+        by = form.text("by") or request.state.visitor.name
+        incident, word, note = form.text("incident"), form.text("word"), form.text("note")
+        try:
+            await work.database.write(keys.once, form.key, "incident.settle", settle_action, incident, by, word, note)
+        except SoftlandingError as error:
+            return see_other(back, str(error), "refused")
+        return see_other(back, f"Settled: {word}")
+
+
+def settle_action(tx: Transaction, now: Any, incident: str, by: str, word: str, note: str) -> dict[str, Any]:
+    settled = incidents.settle_incident(tx, now, incident, by=by, word=word, note=note)
+    return {"incident": settled.id, "word": word, "by": by, "settled_at": now.isoformat()}
+
+
+def take_notice_action(tx: Transaction, now: Any, notice: str, by: str) -> dict[str, Any]:
+    notices.take_notice(tx, now, notice, by=by)
+    return {"notice": notice, "by": by}
+
+
+def _add_dead_letters(doors: Doors, work: Work) -> None:
+    service = work.service.name
+    who = staff("operator", scopes=("write",))
+
+    @doors.api(f"/api/{service}/dead-letters", who=staff("operator", scopes=("read",)), summary="Parked facts")
+    async def parked() -> list[dict[str, Any]]:
+        return [vars(letter) for letter in await work.database.read(dead_letters.list_parked)]
+
+    @doors.api(f"/api/{service}/dead-letters/replay", who=who, methods=("POST",), summary="Replay a parked subject")
+    async def replay(request: Request, key: Key, subject: Annotated[str, Body(embed=True, max_length=200)]) -> Any:
+        by = request.state.visitor.name
+        return await work.database.write(keys.once, key, "dead_letters.replay", work.replay_action, subject, by)
+
+    @doors.api(f"/api/{service}/dead-letters/drop", who=who, methods=("POST",), summary="Drop a parked subject")
+    async def drop(
+        request: Request,
+        key: Key,
+        subject: Annotated[str, Body(max_length=200)],
+        reason: Annotated[str, Body(min_length=1, max_length=1000)],
+    ) -> Any:
+        by = request.state.visitor.name
+        return await work.database.write(keys.once, key, "dead_letters.drop", drop_action, subject, by, reason)
+
+    @doors.api(f"/api/{service}/clock/release", who=who, methods=("POST",), summary="Say that the clock is right")
+    async def release_clock() -> dict[str, Any]:
+        held = work.guard.held
+        work.guard.release()
+        return {"was_held": held}
+
+
+def drop_action(tx: Transaction, now: Any, subject: str, by: str, reason: str) -> dict[str, Any]:
+    return {"subject": subject, "dropped": dead_letters.drop(tx, now, subject, by=by, reason=reason)}
+
+
+def _add_sign_in(doors: Doors, work: Work, pages: Pages) -> None:
+    @doors.page("/sign-in/{token}", who=EVERYONE)
+    async def ask(request: Request, token: str) -> Response:
+        try:
+            identity = signer_of(work).read_sign_in(token, work.parts.clock.now())
+            person = await work.database.read(load_person, identity)
+            if person is None or person.is_revoked:
+                raise Forbidden("this link is for somebody who is not on the staff (any more)")
+        except Forbidden as error:
+            return pages.show(request, "sign_in.html", title="Sign in", status=403, link=None, fault=_sentence(error))
+        link = {
+            "address": f"/sign-in/{token}",
+            "name": person.name,
+            "roles": sorted({role for _, role in person.roles}),
+        }
+        return pages.show(request, "sign_in.html", title="Sign in", link=link, fault="")
+
+    @doors.page("/sign-in/{token}", who=EVERYONE, methods=("POST",))
+    async def sign_in(request: Request, token: str) -> Response:
+        now = work.parts.clock.now()
+        try:
+            identity = signer_of(work).read_sign_in(token, now)
+            person = await work.database.write(use_sign_in, token, identity)
+        except SoftlandingError as error:
+            return pages.show(request, "sign_in.html", title="Sign in", status=403, link=None, fault=_sentence(error))
+        cookie = signer_of(work).session_cookie(person.person, work.parts.ids.new(), now)
+        response = RedirectResponse(_home(person.roles, work), status_code=303)
+        response.set_cookie(
+            COOKIE,
+            cookie,
+            max_age=int(SESSION_LASTS.total_seconds()),
+            httponly=True,
+            samesite="lax",
+            secure=work.settings.secure_cookies,
+        )
+        return response
+
+    @doors.page("/sign-out", who=EVERYONE, methods=("POST",))
+    async def sign_out(_request: Request) -> Response:
+        response = RedirectResponse("/", status_code=303)
+        response.delete_cookie(COOKIE)
+        return response
+
+
+def _home(roles: tuple[tuple[str, str], ...], work: Work) -> str:
+    """Where this person most likely wants to be."""
+    named = {role: place for place, role in roles}
+    slug = next((place for place in named.values() if place != "*"), work.settings.default_conference or "")
+    if "coordinator" in named and slug:
+        return f"/{slug}/dispatch/"
+    if "organiser" in named and slug:
+        return f"/{slug}/organise/"
+    return "/operations/" if "operator" in named else "/"
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

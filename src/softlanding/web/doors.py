@@ -1,0 +1,123 @@
+"""Doors: routes that say who may use them. A route without a stated `who` cannot be made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+
+from softlanding.auth import NOBODY, Signer, Visitor, load_person
+from softlanding.errors import Forbidden
+from softlanding.lifecycle import Work
+
+COOKIE = "softlanding"
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True)
+class Who:
+    """Who may use a door: everyone, the bearer of a personal link in the path, staff by role, programs by scope."""
+
+    is_everyone: bool = False
+    is_link: bool = False
+    roles: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+
+    def admits(self, visitor: Visitor, conference: str | None) -> bool:
+        if self.is_everyone or self.is_link:
+            return True
+        return visitor.has_role(self.roles, conference) or bool(set(self.scopes) & visitor.scopes)
+
+
+EVERYONE = Who(is_everyone=True)
+LINK = Who(is_link=True)
+
+
+def staff(*roles: str, scopes: tuple[str, ...] = ()) -> Who:
+    """People with one of the roles for the conference in the path; programs with one of the scopes."""
+    return Who(roles=roles, scopes=scopes)
+
+
+class NotSignedIn(Forbidden):
+    """Nobody known asks for something that needs a role (401)."""
+
+
+class Doors:
+    """A router of one service. Pages stay out of the API's description."""
+
+    def __init__(self, work: Work, *, tags: list[str] | None = None) -> None:
+        self.router = APIRouter(tags=list(tags or []))
+        self._work = work
+
+    def page(self, path: str, *, who: Who, methods: tuple[str, ...] = ("GET",)) -> Callable[[Any], Any]:
+        """A door for people: `GET` shows, `POST` takes a form."""
+        return self._door(path, who, methods, include_in_schema=False, response_model=None)
+
+    def api(self, path: str, *, who: Who, methods: tuple[str, ...] = ("GET",), **more: Any) -> Callable[[Any], Any]:
+        """A door for programs, described in the service's OpenAPI."""
+        return self._door(path, who, methods, **more)
+
+    def _door(self, path: str, who: Who, methods: tuple[str, ...], **more: Any) -> Callable[[Any], Any]:
+        assert isinstance(who, Who), f"{path}: say who may use this door"
+        admit = Depends(_admission(self._work, who))
+
+        def add(endpoint: Any) -> Any:
+            self.router.add_api_route(path, endpoint, methods=list(methods), dependencies=[admit], **more)
+            self.router.routes[-1].softlanding_who = who  # type: ignore[attr-defined]
+            return endpoint
+
+        return add
+
+
+def _admission(work: Work, who: Who) -> Callable[[Request], Any]:
+    async def admit(request: Request) -> None:
+        visitor = await visitor_of(request, work)
+        request.state.visitor = visitor
+        conference = request.path_params.get("conference")
+        if not who.admits(visitor, conference):
+            wanted = " or ".join(who.roles) or "a token with scope " + " or ".join(who.scopes)
+            if not visitor.is_known:
+                raise NotSignedIn(f"this is for {wanted}; open your sign-in link first")
+            raise Forbidden(f"this is for {wanted}; ask an organiser for that role")
+        if request.method not in SAFE_METHODS and visitor.session and not who.is_link and not who.is_everyone:
+            await _check_csrf(request, signer_of(work), visitor)
+
+    return admit
+
+
+async def visitor_of(request: Request, work: Work) -> Visitor:
+    """Who asks, by bearer token or cookie; nobody known when neither holds."""
+    signer, now = signer_of(work), work.parts.clock.now()
+    bearer = request.headers.get("Authorization", "")
+    try:
+        if bearer.startswith("Bearer "):
+            return _program(work, signer, bearer.removeprefix("Bearer "))
+        if COOKIE in request.cookies:
+            identity, session = signer.read_session(request.cookies[COOKIE], now)
+            person = await work.database.read(load_person, identity)
+            if person is not None and not person.is_revoked:
+                return Visitor(identity, person.name, frozenset(person.roles), session=session)
+    except Forbidden:
+        return NOBODY
+    return NOBODY
+
+
+def signer_of(work: Work) -> Signer:
+    return Signer(work.settings.session_secret.get_secret_value())
+
+
+def _program(work: Work, signer: Signer, token: str) -> Visitor:
+    if token == work.settings.peer_token.get_secret_value():
+        return Visitor(name="peer", scopes=frozenset(("facts", "personal", "read")))
+    name, scopes = signer.read_program(token, work.parts.clock.now())
+    return Visitor(name=name, scopes=scopes)
+
+
+async def _check_csrf(request: Request, signer: Signer, visitor: Visitor) -> None:
+    token = request.headers.get("X-CSRF", "")
+    kind = request.headers.get("Content-Type", "")
+    if not token and ("form" in kind):
+        given = (await request.form()).get("csrf", "")
+        token = given if isinstance(given, str) else ""
+    if not signer.is_csrf(visitor.session, token):
+        raise Forbidden("this form is from another session; nothing was done: go back, reload the page, send it again")

@@ -1,0 +1,99 @@
+"""Forms: read once into text, answered by going elsewhere or by the form as it was typed, with its faults."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import UploadFile
+
+from softlanding.errors import Fault, Invalid, SoftlandingError
+
+FLASH = "softlanding-message"
+UPLOAD_MAX = 12_000_000
+
+
+@dataclass(frozen=True)
+class Form:
+    """What was typed, as text. `key` makes sending it twice once."""
+
+    name: str
+    key: str
+    values: Mapping[str, str]
+
+    def text(self, field: str, *, most: int = 2000) -> str:
+        """The field without blanks around; "" when absent. Raises Invalid when longer than `most`."""
+        value = self.values.get(field, "").strip()
+        if len(value) > most:
+            raise Invalid(Fault(field, f"is longer than {most} characters"))
+        return value.replace("\x00", "")
+
+    def required(self, field: str, what: str, *, most: int = 300) -> str:
+        value = self.text(field, most=most)
+        if not value:
+            raise Invalid(Fault(field, f"give {what}"))
+        return value
+
+    def number(self, field: str, *, least: int, most: int, default: int) -> int:
+        value = self.text(field)
+        if not value:
+            return default
+        if not value.isdecimal() or not least <= int(value[:9]) <= most:
+            raise Invalid(Fault(field, f"give a whole number from {least} to {most}"))
+        return int(value)
+
+    def is_on(self, field: str) -> bool:
+        return self.values.get(field, "") not in ("", "off", "0", "false")
+
+
+async def read_form(request: Request) -> Form:
+    """The posted form. Fields that come twice count once, the last; files are left for `read_upload`."""
+    data = await request.form()
+    values = {name: value for name, value in data.items() if isinstance(value, str)}
+    return Form(values.get("form", ""), values.get("key", ""), values)
+
+
+async def read_upload(request: Request, field: str = "file") -> tuple[str, bytes]:
+    """(file name, bytes). Raises Invalid when there is none or it is too large."""
+    value = (await request.form()).get(field)
+    if not isinstance(value, UploadFile) or not value.filename:
+        raise Invalid(Fault(field, "choose a file"))
+    body = await value.read(UPLOAD_MAX + 1)
+    if len(body) > UPLOAD_MAX:
+        raise Invalid(Fault(field, f"the file is larger than {UPLOAD_MAX // 1_000_000} MB"))
+    return value.filename, body
+
+
+def refused(form: Form, error: SoftlandingError) -> dict[str, Any]:
+    """What `page.refused` takes: the form as typed, one sentence for each faulty field."""
+    faults: dict[str, str] = {}
+    if isinstance(error, Invalid):
+        for fault in error.faults:
+            faults.setdefault(fault.where if fault.where in form.values else "", str(fault))
+    else:
+        faults[""] = str(error)
+    return {"name": form.name, "values": dict(form.values), "faults": faults}
+
+
+def see_other(address: str, text: str = "", kind: str = "done") -> RedirectResponse:
+    """303 to a page that says once what was done."""
+    response = RedirectResponse(address, status_code=303)
+    if text:
+        body = quote(json.dumps({"kind": kind, "text": text[:500]}))
+        response.set_cookie(FLASH, body, max_age=60, httponly=True, samesite="lax")
+    return response
+
+
+def take_message(request: Request) -> dict[str, str] | None:
+    """The message that `see_other` left, for the page that shows it."""
+    raw = request.cookies.get(FLASH)
+    if not raw:
+        return None
+    try:
+        message = json.loads(unquote(raw))
+        return {"kind": str(message["kind"]), "text": str(message["text"])}
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,173 @@
+"""Rendering: one template environment a service, the frame's values, and the filters for time."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import jinja2
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from softlanding.auth import Visitor
+from softlanding.conferences import Conference, load_conference
+from softlanding.errors import NotFound
+from softlanding.lifecycle import Work
+from softlanding.web.doors import signer_of
+from softlanding.web.forms import FLASH, take_message
+
+SERVICES = ("schedule", "dispatch", "statistics")
+
+
+class Pages:
+    """A service's templates, with the frame around them."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._environment = make_environment(work.service.name)
+
+    async def conference(self, slug: str) -> Conference:
+        """Raises NotFound in words."""
+        found = await self._work.database.read(load_conference, slug)
+        if found is None:
+            raise NotFound(f"there is no conference '{slug}' here (yet)")
+        return found
+
+    def show(
+        self,
+        request: Request,
+        template: str,
+        *,
+        conference: Conference | None = None,
+        title: str = "",
+        status: int = 200,
+        refused: Mapping[str, Any] | None = None,
+        **context: Any,
+    ) -> HTMLResponse:
+        """The page. What the last form led to is shown once."""
+        message = take_message(request)
+        page = self.frame(request, conference, title) | {"message": message, "refused": refused}
+        response = HTMLResponse(self.render(template, page, **context), status_code=status)
+        response.headers["Cache-Control"] = "no-store"
+        if message is not None:
+            response.delete_cookie(FLASH)
+        return response
+
+    def frame(self, request: Request | None, conference: Conference | None, title: str = "") -> dict[str, Any]:
+        """The values that every page gets (templates/base.html names them)."""
+        visitor: Visitor | None = getattr(request.state, "visitor", None) if request is not None else None
+        return {
+            "title": title,
+            "conference": {"slug": conference.slug, "name": conference.title} if conference else None,
+            "zone": conference.zone if conference else "UTC",
+            "who": _who(visitor, conference),
+            "csrf": signer_of(self._work).csrf(visitor.session) if visitor and visitor.session else "",
+            "now": self._work.parts.clock.now(),
+            "message": None,
+            "refused": None,
+        }
+
+    def render(self, template: str, page: Mapping[str, Any], **context: Any) -> str:
+        """A template or a fragment as text."""
+        return self._environment.get_template(template).render(page=page, key=self._work.parts.ids.secret, **context)
+
+
+def _who(visitor: Visitor | None, conference: Conference | None) -> dict[str, Any] | None:
+    if visitor is None or visitor.person is None:
+        return None
+    places = ("*", conference.slug if conference else "*")
+    return {"name": visitor.name, "roles": {role for place, role in visitor.roles if place in places}}
+
+
+def make_environment(service: str) -> jinja2.Environment:
+    """Templates of the service and the common ones; autoescaped, unknown names are errors."""
+    loader = jinja2.ChoiceLoader(
+        [jinja2.PackageLoader(f"softlanding.{service}", "templates"), jinja2.PackageLoader("softlanding", "templates")]
+    )
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals["static"] = static
+    environment.filters |= {
+        "time": _in_zone("%H:%M"),
+        "day": _day,
+        "clock_seconds": _in_zone("%H:%M:%S"),
+        "ago": _ago,
+        "duration": duration,
+        "iso": iso,
+    }
+    return environment
+
+
+def peers_view(work: Work) -> list[dict[str, Any]]:
+    """The other services as this one hears them, for `_peers.html`."""
+    return [_peer_view(peer.service, peer) for peer in work.peers.by_name.values()]
+
+
+def _peer_view(service: str, peer: Any) -> dict[str, Any]:
+    beat = peer.beat
+    if peer.silent_since is not None or beat is None:
+        state = "silent" if peer.silent_since is not None else "starting"
+    elif beat.phase != "ready":
+        state = "starting"
+    else:
+        state = "degraded" if beat.is_degraded else "ready"
+    return {"service": service, "state": state, "since": peer.silent_since, "beat_at": peer.heard_at}
+
+
+@lru_cache
+def static(path: str) -> str:
+    """The address of a static file with its content's hash: `dispatch/board.js` is softlanding/dispatch/static/…"""
+    service, _, rest = path.partition("/")
+    package, name = (f"softlanding.{service}", rest) if service in SERVICES and rest else ("softlanding", path)
+    body = files(package).joinpath("static").joinpath(name).read_bytes()
+    return f"/static/{path}?v={hashlib.sha256(body).hexdigest()[:10]}"
+
+
+def zone_of(context: jinja2.runtime.Context) -> ZoneInfo:
+    return ZoneInfo(context["page"]["zone"] or "UTC")
+
+
+def _in_zone(pattern: str) -> Any:
+    @jinja2.pass_context
+    def show(context: jinja2.runtime.Context, moment: datetime | None) -> str:
+        return moment.astimezone(zone_of(context)).strftime(pattern) if moment else ""
+
+    return show
+
+
+@jinja2.pass_context
+def _day(context: jinja2.runtime.Context, moment: datetime | None) -> str:
+    if moment is None:
+        return ""
+    local = moment.astimezone(zone_of(context)) if isinstance(moment, datetime) else moment
+    return f"{local:%a} {local.day} {local:%b}"
+
+
+@jinja2.pass_context
+def _ago(context: jinja2.runtime.Context, moment: datetime | None) -> str:
+    return duration(context["page"]["now"] - moment) if moment else ""
+
+
+def duration(length: timedelta | None) -> str:
+    """`1 h 20 min`, `45 min`, `12 s`."""
+    if length is None:
+        return ""
+    total = max(0, int(length.total_seconds()))
+    if total < 60:
+        return f"{total} s"
+    minutes = total // 60
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} d"
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def iso(moment: datetime | None) -> str:
+    """`2026-11-21T13:02:11Z`"""
+    return moment.astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
