@@ -1,0 +1,153 @@
+"""Engines for SQLite and PostgreSQL, set up so that the same statements serve both."""
+
+import fcntl
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+READERS = 4
+DATABASE_ERRORS = (sa.exc.DBAPIError, sqlite3.Error, psycopg.Error)
+
+shared = sa.MetaData()
+"""Tables that each service's database has: this module's, messaging's, auth's, incidents', notices'."""
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """An aware UTC time. SQLite keeps it as ISO text of fixed width, so that text order is time order."""
+
+    impl = sa.String(27)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(sa.DateTime(timezone=True))
+        return dialect.type_descriptor(sa.String(27))
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without zone: {value}")
+        utc = value.astimezone(_UTC)
+        return utc if dialect.name == "postgresql" else utc.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def process_result_value(self, value: Any, _dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if isinstance(value, str):
+            return datetime.fromisoformat(value)
+        moment: datetime = value
+        return moment.astimezone(_UTC)
+
+
+_UTC = datetime.fromisoformat("2000-01-01T00:00:00+00:00").tzinfo
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How hard a database works for its promises. `is_durable=False` is for simulations, where no power fails."""
+
+    is_durable: bool = True
+    statement_timeout_s: int = 5
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def make_engine(url: str, options: EngineOptions | None = None) -> sa.Engine:
+    """Readers' engine, or the writer's: connections are set up alike, so that any of them may write."""
+    options = options or EngineOptions()
+    if url.startswith("sqlite"):
+        return _sqlite_engine(url, options)
+    return _postgresql_engine(url, options)
+
+
+def _sqlite_engine(url: str, options: EngineOptions) -> sa.Engine:
+    Path(str(sa.make_url(url).database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 5.0}, **options.extra)
+
+    @sa.event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # We say BEGIN ourselves.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if options.is_durable else 'OFF'}")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        # IMMEDIATE for everybody who begins by hand; readers run under autobegin and see DEFERRED.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+    return engine
+
+
+def _postgresql_engine(url: str, options: EngineOptions) -> sa.Engine:
+    timeouts = f"-c statement_timeout={options.statement_timeout_s}s -c idle_in_transaction_session_timeout=2s"
+    arguments = {"options": timeouts, "tcp_user_timeout": 5000, "connect_timeout": 3, "prepare_threshold": 2}
+    return sa.create_engine(url, connect_args=arguments, pool_size=READERS + 2, pool_pre_ping=True, **options.extra)
+
+
+def writer_engine(url: str, options: EngineOptions | None = None) -> sa.Engine:
+    """An engine for the writer alone: one connection, write transactions from their first statement."""
+    options = options or EngineOptions()
+    extra = dict(options.extra) | {"poolclass": NullPool}
+    if url.startswith("sqlite"):
+        engine = make_engine(url, EngineOptions(options.is_durable, options.statement_timeout_s, extra))
+        return engine.execution_options(writes=True)
+    timeouts = f"-c statement_timeout={options.statement_timeout_s}s -c idle_in_transaction_session_timeout=2s"
+    arguments = {"options": timeouts, "tcp_user_timeout": 5000, "connect_timeout": 3, "prepare_threshold": 2}
+    return sa.create_engine(url, connect_args=arguments, **extra)
+
+
+def is_transaction_open(connection: sa.Connection) -> bool:
+    """Whether the database still has the transaction. SQLite ends it by itself on a full disk or an I/O error."""
+    driver = driver_of(connection)
+    if connection.dialect.name == "sqlite":
+        return bool(driver.in_transaction)
+    status = driver.info.transaction_status.name
+    return status in ("INTRANS", "INERROR", "ACTIVE")
+
+
+def brief(error: BaseException) -> str:
+    """The driver's own first line, without SQL and values: values may be personal."""
+    original = getattr(error, "orig", None) or error
+    return (str(original).strip().splitlines() or [type(original).__name__])[0]
+
+
+def driver_of(connection: sa.Connection) -> Any:
+    """The driver's own connection: savepoints issued there cost a fiftieth of `begin_nested`."""
+    return connection.connection.driver_connection
+
+
+def lock_key(text: str) -> int:
+    """A PostgreSQL advisory lock's number for a name."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
+
+
+@contextmanager
+def exclusively(engine: sa.Engine, name: str) -> Iterator[None]:
+    """One process at a time inside, for migrations. Waits; a dead holder lets go by itself."""
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            connection.execute(sa.text("SET statement_timeout = 0"))
+            connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": lock_key(name)})
+            try:
+                yield
+            finally:
+                connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": lock_key(name)})
+                connection.commit()
+        return
+    file = os.open(f"{engine.url.database}.{name}", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)

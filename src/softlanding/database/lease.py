@@ -1,0 +1,184 @@
+"""The lease: who may write. A life is one run of a service as its active process; its token is its facts' epoch."""
+
+import fcntl
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from softlanding.database.engine import Moment, lock_key, shared
+
+lease = sa.Table(
+    "lease",
+    shared,
+    sa.Column("id", sa.Integer, primary_key=True),  # Always 1: there is one lease.
+    sa.Column("token", sa.String(36), nullable=False),
+    sa.Column("beat", sa.BigInteger, nullable=False),
+    sa.Column("last_number", sa.BigInteger, nullable=False),  # Of this life's facts.
+)
+lives = sa.Table(
+    "lives",
+    shared,
+    sa.Column("epoch", sa.String(36), primary_key=True),
+    sa.Column("parent", sa.String(36)),
+    sa.Column("parent_last", sa.BigInteger),
+    sa.Column("began_at", Moment, nullable=False),
+    sa.Column("ended_at", Moment),  # Set by a goodbye only: a death cannot write.
+    sa.Column("last_end", sa.String(200)),  # What the supervisor knew of the parent's end: "SIGKILL".
+)
+
+BEAT = (
+    sa.update(lease)
+    .where(lease.c.token == sa.bindparam("mine"))
+    .values(beat=lease.c.beat + 1)
+    .returning(lease.c.last_number)
+)
+COUNT = sa.update(lease).where(lease.c.token == sa.bindparam("mine")).values(last_number=sa.bindparam("number"))
+_LEASE = sa.select(lease.c.token, lease.c.beat, lease.c.last_number)
+_LIFE = sa.select(lives)
+
+
+class Numbering(Protocol):
+    """How told facts become rows: messaging.outbox. Called once a group, before the commit."""
+
+    def __call__(self, connection: sa.Connection, life: str, after: int, told: Sequence[Any], now: datetime) -> int:
+        """Write the facts as numbers `after` + 1, + 2, …; return the last number."""
+
+
+@dataclass(frozen=True)
+class Life:
+    """One run of a service as its active process. Its epoch numbers its facts."""
+
+    epoch: str
+    parent: str | None
+    parent_last: int | None
+    parent_said_goodbye: bool
+    began_at: datetime
+    last_end: str | None
+
+
+@dataclass(frozen=True)
+class LeaseState:
+    """Who holds the lease, and how often it has beaten; None: nobody ever."""
+
+    token: str
+    beat: int
+    last_number: int
+
+
+def look_at_lease(connection: sa.Connection) -> LeaseState | None:
+    row = connection.execute(_LEASE).first()
+    return LeaseState(row.token, row.beat, row.last_number) if row else None
+
+
+def take_lease(
+    connection: sa.Connection, now: datetime, epoch: str, seen: LeaseState | None, last_end: str | None
+) -> Life | None:
+    """Begin a life in the caller's transaction, if the lease still is as `seen`; None if somebody was quicker."""
+    if seen is None:
+        if look_at_lease(connection) is not None:
+            return None
+        connection.execute(sa.insert(lease).values(id=1, token=epoch, beat=0, last_number=0))
+    else:
+        unchanged = (lease.c.token == seen.token) & (lease.c.beat == seen.beat)
+        taken = connection.execute(sa.update(lease).where(unchanged).values(token=epoch, beat=0, last_number=0))
+        if taken.rowcount == 0:
+            return None
+    said_goodbye = True  # Nobody before us: nobody died.
+    if seen is not None:
+        parent = connection.execute(_LIFE.where(lives.c.epoch == seen.token)).first()
+        said_goodbye = parent is not None and parent.ended_at is not None
+    life = Life(epoch, seen.token if seen else None, seen.last_number if seen else None, said_goodbye, now, last_end)
+    connection.execute(
+        sa.insert(lives).values(
+            epoch=epoch, parent=life.parent, parent_last=life.parent_last, began_at=now, last_end=last_end
+        )
+    )
+    return life
+
+
+def begin_life(
+    engine: sa.Engine,
+    now: datetime,
+    epoch: str,
+    seen: LeaseState | None,
+    numbering: Numbering,
+    *,
+    last_end: str | None,
+    announce: Callable[[Life], Sequence[Any]],
+) -> tuple[Life, int] | None:
+    """Take the lease and tell `announce(life)` as the first facts of the epoch, in one transaction.
+
+    The life and its last number; None if somebody else was quicker.
+    """
+    with engine.connect() as connection, connection.begin() as transaction:
+        life = take_lease(connection, now, epoch, seen, last_end)
+        if life is None:
+            transaction.rollback()
+            return None
+        number = numbering(connection, epoch, 0, announce(life), now)
+        connection.execute(COUNT, {"mine": epoch, "number": number})
+    return life, number
+
+
+class HoldLock:
+    """Evidence that a process lives: a lock that the operating system or PostgreSQL lets go when it dies.
+
+    The lease decides who may write; this only tells a newcomer, at once, that the former holder is dead.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._file: int | None = None
+        self._connection: sa.Connection | None = None
+
+    def hold(self, token: str) -> None:
+        """Hold the lock of this life until the process ends."""
+        if self._engine.dialect.name == "postgresql":
+            self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            self._connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": lock_key(token)})
+            return
+        self._file = os.open(self._path(token), os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def is_free(self, token: str) -> bool:
+        """Nobody holds the lock of that life: its process is dead, or on another machine's disk (then wait)."""
+        if self._engine.dialect.name == "postgresql":
+            return self._is_free_on_postgresql(token)
+        path = self._path(token)
+        if not path.exists():
+            return True
+        file = os.open(path, os.O_RDWR)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        else:
+            path.unlink(missing_ok=True)
+            return True
+        finally:
+            os.close(file)
+
+    def release(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+
+    def _is_free_on_postgresql(self, token: str) -> bool:
+        with self._engine.connect() as connection:
+            key = {"key": lock_key(token)}
+            got = bool(connection.execute(sa.text("SELECT pg_try_advisory_lock(:key)"), key).scalar())
+            if got:
+                connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), key)
+            return got
+
+    def _path(self, token: str) -> Path:
+        return Path(str(self._engine.url.database) + f".{token}.alive")
