@@ -1,0 +1,156 @@
+// The driver's taps. Each is written to this phone (IndexedDB) with its key and time before anything is sent, and sent until the
+// server has taken it. A 4xx is a verdict and is shown; no answer or a 5xx means: again. Nothing is shown as done before the server said so.
+
+const CHAIN = ["accepted", "arrived", "boarded", "delivered"];
+const RESEND_MS = 5000;
+const WORDS = { accepted: "Taken", arrived: "Arrived", boarded: "Aboard", delivered: "Dropped off", no_show: "No-show" };
+const list = document.getElementById("outbox");
+let sending = false;
+
+const database = new Promise((resolve, reject) => {
+  const request = indexedDB.open("softlanding-taps", 1);
+  request.onupgradeneeded = () => request.result.createObjectStore("taps", { keyPath: "key" });
+  request.onsuccess = () => resolve(request.result);
+  request.onerror = () => reject(request.error);
+});
+
+async function store(mode, work) {
+  const transaction = (await database).transaction("taps", mode);
+  const request = work(transaction.objectStore("taps"));
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve(request.result);
+    transaction.onabort = transaction.onerror = () => reject(transaction.error);
+  });
+}
+
+const put = (tap) => store("readwrite", (taps) => taps.put(tap));
+const remove = (key) => store("readwrite", (taps) => taps.delete(key));
+const mine = async () => (await store("readonly", (taps) => taps.getAll())).filter((tap) => tap.address.startsWith(location.pathname)).sort((a, b) => (a.tapped_at < b.tapped_at ? -1 : 1));
+
+// A version 4 UUID by getRandomValues: on plain http there is no randomUUID.
+function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 15) | 64;
+  bytes[8] = (bytes[8] & 63) | 128;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target.closest("form[data-tap]");
+  if (!form) return;
+  event.preventDefault();
+  const pressed = form.querySelector("button");
+  if (pressed.disabled) return;
+  pressed.disabled = true;
+  const tap = { key: newKey(), address: new URL(form.action).pathname, pickup: form.dataset.pickup, passenger: form.dataset.passenger, tap: form.dataset.tap, tapped_at: new Date().toISOString(), csrf: form.elements.csrf.value, state: "saved" };
+  try {
+    await put(tap);
+  } catch {
+    form.elements.key.value = tap.key; // No store on this phone: sent as a plain form, then.
+    form.elements.tapped_at.value = tap.tapped_at;
+    form.submit();
+    return;
+  }
+  navigator.vibrate?.(30);
+  await show();
+  pressed.disabled = false;
+  send();
+});
+
+async function send() {
+  if (sending) return;
+  sending = true;
+  try {
+    for (const tap of await mine()) {
+      if (tap.state !== "saved") continue;
+      const answer = await deliver(tap);
+      if (!answer) break; // In order: what came first is sent first.
+      await put({ ...tap, ...answer });
+      await show();
+    }
+  } finally { sending = false; }
+}
+
+async function deliver(tap) {
+  try {
+    const { key, pickup, tap: name, tapped_at, csrf } = tap;
+    const answer = await fetch(tap.address, { method: "POST", body: new URLSearchParams({ key, pickup, tap: name, tapped_at, csrf }), headers: { Accept: "application/json" }, signal: AbortSignal.timeout(10000) });
+    if (answer.ok) return { state: "sent", sent_at: new Date().toISOString(), words: (await answer.json()).words };
+    if (answer.status === 408 || answer.status === 429 || answer.status >= 500) return null;
+    const verdict = await answer.json().catch(() => ({}));
+    return { state: "verdict", words: verdict.error ?? `Not accepted (${answer.status}).` };
+  } catch { return null; }
+}
+
+const zone = document.querySelector("main").dataset.zone;
+const clock = (iso) => new Date(iso).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone || undefined });
+
+async function show() {
+  const taps = await mine();
+  for (const tap of taps) if (tap.state === "sent" && Date.now() - Date.parse(tap.sent_at) > 8000) await remove(tap.key);
+  const shown = (await mine());
+  list.hidden = !shown.length;
+  list.classList.toggle("clear", shown.every((tap) => tap.state === "sent"));
+  list.firstElementChild.replaceChildren(...shown.map(line));
+  for (const card of document.querySelectorAll("[data-ride]")) showCard(card, taps.filter((tap) => tap.pickup === card.dataset.ride && tap.state !== "verdict"));
+  promote();
+}
+
+function line(tap) {
+  const item = document.createElement("li");
+  item.className = tap.state;
+  const name = `${WORDS[tap.tap] ?? tap.tap}, ${tap.passenger}`;
+  item.append({ saved: `✓ ${name}: saved ${clock(tap.tapped_at)}, not sent yet`, sent: `✓✓ ${name}: tapped ${clock(tap.tapped_at)}, sent`, verdict: `${name}, ${clock(tap.tapped_at)}: not accepted. ${tap.words}` }[tap.state]);
+  if (tap.state === "verdict") {
+    const button = document.createElement("button");
+    button.className = "button small";
+    button.textContent = "Seen";
+    button.addEventListener("click", async () => { await remove(tap.key); show(); });
+    item.append(" ", button);
+  }
+  return item;
+}
+
+// What the server knows, and after it what is saved here: the next button follows the taps, the state does not.
+function showCard(card, taps) {
+  const before = { planned: 0, assigned: 0, accepted: 1, arrived: 2, boarded: 3, delivered: 4, no_show: 5, stood_down: 5 };
+  const known = before[card.dataset.state] ?? 0;
+  const tapped = Math.max(0, ...taps.map((tap) => (tap.tap === "no_show" ? 5 : CHAIN.indexOf(tap.tap) + 1)));
+  const next = Math.max(known, tapped);
+  card.dataset.next = next;
+  for (const form of card.querySelectorAll("form[data-tap]")) if (form.dataset.tap !== "no_show") form.hidden = CHAIN.indexOf(form.dataset.tap) !== next;
+  for (const step of card.querySelectorAll("[data-step]")) {
+    const place = CHAIN.indexOf(step.dataset.step);
+    step.className = place < known ? "done" : place < tapped ? "saved" : "todo";
+  }
+  const said = card.querySelector("[data-said]");
+  const last = taps.filter((tap) => tap.state === "saved").at(-1);
+  if (said && last) said.textContent = `${WORDS[last.tap]}: saved ${clock(last.tapped_at)}, not sent yet`;
+}
+
+// The first ride that is not over, by the server or by a saved tap, is the one in hand.
+function promote() {
+  let found = false;
+  for (const card of document.querySelectorAll("[data-ride]")) {
+    const isNow = !found && Number(card.dataset.next) < 4;
+    found ||= isNow;
+    card.classList.toggle("is-now", isNow);
+  }
+}
+
+function waitForNoShow() {
+  const skew = Date.parse(document.getElementById("age").dataset.at) - performance.timeOrigin;
+  for (const details of document.querySelectorAll("[data-no-show]")) {
+    if (Date.now() + skew < Date.parse(details.dataset.from)) continue;
+    details.querySelector("[data-no-show-wait]").hidden = true;
+    details.querySelector("button").disabled = false;
+  }
+}
+
+document.addEventListener("fragment", show);
+addEventListener("online", send);
+document.addEventListener("visibilitychange", () => document.hidden || send());
+setInterval(() => { send(); show(); waitForNoShow(); }, RESEND_MS);
+show();
+send();
