@@ -9,8 +9,7 @@ import sqlalchemy as sa
 import house
 from house import House
 from softlanding import incidents
-from softlanding.database import Fenced
-from softlanding.errors import Refused
+from softlanding.errors import Fenced, Refused
 from softlanding.incidents import open_incident
 from softlanding.lifecycle import Service
 from softlanding.lifecycle.deaths import list_deaths
