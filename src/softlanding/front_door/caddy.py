@@ -31,7 +31,7 @@ def caddyfile(plan: FrontDoorPlan) -> str:
     """The front door's configuration in Caddy's own language. Raises Invalid for paths that Caddy could misread."""
     _check(plan)
     return _CADDYFILE.substitute(
-        admin=f"unix/{plan.admin_socket}" if plan.admin_socket else "off",
+        admin=f'"unix/{plan.admin_socket}"' if plan.admin_socket else "off",
         storage=plan.storage_folder,
         auto_https="disable_redirects" if plan.tls_names else "off",
         address=", ".join(f"https://{name}:{plan.port}" for name in plan.tls_names) or f"http://:{plan.port}",
@@ -76,7 +76,8 @@ _STATIC = _Text("""
 			log_skip
 			root * "%{folder}"
 			@versioned query v=*
-			header Cache-Control no-cache
+			@unversioned not query v=*
+			header @unversioned Cache-Control no-cache
 			header @versioned Cache-Control "public, max-age=31536000, immutable"
 			encode zstd gzip
 			file_server
@@ -271,7 +272,7 @@ _CADDYFILE = _Text("""\
 				root "%{site}"
 				try_files /index.txt
 			}
-			redir @begun /{file.%{site}/index.txt}/ 302
+			redir @begun "/{file.%{site}/index.txt}/" 302
 			import own_page
 			rewrite * /nothing-yet.html
 			file_server
