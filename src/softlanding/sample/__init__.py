@@ -20,7 +20,18 @@ from softlanding.schedule.formats.identity import guid_from, number_from
 from softlanding.schedule.formats.places_csv import PlaceRow, read_places
 from softlanding.schedule.formats.table import RowFault
 from softlanding.schedule.formats.texts import safe_html
-from softlanding.schedule.programme import Break, Conference, Day, Person, Programme, Room, Talk, Track, in_order
+from softlanding.schedule.programme import (
+    Break,
+    Conference,
+    Day,
+    Person,
+    Programme,
+    Room,
+    Talk,
+    Track,
+    by_appearance,
+    in_order,
+)
 
 ACRONYM = "softconf"
 FIRST_DAY = date(2026, 9, 17)  # What the files are dated by.
@@ -86,15 +97,16 @@ def _whole(rows: list[T | RowFault]) -> tuple[T, ...]:
 def _programme(data: dict[str, Any], first_day: date) -> Programme:
     zone = ZoneInfo(data["conference"]["zone"])
     rooms = tuple(Room(guid=guid_from(ACRONYM, "room", each["name"]), **each) for each in data["rooms"])
-    talks = tuple(_talk(each, data["conference"], first_day, zone) for each in data["talks"])
+    talks = in_order(tuple(_talk(each, data["conference"], first_day, zone) for each in data["talks"]), rooms)
+    people = tuple(_person(row) for row in csv.DictReader(io.StringIO(_text("speakers.csv"))))
     return Programme(
         version="1.0 Feather",
         conference=_conference(data["conference"], first_day),
         days=tuple(_day(number, first_day, zone) for number in range(1, DAYS + 1)),
         rooms=rooms,
         tracks=tuple(Track(**each) for each in data["tracks"]),
-        persons=_persons(in_order(talks, rooms)),
-        talks=in_order(talks, rooms),
+        persons=by_appearance(people, talks),
+        talks=talks,
         breaks=tuple(_break(each, first_day, zone) for each in data["breaks"]),
     )
 
@@ -134,13 +146,6 @@ def _talk(data: dict[str, Any], conference: dict[str, Any], first_day: date, zon
         recording_license=conference["recording_license"] if is_recorded else "",
         do_not_record=not is_recorded,
     )
-
-
-def _persons(talks: tuple[Talk, ...]) -> tuple[Person, ...]:
-    """The speakers in order of first appearance."""
-    order = {code: None for talk in talks for code in talk.persons}
-    rows = {row["code"]: row for row in csv.DictReader(io.StringIO(_text("speakers.csv")))}
-    return tuple(_person(rows[code]) for code in order)
 
 
 def _person(row: dict[str, str]) -> Person:

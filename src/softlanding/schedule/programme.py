@@ -167,3 +167,10 @@ def in_order(talks: tuple[Talk, ...], rooms: tuple[Room, ...]) -> tuple[Talk, ..
     """Talks by time; at the same time in the order of the rooms, then by guid."""
     place = {room.name: number for number, room in enumerate(rooms)}
     return tuple(sorted(talks, key=lambda talk: (talk.starts_at, place.get(talk.room, len(place)), talk.guid)))
+
+
+def by_appearance(persons: tuple[Person, ...], talks: tuple[Talk, ...]) -> tuple[Person, ...]:
+    """The persons of these talks, in the order in which the talks first name them."""
+    known = {person.code: person for person in persons}
+    named = dict.fromkeys(code for talk in talks for code in talk.persons)
+    return tuple(known[code] for code in named if code in known)

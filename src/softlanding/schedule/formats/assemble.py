@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
 
 from softlanding.schedule.formats import identity, when
+from softlanding.schedule.formats.extras import CANCELLED_MARK
 from softlanding.schedule.formats.people import key_of, people_of
 from softlanding.schedule.formats.raw import RawLink, RawProgramme, RawRoom, RawTalk, RawTrack
 from softlanding.schedule.formats.report import Report
@@ -24,6 +25,7 @@ from softlanding.schedule.programme import (
     Room,
     Talk,
     Track,
+    by_appearance,
     in_order,
 )
 
@@ -50,7 +52,7 @@ def assemble(raw: RawProgramme, wanted_zone: str | None, report: Report) -> Prog
     rooms = _rooms(raw, acronym, report)
     persons, codes = people_of(raw, acronym, report)
     reader = _TalkReader(acronym, is_ours, codes, raw.conference.get("base_url", ""), report)
-    talks = tuple(reader.talk(talk, at) for talk, at in starts if at is not None)
+    talks = in_order(tuple(reader.talk(talk, at) for talk, at in starts if at is not None), rooms)
     report.raise_faults()
     if not raw.version.strip():
         report.note(raw.line, "the file has no version")
@@ -60,8 +62,8 @@ def assemble(raw: RawProgramme, wanted_zone: str | None, report: Report) -> Prog
         days=days,
         rooms=rooms,
         tracks=_tracks(raw, report),
-        persons=persons,
-        talks=in_order(talks, rooms),
+        persons=by_appearance(persons, talks),
+        talks=talks,
         breaks=_breaks(raw.extras, zone),
         released_at=when.moment(str(raw.extras.get("released_at", "")), zone),
     )
@@ -216,10 +218,11 @@ class _TalkReader:
 
     def _title(self, raw: RawTalk) -> tuple[str, bool]:
         title = one_line(raw.fields.get("title", ""))
+        if self._is_ours:
+            return title.removeprefix(CANCELLED_MARK), title.startswith(CANCELLED_MARK)
         cancelled = _CANCELLED.match(title)
-        if cancelled is not None and not self._is_ours:
-            self._report.note(raw.line, "a title says cancelled: the talk is taken as such", title)
         if cancelled is not None:
+            self._report.note(raw.line, "a title says cancelled: the talk is taken as such", title)
             title = title[cancelled.end() :]
         if not title:
             self._report.note(raw.line, "a talk without a title is called Untitled")

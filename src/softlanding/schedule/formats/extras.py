@@ -12,6 +12,8 @@ from softlanding.schedule.programme import Break, Person, Programme, Room, Talk
 
 DURATION_MAX = timedelta(hours=99, minutes=59)  # schedule.xml has two digits for hours.
 
+CANCELLED_MARK = "[CANCELED] "
+
 
 def programme_extras(programme: Programme) -> dict[str, Any]:
     return _without_blanks(
@@ -42,7 +44,7 @@ def talk_extras(talk: Talk) -> dict[str, Any]:
             "guid": talk.guid if exported_guid(talk) != talk.guid else "",
             "duration": hours_and_minutes(talk.duration) if talk.duration > DURATION_MAX else "",
             "do_not_stream": talk.do_not_stream,
-            "sequence": talk.sequence,
+            "sequence": talk.sequence or None,
             "changed_at": _iso(talk.changed_at),
         }
     )
@@ -59,7 +61,7 @@ def exported_duration(talk: Talk) -> str:
 
 def exported_title(talk: Talk) -> str:
     """The title; what is cancelled says so, as peers do, for want of a field."""
-    return f"[CANCELED] {talk.title}" if talk.is_cancelled else talk.title
+    return CANCELLED_MARK + talk.title if talk.is_cancelled else talk.title
 
 
 def exported_slug(talk: Talk, acronym: str) -> str:
@@ -92,4 +94,4 @@ def _iso(at: datetime | None) -> str:
 
 
 def _without_blanks(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value not in ("", None, False, [])}
+    return {name: value for name, value in values.items() if value not in ("", None, []) and value is not False}

@@ -66,7 +66,7 @@ class _People:
         is_given = given.isascii() and given.isalnum() and len(given) <= 20 and not shared
         code = identity.unused_code(given if is_given else identity.code_from(*parts), self._taken.codes, *parts)
         is_numbered = raw.number.isascii() and raw.number.isdigit() and 0 < int(raw.number[:12]) <= identity.NUMBER_MAX
-        number = int(raw.number) if is_numbered else identity.number_from(*parts)
+        number = int(raw.number) if is_numbered and not shared else identity.number_from(*parts)
         person = Person(code, name, identity.unused_number(number, self._taken.numbers), self._guid(raw.guid, parts))
         biography = str(known.get("biography_html") or raw.biography or self._raw.biographies.get(raw.number, ""))
         address = web_address(str(known.get("url") or raw.url))
