@@ -378,9 +378,10 @@ def test_publishing_what_is_not_there_is_refused(tmp_path: Path) -> None:
     prepare_site(tmp_path)
     with pytest.raises(NotFound, match="no folder"):
         switch_release(tmp_path, "landing", "releases/none")
-    (tmp_path / "Landing" / "r1").mkdir(parents=True)
-    with pytest.raises(Invalid, match="cannot be an address"):
-        switch_release(tmp_path, "Landing", "r1")
+    for name in ("Landing", "operations"):
+        (tmp_path / name / "r1").mkdir(parents=True)
+        with pytest.raises(Invalid, match="cannot be an address"):
+            switch_release(tmp_path, name, "r1")
 
 
 def test_nothing_published_says_so(tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from string import Template
 
 from softlanding.errors import Fault, Invalid
 from softlanding.front_door.pages import BODY_MAX_MB, HOLD_S, style_hash
-from softlanding.front_door.site import SLUG
+from softlanding.front_door.site import RESERVED, SLUG
 
 SERVICES = ("schedule", "dispatch", "statistics")
+INNER = ("organise", "speaker", "dispatch", "drive", "statistics", "follow", "runsheets")  # Not the programme's pages.
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ def caddyfile(plan: FrontDoorPlan) -> str:
         hold=f"{HOLD_S}s",
         body_max=f"{BODY_MAX_MB}MB",
         slug=SLUG,
+        reserved="|".join(RESERVED),
+        inner="|".join(INNER),
         redacted=_REDACTED,
         guards=_GUARDS,
         own_guards=_OWN_GUARDS.format(style_hash()),
@@ -184,6 +187,37 @@ _CADDYFILE = _Text("""\
 		%{redacted}
 	}
 	route {
+		# First and bare, because it is read by thousands: whatever wraps an answer costs as much as the file itself.
+		@programme {
+			path_regexp ^/%{slug}(/|$)
+			not path_regexp ^/((%{reserved})(/|$)|[^/]+/(%{inner})(/|$))
+		}
+		handle @programme {
+			log_skip
+			root * "%{site}/trees/{file.%{site}/current.txt}"
+			header {
+				Cache-Control "public, no-cache"
+				Content-Security-Policy "%{guards}"
+				Referrer-Policy no-referrer
+				X-Content-Type-Options nosniff
+				X-Frame-Options DENY
+				Server Softlanding
+			}
+			# Programmes are read by apps and other sites.
+			@export path *.xml *.json *.ics
+			header @export Access-Control-Allow-Origin *
+			header *.ics Content-Type "text/calendar; charset=utf-8"
+			@short {
+				not path */ *.*
+				file {path}.html
+			}
+			rewrite @short {path}.html
+			file_server {
+				precompressed zstd br gzip
+				hide *.zst *.br *.gz
+			}
+		}
+
 		import guards
 		request_body {
 			max_size %{body_max}
@@ -278,22 +312,6 @@ _CADDYFILE = _Text("""\
 			file_server
 		}
 
-		@programme path_regexp ^/%{slug}(/|$)
-		handle @programme {
-			log_skip
-			root * "%{site}/trees/{file.%{site}/current.txt}"
-			header Cache-Control "public, no-cache"
-			# Programmes are read by apps and other sites.
-			@export path *.xml *.json *.ics
-			header @export Access-Control-Allow-Origin *
-			header *.ics Content-Type "text/calendar; charset=utf-8"
-			@short file {path}.html
-			rewrite @short {path}.html
-			file_server {
-				precompressed zstd br gzip
-				hide *.zst *.br *.gz
-			}
-		}
 		error 404
 	}
 	handle_errors {

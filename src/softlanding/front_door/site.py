@@ -23,6 +23,7 @@ from softlanding.front_door.pages import own_pages
 
 TREES_KEPT = 5  # A request reads the pointer and opens its file within milliseconds; five switches take longer.
 SLUG = r"[a-z0-9][a-z0-9-]*"
+RESERVED = ("api", "operations", "sign-in", "sign-out", "static", "-")  # No conference may be called so.
 
 
 def prepare_site(site: Path) -> None:
@@ -40,8 +41,11 @@ def switch_release(site: Path, conference: str, release: str) -> None:
     Its files must be complete and are not changed afterwards; the folder stays for some minutes after the next switch.
     """
     folder = site / conference / release
-    if not re.fullmatch(SLUG, conference):
-        raise Invalid(Fault("conference", f"{conference!r} cannot be an address: use small letters, digits and -"))
+    if conference in RESERVED or not re.fullmatch(SLUG, conference):
+        what = (
+            f"{conference!r} cannot be an address: use small letters, digits and -, and none of {', '.join(RESERVED)}"
+        )
+        raise Invalid(Fault("conference", what))
     if not folder.is_dir():
         raise NotFound(f"there is no folder {folder} to publish")
     _write_whole(site / conference / "current.txt", release)

@@ -89,8 +89,8 @@ class Watching:
 
 
 What = Literal[
-    "starting", "ready", "slow", "silent", "ended", "restarting", "restart_loop", "stopping", "stopped", "stop_killed",
-    "stale_killed", "all_ready", "logs_lost",
+    "starting", "ready", "all_ready", "slow", "silent", "ended", "restart_loop", "stopping", "stopped", "stop_killed",
+    "stale_killed", "logs_lost",
 ]  # fmt: skip
 
 
