@@ -4,16 +4,13 @@ People and roles are facts of Schedule that every service keeps, so that a coord
 dead. Sessions and links are signed with one secret that all three know; used links are told as facts.
 """
 
-import hashlib
-import hmac
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from itsdangerous import BadSignature, URLSafeSerializer
 
 from softlanding.contracts.everyone import SignInUsed
 from softlanding.contracts.schedule import PersonGranted, PersonRevoked, PersonState
@@ -22,11 +19,16 @@ from softlanding.errors import Forbidden, Refused
 from softlanding.messaging import outbox
 from softlanding.messaging.envelope import Envelope
 from softlanding.messaging.inbox import Handler
+from softlanding.signing import FIRST_PERSON, SESSION_LASTS, SIGN_IN_LASTS, Signer, hash_of
+
+__all__ = [
+    "EVERYWHERE", "FIRST_PERSON", "NOBODY", "SCOPES", "SESSION_LASTS", "SIGN_IN_LASTS", "STAFF_ROLES", "Person",
+    "Signer", "Visitor", "grant", "handlers", "hash_of", "list_people", "load_person", "people", "revoke",
+    "use_sign_in", "used_links",
+]  # fmt: skip
 
 STAFF_ROLES = ("organiser", "coordinator", "operator")
 EVERYWHERE = "*"
-SIGN_IN_LASTS = timedelta(hours=24)
-SESSION_LASTS = timedelta(days=14)
 SCOPES = ("facts", "personal", "write", "read")
 
 people = sa.Table(
@@ -80,58 +82,6 @@ class Visitor:
 
 
 NOBODY = Visitor()
-
-
-@dataclass(frozen=True)
-class Signer:
-    """Makes and reads what is signed with the installation's secret."""
-
-    secret: str
-
-    def sign_in_token(self, person: str, nonce: str, now: datetime) -> str:
-        return self._of("sign-in").dumps({"p": person, "n": nonce, "t": int(now.timestamp())})
-
-    def read_sign_in(self, token: str, now: datetime) -> str:
-        """The person. Raises Forbidden with what to do."""
-        return str(self._read("sign-in", token, now, SIGN_IN_LASTS, "this sign-in link")["p"])
-
-    def session_cookie(self, person: str, session: str, now: datetime) -> str:
-        return self._of("session").dumps({"p": person, "s": session, "t": int(now.timestamp())})
-
-    def read_session(self, cookie: str, now: datetime) -> tuple[str, str]:
-        """(person, session). Raises Forbidden."""
-        values = self._read("session", cookie, now, SESSION_LASTS, "your session")
-        return str(values["p"]), str(values["s"])
-
-    def program_token(self, name: str, scopes: Iterable[str], now: datetime) -> str:
-        return self._of("program").dumps({"n": name, "s": sorted(scopes), "t": int(now.timestamp())})
-
-    def read_program(self, token: str, now: datetime) -> tuple[str, frozenset[str]]:
-        """(name, scopes). Raises Forbidden."""
-        values = self._read("program", token, now, timedelta(days=365), "this token")
-        return str(values["n"]), frozenset(values["s"])
-
-    def csrf(self, session: str) -> str:
-        return hmac.new(self.secret.encode(), f"csrf/{session}".encode(), hashlib.sha256).hexdigest()[:32]
-
-    def is_csrf(self, session: str, token: str) -> bool:
-        return hmac.compare_digest(self.csrf(session), token)
-
-    def _of(self, salt: str) -> URLSafeSerializer:
-        return URLSafeSerializer(self.secret, salt=f"softlanding/{salt}")
-
-    def _read(self, salt: str, token: str, now: datetime, lasts: timedelta, what: str) -> dict[str, Any]:
-        try:
-            values: dict[str, Any] = self._of(salt).loads(token)
-        except BadSignature:
-            raise Forbidden(f"{what} is not valid; ask for a new one") from None
-        if now.timestamp() - values["t"] > lasts.total_seconds():
-            raise Forbidden(f"{what} has expired; ask for a new one")
-        return values
-
-
-def hash_of(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def load_person(connection: sa.Connection, person: str) -> Person | None:

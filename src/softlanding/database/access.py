@@ -82,7 +82,7 @@ class ThreadedDatabase:
     ) -> None:
         self._engine = engine
         self.writer = writer
-        self._on_commit = on_commit
+        self.on_commit = on_commit
         self._on_fenced = on_fenced
         self._works: queue.Queue[Work | None] = queue.Queue(QUEUE_MAX)
         self._loop = asyncio.get_running_loop()
@@ -157,8 +157,8 @@ class ThreadedDatabase:
                 work.settle(work)
         if fenced is not None and self._on_fenced is not None:
             self._on_fenced(fenced)
-        elif self._on_commit is not None:
-            self._on_commit()
+        elif self.on_commit is not None:
+            self.on_commit()
 
 
 def _settle(future: "asyncio.Future[Any]", work: Work) -> None:

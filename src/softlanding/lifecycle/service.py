@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -52,4 +52,6 @@ class Service:
     chores: tuple[Chore, ...] = ()
     doors: Callable[["Work"], list[Any]] | None = None  # FastAPI routers, made by web.Doors.
     on_refused: Callable[[Transaction, datetime, Any, Envelope, Refused], None] | None = None
+    load_sample: Callable[[Transaction, datetime, date], object] | None = None
+    """Bring the sample conference in where there is none, or move an untouched one, to begin on that day."""
     at_start: tuple[Callable[[Transaction, datetime], object], ...] = ()  # Recovery, before anything is sent or heard.

@@ -1,0 +1,389 @@
+"""One service as a process of its own, from started to ready to goodbye."""
+
+import asyncio
+import os
+import random
+import signal
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+import uvicorn
+import uvloop
+
+from softlanding.auth import FIRST_PERSON, STAFF_ROLES, grant, list_people
+from softlanding.clock import Clock, SystemClock, retry
+from softlanding.contracts import SOURCES
+from softlanding.contracts.schedule import PersonState
+from softlanding.database import (
+    DATABASE_ERRORS,
+    EngineOptions,
+    HoldLock,
+    ThreadedDatabase,
+    Transaction,
+    Writer,
+    brief,
+    make_engine,
+    writer_engine,
+)
+from softlanding.database.schema import migrate
+from softlanding.errors import Fenced, Refused, Unavailable
+from softlanding.ids import system_ids
+from softlanding.lifecycle import Parts, Phases, Service, Work, take_up_work
+from softlanding.lifecycle.work import LastEnd
+from softlanding.messaging import outbox
+from softlanding.messaging.bus import BusDown
+from softlanding.messaging.feed import HttpFeed
+from softlanding.messaging.jetstream import Access, JetStreamBus
+from softlanding.messaging.silent import NoBus
+from softlanding.settings import SERVICES, Settings, load_settings, required
+from softlanding.settings import Service as ServiceName
+from softlanding.supervisor import Loop, LoopDied, Turns, run_loops
+from softlanding.telemetry import Log, Metrics, set_up_logs
+from softlanding.web import make_app, make_health_app
+from softlanding.web.health import Health
+
+EXIT_FENCED = 75  # EX_TEMPFAIL: somebody else is at work; this process may not go on.
+EXIT_LOOP_DIED = 70  # EX_SOFTWARE: a bug; the log says which.
+EXIT_REFUSED = 78  # EX_CONFIG: started again it would end again, but perhaps somebody mends it meanwhile.
+DATABASE_WAIT_S = 600.0
+COMMON_MIGRATIONS = "softlanding.migrations"
+SOFT_ERRORS = (BusDown, Unavailable)
+
+
+def release() -> str:
+    return metadata.version("softlanding")
+
+
+def serve_forked(arguments: Mapping[str, Any]) -> int:
+    """A child of the nursery: settings come as the variables that the supervisor made."""
+    service = arguments["service"]
+    settings = load_settings(folder=Path(arguments["folder"]), environment=arguments["environment"], service=service)
+    sample_on = date.fromisoformat(arguments["sample_on"]) if arguments.get("sample_on") else None
+    return serve(service, settings, last_end=_last_end(arguments.get("last_end")), sample_on=sample_on)
+
+
+def serve(
+    name: ServiceName, settings: Settings, *, last_end: LastEnd | None = None, sample_on: date | None = None
+) -> int:
+    """Run one service until SIGTERM or SIGINT; the exit code. `sample_on`: the sample conference's first day."""
+    log = set_up_logs(name, level=settings.logs.level, as_json=settings.logs.format == "json")
+    server = ServiceProcess(name, settings, last_end or LastEnd(), sample_on, log)
+    try:
+        return uvloop.run(server.run())
+    except Refused as refusal:
+        log.error("refused to start", why=str(refusal))
+        return EXIT_REFUSED
+    except LoopDied as death:
+        log.error("a loop died; the process ends", loop=death.name, exc_info=death.__cause__)
+        return EXIT_LOOP_DIED
+
+
+def _last_end(told: Any) -> LastEnd:
+    if not isinstance(told, Mapping):
+        return LastEnd()
+    how = told.get("signal") or (f"exit code {told['exit_code']}" if told.get("exit_code") is not None else None)
+    why = told.get("why")
+    return LastEnd(f"{how}, {why}" if how and why else how, datetime.fromisoformat(told["at"]))
+
+
+def make_service(name: str, settings: Settings) -> Service:
+    """The service by its name; imported here so that one service's process needs no other's code."""
+    if name not in SOURCES:
+        raise Refused(f"there is no service '{name}': choose one of {', '.join(SOURCES)}")
+    service: Service = import_module(f"softlanding.{name}.service").make_service(settings)
+    return service
+
+
+def migrations_of(service: Service) -> tuple[str, ...]:
+    return (COMMON_MIGRATIONS, service.migrations)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the process has its own order of stopping."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@dataclass
+class _Web:
+    """One listening socket and what answers on it."""
+
+    server: _Server
+    task: "asyncio.Task[None]"
+
+    async def stop(self) -> None:
+        self.server.should_exit = True
+        await asyncio.wait([self.task], timeout=3.0)
+        self.task.cancel()
+
+
+def _listen(app: Any, host: str, port: int) -> _Web:
+    """Bind now: from here on requests are taken. Raises Refused in words when the port is taken."""
+    try:
+        bound = socket.create_server((host, port), backlog=2048)
+    except OSError as error:
+        raise Refused(f"cannot listen on {host}:{port}: {error.strerror}; stop what uses it or set another") from error
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        http="httptools",
+        proxy_headers=True,
+        forwarded_allow_ips="127.0.0.1",
+        server_header=False,
+        timeout_graceful_shutdown=2,
+        timeout_keep_alive=30,
+    )
+    server = _Server(config)
+    return _Web(server, asyncio.create_task(server.serve(sockets=[bound]), name=f"listening on {port}"))
+
+
+class ServiceProcess:
+    """The way of one process through its phases."""
+
+    def __init__(
+        self, name: ServiceName, settings: Settings, last_end: LastEnd, sample_on: date | None, log: Log
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.last_end = last_end
+        self.sample_on = sample_on
+        self.log = log
+        self.clock: Clock = SystemClock()
+        self.rng = random.Random()
+        self.ids = system_ids(self.clock)
+        self.turns = Turns()
+        self.stop = asyncio.Event()
+        self.phases = Phases(self.clock, self._tell_phase)
+        self.health = Health(name, self.phases, self._are_loops_turning, Metrics(name))
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop.set)
+        own = self.settings.of(self.name)
+        host = own.host
+        health = _listen(make_health_app(self.health), host, required(own.health_port, f"{self.name}.health_port"))
+        try:
+            return await self._until_stopped(self._work(host, required(own.port, f"{self.name}.port")))
+        finally:
+            await health.stop()
+
+    async def _until_stopped(self, work: Any) -> int:
+        """Work until it ends by itself or a signal arrives; a stop while still starting ends it there."""
+        working = asyncio.create_task(work)
+        stopping = asyncio.create_task(self.stop.wait())
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done() and not self.phases.is_ready:
+            working.cancel()
+            await asyncio.wait([working])
+            return 0
+        code: int = await working
+        return code
+
+    async def _work(self, host: str, port: int) -> int:
+        self.phases.enter("settings")
+        service = make_service(self.name, self.settings)
+        url = required(self.settings.of(self.name).database_url, f"{self.name}.database_url")
+        self.phases.enter("database")
+        engine, writing = await self._connect(url)
+        self.phases.enter("schema")
+        applied = await asyncio.to_thread(migrate, writing, migrations_of(service))
+        if applied:
+            self.log.info("migrated", applied=applied)
+        self.phases.enter("lease")
+        bus, parts, client = self._parts()
+        hold = HoldLock(engine)
+        life, number = await take_up_work(
+            service,
+            writing,
+            parts,
+            hold=hold,
+            phases=self.phases,
+            stale_s=self.settings.lifecycle.lease_stale_seconds,
+            last_end=self.last_end,
+        )
+        await asyncio.to_thread(migrate, writing, migrations_of(service), "post")
+        writer = Writer(writing, life.epoch, self.clock, self.ids, outbox.numbering(self.name))
+        writer.last_number = number
+        database = ThreadedDatabase(engine, writer, on_fenced=self._end_fenced)
+        work = Work(service, parts, database, life, self.phases, self.last_end, self.settings)
+        database.on_commit = work.commits.fire
+        await bus.start()
+        await work.recover()
+        await self._set_up(work)
+        self._gauge(work, database)
+        self.phases.enter("listening")
+        web = _listen(make_app(work), host, port)
+        self.phases.enter("ready")
+        await work.send_beat()
+        self.health.work = work
+        await self._turn_loops(work)
+        await self._finish(work, web, database, bus, client)
+        hold.release()
+        return 0
+
+    async def _set_up(self, work: Work) -> None:
+        """Under `up`: somebody who may sign in, and the sample conference, which never lies in the past."""
+        if self.name == "schedule" and self.settings.profile == "embedded":
+            await work.database.write(_ensure_first_person)
+        if self.sample_on is not None and work.service.load_sample is not None:
+            await work.database.write(work.service.load_sample, self.sample_on)
+
+    async def _connect(self, url: str) -> tuple[sa.Engine, sa.Engine]:
+        """Engines for readers and the writer, once the database answers; waiting is said, not silent."""
+        options = EngineOptions()
+        engine, writing = make_engine(url, options), writer_engine(url, options)
+
+        async def attempt() -> None:
+            await asyncio.to_thread(_ping, engine)
+
+        def waiting(error: BaseException, waited_s: float) -> None:
+            why = brief(error)
+            self.phases.wait_for(f"the database: {why}")
+            self.log.warning("waiting for the database", why=why, waited_s=round(waited_s, 1))
+
+        await retry(
+            attempt,
+            clock=self.clock,
+            rng=self.rng,
+            deadline_s=DATABASE_WAIT_S,
+            errors=DATABASE_ERRORS,
+            waiting=waiting,
+        )
+        return engine, writing
+
+    def _parts(self) -> tuple[Any, Parts, httpx.AsyncClient]:
+        settings, others = self.settings, [service for service in SERVICES if service != self.name]
+        client = httpx.AsyncClient(timeout=httpx.Timeout(2.0, connect=0.5), trust_env=False)
+        token = required(settings.peer_token, "peer_token").get_secret_value()
+        addresses: dict[str, str] = {peer: required(settings.of(peer).address, f"{peer}.address") for peer in others}
+        health: dict[str, str] = {
+            peer: required(settings.of(peer).health_address, f"{peer}.health_address") for peer in others
+        }
+        lifecycle = settings.lifecycle
+        bus = self._bus(others)
+        parts = Parts(
+            clock=self.clock,
+            ids=self.ids,
+            rng=self.rng,
+            bus=bus,
+            feed=HttpFeed(client, addresses, health, token),
+            release=release(),
+            beat_s=lifecycle.beat_seconds,
+            silent_after_s=lifecycle.silent_after_seconds,
+            clock_jump_max_s=lifecycle.clock_skew_max_seconds,
+            peer_clock_max_s=lifecycle.peer_clock_max_seconds,
+        )
+        return bus, parts, client
+
+    def _bus(self, others: Sequence[str]) -> Any:
+        nats = self.settings.nats
+        if not nats.urls:
+            return NoBus()
+        password = nats.password.get_secret_value() if nats.password else None
+        return JetStreamBus(
+            nats.urls,
+            self.name,
+            [self.name, *others],
+            self.clock,
+            rng=self.rng,
+            stream_max_age_s=nats.stream_max_age_hours * 3600,
+            monitor_urls=[nats.monitor_url] if nats.monitor_url else (),
+            access=lambda: Access(user=nats.user, password=password),
+            report=lambda words: self.log.warning("bus", words=words),
+        )
+
+    async def _turn_loops(self, work: Work) -> None:
+        proving = asyncio.create_task(self._prove_durability(work))
+        loops = [
+            Loop(
+                step.name,
+                step.run,
+                step.pause_s,
+                work.commits.subscribe() if step.wakes_on_commit else None,
+                SOFT_ERRORS,
+                backoff_max_s=1.0,
+            )
+            for step in work.steps()
+        ]
+        turning = asyncio.create_task(
+            run_loops(loops, self.clock, rng=self.rng, turns=self.turns, on_trouble=self._note_trouble)
+        )
+        stopping = asyncio.create_task(self.stop.wait())
+        await asyncio.wait((turning, stopping), return_when=asyncio.FIRST_COMPLETED)
+        proving.cancel()
+        if turning.done():
+            turning.result()
+        turning.cancel()
+        await asyncio.wait([turning])
+
+    async def _finish(
+        self, work: Work, web: _Web, database: ThreadedDatabase, bus: Any, client: httpx.AsyncClient
+    ) -> None:
+        """Let requests end, say goodbye, let go."""
+        work.is_stopping = True
+        work.commits.fire()
+        await web.stop()
+        try:
+            await work.say_goodbye()
+        except Unavailable as error:
+            self.log.warning("could not say goodbye; it will count as a death", why=str(error))
+        await bus.close()
+        await client.aclose()
+        await asyncio.to_thread(database.close)
+        self.log.info("stopped")
+
+    async def _prove_durability(self, work: Work) -> None:
+        """Say at start whether the broker keeps what it acknowledges. The outboxes keep everything in any case."""
+        proof = await work.parts.bus.durability()
+        self.health.extra["bus_is_durable"] = proof.is_durable
+        self.health.extra["bus_durability"] = proof.why
+        tell = self.log.info if proof.is_durable else self.log.warning
+        tell("bus durability", is_durable=proof.is_durable, why=proof.why)
+
+    def _gauge(self, work: Work, database: ThreadedDatabase) -> None:
+        metrics = self.health.metrics
+        metrics.watch("facts_told", "Last number of this life", lambda: float(database.last_number))
+        metrics.watch("facts_unsent", "Facts not on the bus yet", lambda: float(database.last_number - work.relay.sent))
+        metrics.watch("writer_waiting", "Actions waiting for the writer", lambda: float(database.waiting))
+        metrics.watch("parked", "Dead letters", lambda: float(work.parked))
+        metrics.watch("bus_up", "1 while connected", lambda: float(work.parts.bus.is_up))
+
+    def _are_loops_turning(self) -> bool:
+        return not self.turns.late(self.clock.monotonic())
+
+    def _tell_phase(self, phase: str, after_s: float) -> None:
+        self.log.info("phase", phase=phase, after_s=round(after_s, 3))
+
+    def _note_trouble(self, loop: str, error: BaseException) -> None:
+        self.log.debug("loop waits", loop=loop, why=str(error))
+
+    def _end_fenced(self, error: Fenced) -> None:
+        """Nothing may be flushed or finished any more: whoever has the lease now writes."""
+        self.log.error("fenced; the process ends", why=str(error))
+        os._exit(EXIT_FENCED)
+
+
+def _ensure_first_person(tx: Transaction, now: datetime) -> None:
+    """Whoever types `softlanding up` may do everything; grants nothing when there is staff already."""
+    if not list_people(tx.connection):
+        roles = tuple(("*", role) for role in STAFF_ROLES)
+        grant(tx, now, PersonState(person=FIRST_PERSON, name="You", roles=roles))
+
+
+def _ping(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        connection.execute(sa.text("SELECT 1"))

@@ -1,0 +1,336 @@
+"""The whole system on one machine: `softlanding up`.
+
+A small supervising process starts nats-server, Caddy and the three services, each with its own database file in the
+data folder, on loopback ports that it found free.
+"""
+
+import asyncio
+import json
+import os
+import random
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import segno
+
+from softlanding import front_door
+from softlanding.app.addresses import ADDRESS_FILE, Signing
+from softlanding.app.post_logs import LogPost
+from softlanding.clock import Clock, SystemClock
+from softlanding.errors import Fault, Invalid, Refused
+from softlanding.settings import (
+    SERVICES,
+    Settings,
+    load_settings,
+    plain_environment,
+    required,
+    to_environment,
+    with_values,
+)
+from softlanding.supervisor import (
+    External,
+    Forked,
+    Happening,
+    HttpReady,
+    Nursery,
+    PortReady,
+    Process,
+    Watching,
+    free_ports,
+    start_nursery,
+    supervise,
+    up_lock,
+)
+
+PRELOAD = (
+    "softlanding.app.serve",
+    "softlanding.schedule.service",
+    "softlanding.dispatch.service",
+    "softlanding.statistics.service",
+)
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class UpOptions:
+    """What `softlanding up` was asked for. `tell_line` prints one line."""
+
+    folder: Path
+    data: str | None = None
+    port: int | None = None
+    with_lan: bool = False
+    is_empty: bool = False
+    as_json: bool = False
+    without_nats: bool = False
+    first_day: str | None = None  # Of the sample conference; tomorrow by default.
+    tell_line: Callable[[str], None] = print
+
+
+def up(options: UpOptions) -> int:
+    """Run until SIGINT or SIGTERM; the exit code. Raises Invalid or Refused in words before anything is started."""
+    clock = SystemClock()
+    command_line = {"data_folder": options.data, "front_door.port": options.port, "front_door.lan": options.with_lan}
+    nursery = start_nursery(PRELOAD)  # Before anything else: it is forked from a process without threads or loop.
+    settings = load_settings(folder=options.folder, command_line=command_line)
+    if settings.profile != "embedded":
+        raise Refused("`softlanding up` is for one machine: unset SOFTLANDING__PROFILE, or run `softlanding serve`")
+    data = settings.data_folder
+    data.mkdir(parents=True, exist_ok=True)
+    with up_lock(data, clock):
+        settings = _with_parts(settings, options, clock)
+        _refuse_taken_port(settings)
+        processes = _processes(settings, options, clock)
+        asyncio.run(_run(settings, options, processes, nursery, clock))
+    return 0
+
+
+def _with_parts(settings: Settings, options: UpOptions, clock: Clock) -> Settings:
+    """The settings with what only this run knows: free ports, addresses, secrets of the data folder."""
+    names = [*SERVICES, *(f"{service}_health" for service in SERVICES), "nats", "nats_monitor"]
+    ports = free_ports(names, settings.data_folder, random.Random(clock.monotonic()))
+    values: dict[str, object] = {}
+    for service in SERVICES:
+        values |= {
+            f"{service}.port": ports[service],
+            f"{service}.health_port": ports[f"{service}_health"],
+            f"{service}.address": f"http://{LOOPBACK}:{ports[service]}",
+            f"{service}.health_address": f"http://{LOOPBACK}:{ports[f'{service}_health']}",
+        }
+    if not options.without_nats:
+        values["nats.urls"] = [f"nats://{LOOPBACK}:{ports['nats']}"]
+        values["nats.monitor_url"] = f"http://{LOOPBACK}:{ports['nats_monitor']}"
+    if settings.session_secret is None:
+        values["session_secret"] = _own_secret(settings.data_folder, "session_secret")
+    if settings.peer_token is None:
+        values["peer_token"] = _own_secret(settings.data_folder, "peer_token")
+    return with_values(settings, values, origin="softlanding up")
+
+
+def _own_secret(data: Path, name: str) -> str:
+    """Made once, kept in the data folder, readable by its owner only."""
+    folder = data / "secrets"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / name
+    if not path.exists():
+        handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+    text = path.read_text().strip()
+    if not text:
+        raise Invalid(Fault(str(path), "is empty; delete it, and it is made anew (everybody signs in again)"))
+    return text
+
+
+def _refuse_taken_port(settings: Settings) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, settings.front_door.port))
+        except OSError as error:
+            raise Refused(
+                f"port {settings.front_door.port} is taken ({error.strerror}); give another: softlanding up --port 8080"
+            ) from error
+
+
+def _processes(settings: Settings, options: UpOptions, clock: Clock) -> list[Process]:
+    services = [_service(name, settings, options, clock) for name in SERVICES]
+    brokers = [] if options.without_nats else [_nats(settings)]
+    return [*brokers, *services, _caddy(settings)]
+
+
+def _service(name: str, settings: Settings, options: UpOptions, clock: Clock) -> Process:
+    health = f"{settings.of(name).health_address}/-/{name}"  # type: ignore[arg-type]
+    arguments = {
+        "service": name,
+        "folder": str(options.folder),
+        "environment": to_environment(settings),
+        "sample_on": None if options.is_empty else _sample_day(settings, options, clock),
+    }
+    return Process(
+        name,
+        Forked("softlanding.app.serve:serve_forked", arguments),
+        HttpReady(f"{health}/readyz"),
+        livez_url=f"{health}/livez",
+        stop_within_s=settings.lifecycle.stop_within_seconds,
+        stage=2,
+    )
+
+
+def _sample_day(settings: Settings, options: UpOptions, clock: Clock) -> str:
+    """Tomorrow, where the conference is."""
+    if options.first_day:
+        return options.first_day
+    zone = ZoneInfo(settings.zone or "Europe/Berlin")
+    return (clock.now().astimezone(zone) + timedelta(days=1)).date().isoformat()
+
+
+def _nats(settings: Settings) -> Process:
+    data = settings.data_folder
+    port, monitor = (int(url.rsplit(":", 1)[1]) for url in (settings.nats.urls[0], str(settings.nats.monitor_url)))
+    plan = front_door.NatsPlan(port, monitor, data / "nats")
+    config = _write_private(data / "run" / "nats.conf", front_door.nats_config(plan))
+    argv = (str(front_door.nats_binary()), "-c", str(config))
+    return Process("nats", External(argv, plain_environment()), PortReady(port), stage=1)
+
+
+def _caddy(settings: Settings) -> Process:
+    data = settings.data_folder
+    site = data / "site"
+    front_door.prepare_site(site)
+    hosts = [LOOPBACK, *([address] if settings.front_door.lan and (address := lan_address()) else [])]
+    plan = front_door.FrontDoorPlan(
+        port=settings.front_door.port,
+        site_folder=site,
+        storage_folder=data / "caddy",
+        upstreams={name: f"{LOOPBACK}:{settings.of(name).port}" for name in SERVICES},
+        static_folders=static_folders(),
+        hosts=hosts,
+    )
+    config = _write_private(data / "run" / "Caddyfile", front_door.caddyfile(plan))
+    argv = (str(front_door.caddy_binary()), "run", "--config", str(config), "--adapter", "caddyfile")
+    home = {"HOME": str(data / "caddy"), "XDG_DATA_HOME": str(data / "caddy"), "XDG_CONFIG_HOME": str(data / "caddy")}
+    ready = HttpReady(f"http://{LOOPBACK}:{settings.front_door.port}/-/front-door")
+    return Process("front-door", External(argv, plain_environment() | home), ready, stage=3)
+
+
+def static_folders() -> dict[str, Path]:
+    """Where the files behind /static/ lie: the common ones, and each service's."""
+    found = {"": Path(str(files("softlanding").joinpath("static")))}
+    for name in SERVICES:
+        folder = Path(str(files(f"softlanding.{name}").joinpath("static")))
+        if folder.is_dir():
+            found[name] = folder
+    return found
+
+
+def lan_address() -> str | None:
+    """This machine's address in its network; None without one. Asks the routing table only: nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        address: str = probe.getsockname()[0]
+        return address
+
+
+def _write_private(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    return path
+
+
+async def _run(
+    settings: Settings, options: UpOptions, processes: list[Process], nursery: Nursery, clock: Clock
+) -> None:
+    stop = asyncio.Event()
+    secret = required(settings.session_secret, "session_secret").get_secret_value()
+    teller = _Teller(options, settings, Signing(secret, clock), clock.monotonic(), clock)
+    post = LogPost(str(settings.statistics.address), Signing(secret, clock).program_token("supervisor", ["write"]))
+    teller.begin()
+    _write_private(settings.data_folder / ADDRESS_FILE, teller.addresses()[0])
+    await supervise(
+        processes,
+        data_folder=settings.data_folder,
+        nursery=nursery,
+        clock=clock,
+        tell=teller.tell,
+        ship_logs=post.send,
+        stop=stop,
+        watching=Watching(log_bytes_max=settings.logs.file_bytes_max),
+        holds_lock=True,
+    )
+    teller.end()
+
+
+@dataclass
+class _Teller:
+    """Says what happens, to a person or as JSON lines."""
+
+    options: UpOptions
+    settings: Settings
+    signing: Signing
+    began: float
+    clock: Clock
+
+    def begin(self) -> None:
+        if not self.options.as_json:
+            self.options.tell_line(f"Softlanding, data in {self.settings.data_folder}")
+
+    def tell(self, happening: Happening) -> None:
+        if self.options.as_json:
+            self._line(asdict(happening) | {"at": happening.at.isoformat()})
+        else:
+            after = self.clock.monotonic() - self.began
+            self.options.tell_line(f"{after:7.2f} s  {happening.process:<11} {happening.words}")
+        if happening.what == "all_ready":
+            self._welcome(happening)
+
+    def end(self) -> None:
+        if self.options.as_json:
+            self._line({"stopped": True})
+        else:
+            self.options.tell_line("Stopped. What was said is kept; `softlanding up` finds it again.")
+
+    def _welcome(self, happening: Happening) -> None:
+        addresses = self.addresses()
+        sign_in = f"{addresses[0]}/sign-in/{self.signing.sign_in_token()}"
+        ready_s = round(self.clock.monotonic() - self.began, 2)
+        if self.options.as_json:
+            self._line(
+                {
+                    "ready": True,
+                    "ready_s": ready_s,
+                    "address": addresses[0],
+                    "addresses": addresses,
+                    "sign_in": sign_in,
+                    "at": happening.at.isoformat(),
+                }
+            )
+            return
+        say = self.options.tell_line
+        say("")
+        say(f"  Ready in {ready_s} s.    {addresses[0]}/")
+        say(f"  Sign in as staff:   {sign_in}")
+        for address in addresses[1:]:
+            lan_link = f"{address}/sign-in/{self.signing.sign_in_token()}"
+            say(f"  For phones here:    {address}/")
+            say(f"  Sign in there:      {lan_link}")
+            say(qr_text(lan_link))
+        say("  Ctrl-C stops everything in order.")
+        say("")
+
+    def addresses(self) -> list[str]:
+        """The one to open on this machine, then the one for phones in the same network."""
+        public, port = self.settings.front_door.public_url, self.settings.front_door.port
+        found = [public or f"http://{LOOPBACK}:{port}"]
+        if self.settings.front_door.lan and (address := lan_address()):
+            found.append(f"http://{address}:{port}")
+        return found
+
+    def _line(self, values: Mapping[str, Any]) -> None:
+        self.options.tell_line(json.dumps(values, ensure_ascii=False, default=_as_text))
+
+
+def _as_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def qr_text(link: str) -> str:
+    """A QR code for a terminal, two rows of it in each line of text."""
+    rows = [list(row) for row in segno.make(link, error="l").matrix_iter(border=2)]
+    rows += [[0] * len(rows[0])] * (len(rows) % 2)
+    glyphs = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
+    pairs = zip(rows[::2], rows[1::2], strict=True)
+    return "\n".join(
+        "  " + "".join(glyphs[bool(a), bool(b)] for a, b in zip(top, low, strict=True)) for top, low in pairs
+    )

@@ -1,0 +1,193 @@
+"""Every command that an operator can type.
+
+Each command imports what it needs when it runs: `softlanding up` must stay small and start at once.
+"""
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from softlanding.errors import Invalid, SoftlandingError
+from softlanding.settings import Settings, example_text, explain, load_settings
+
+EXIT_REFUSED = 1
+F = TypeVar("F", bound=Callable[..., Any])
+
+data_option = click.option("--data", metavar="DIR", help="The data folder. Default: var, or the setting data_folder.")
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line; the last bears the result.")
+
+
+def main() -> None:
+    """The command `softlanding`. What is refused is said in words, with exit code 1; wrong usage has 2."""
+    try:
+        group(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except Invalid as error:
+        click.echo("This cannot be used:", err=True)
+        for fault in error.faults:
+            click.echo(f"  {fault}", err=True)
+        sys.exit(EXIT_REFUSED)
+    except SoftlandingError as error:
+        click.echo(f"Softlanding: {error}", err=True)
+        sys.exit(EXIT_REFUSED)
+
+
+def with_example(example: str) -> Callable[[F], F]:
+    """Every command's help ends with an example that works."""
+
+    def add(function: F) -> F:
+        function.__doc__ = f"{function.__doc__}\n\n\b\nExample:\n  {example}\n"
+        return function
+
+    return add
+
+
+@click.group("softlanding", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="softlanding")
+def group() -> None:
+    """A conference system that keeps its promises when things fall down."""
+
+
+@group.command("up")
+@data_option
+@click.option("--port", type=click.IntRange(1, 65_535), help="The port to open in the browser. Default: 8000.")
+@click.option("--lan", is_flag=True, help="Also for phones in the same network; prints links as QR codes.")
+@click.option("--empty", is_flag=True, help="Without the sample conference.")
+@click.option("--without-nats", is_flag=True, help="Without a broker: facts travel by the feed alone.")
+@click.option("--sample-on", metavar="YYYY-MM-DD", help="First day of the sample conference. Default: tomorrow.")
+@json_option
+@with_example("softlanding up --port 8080 --data /srv/softlanding")
+def up_command(
+    data: str | None, port: int | None, lan: bool, empty: bool, without_nats: bool, sample_on: str | None, as_json: bool
+) -> None:
+    """Run the whole system on this machine, until Ctrl-C."""
+    from softlanding.app.up import UpOptions, up
+
+    options = UpOptions(
+        folder=Path.cwd(),
+        data=data,
+        port=port,
+        with_lan=lan,
+        is_empty=empty,
+        as_json=as_json,
+        without_nats=without_nats,
+        first_day=sample_on,
+        tell_line=functools.partial(print, flush=True),
+    )
+    raise click.exceptions.Exit(up(options))
+
+
+@group.command("serve")
+@click.argument("service", type=click.Choice(["schedule", "dispatch", "statistics"]))
+@with_example("SOFTLANDING__PROFILE=production softlanding serve dispatch")
+def serve_command(service: Any) -> None:
+    """Run one service, as a container does."""
+    from softlanding.app.serve import serve
+
+    raise click.exceptions.Exit(serve(service, load_settings(folder=Path.cwd(), service=service)))
+
+
+@group.command("settings")
+@json_option
+@click.option("--example", is_flag=True, help="Print .env.example: every setting with its meaning and default.")
+@data_option
+@with_example("softlanding settings --json")
+def settings_command(as_json: bool, example: bool, data: str | None) -> None:
+    """Show every setting: its value, where it came from, what it means. Secrets show as fingerprints."""
+    if example:
+        click.echo(example_text(), nl=False)
+        return
+    settings = _settings(data)
+    for warning in settings.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    for setting in explain(settings):
+        if as_json:
+            click.echo(json.dumps(asdict(setting), ensure_ascii=False))
+        else:
+            click.echo(f"{setting.name} = {setting.value_shown}\n    {setting.origin}. {setting.meaning}")
+
+
+@group.command("migrate")
+@click.argument("service", type=click.Choice(["schedule", "dispatch", "statistics", "common"]))
+@click.option("--draft", metavar="NAME", help="For developers: write the migration that the tables in code ask for.")
+@data_option
+@json_option
+@with_example("softlanding migrate schedule")
+def migrate_command(service: Any, draft: str | None, data: str | None, as_json: bool) -> None:
+    """Bring a service's database up to this release. Services do it themselves at start."""
+    if draft is not None:
+        _draft_migration(service, draft)
+        return
+    from softlanding.app.serve import make_service, migrations_of
+    from softlanding.database import writer_engine
+    from softlanding.database.schema import migrate
+
+    settings = _settings(data)
+    engine = writer_engine(settings.of(service).database_url or "")
+    applied = migrate(engine, migrations_of(make_service(service, settings)))
+    _say({"service": service, "applied": applied}, as_json, f"{service}: {', '.join(applied) or 'nothing to do'}")
+
+
+def _draft_migration(service: str, name: str) -> None:
+    from tempfile import TemporaryDirectory
+
+    from softlanding.app.serve import COMMON_MIGRATIONS, make_service
+    from softlanding.database import shared, writer_engine
+    from softlanding.database.schema import draft
+
+    value = None if service == "common" else make_service(service, _settings(None))
+    tables, package = (value.tables, value.migrations) if value else (shared, COMMON_MIGRATIONS)
+    with TemporaryDirectory() as folder:
+        click.echo(draft(writer_engine(f"sqlite:///{folder}/draft.db"), package, tables, name, f"{service}: {name}"))
+
+
+@group.command("sign-in-link")
+@click.option("--person", default="first", show_default=True, help="Who signs in, by id; `first` set it up.")
+@data_option
+@json_option
+@with_example("softlanding sign-in-link")
+def sign_in_link_command(person: str, data: str | None, as_json: bool) -> None:
+    """Print a link that signs a member of the staff in, once, within a day."""
+    from softlanding.app.client import installation
+
+    here = installation(_settings(data))
+    link = f"{here.address}/sign-in/{here.signing.sign_in_token(person)}"
+    _say({"sign_in": link}, as_json, link)
+
+
+@group.command("token")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(["read", "write", "facts", "personal"]))
+@data_option
+@json_option
+@with_example("softlanding token registration-desk --scope read --scope write")
+def token_command(name: str, scopes: tuple[str, ...], data: str | None, as_json: bool) -> None:
+    """Print a token by which a program may use the API, for a year."""
+    from softlanding.app.client import installation
+
+    token = installation(_settings(data)).signing.program_token(name, scopes or ("read",))
+    _say({"token": token, "scopes": list(scopes or ("read",))}, as_json, token)
+
+
+def _settings(data: str | None) -> Settings:
+    return load_settings(folder=Path.cwd(), command_line={"data_folder": data})
+
+
+def _say(result: Mapping[str, Any], as_json: bool, words: str) -> None:
+    click.echo(json.dumps(result, ensure_ascii=False) if as_json else words)
+
+
+if __name__ == "__main__":
+    main()
