@@ -35,7 +35,6 @@ ANSWER_S = 1.0  # Longest wait for the server's answer, and for the first connec
 PREFETCH = 2 * BATCH_MAX  # Facts on their way to one receiver: two batches, so that the wire is never idle.
 PULL_EXPIRES_S = 2.0  # A pull that the server forgot stalls nobody for longer than this and a second.
 PAUSE_S = 0.25  # After the server refused a pull: no hot loop.
-REDELIVER_S = 10.0  # Handed out and not acknowledged within this: the server sends it again.
 UNSENT_BYTES_MAX = 8 * 1024 * 1024  # More than this waiting in our own buffer: the server takes nothing, so it is down.
 HEADER_BYTES = 512  # Room for the batch headers, which count against the server's max_payload.
 BEATS_MAX = 100  # As the protocol says.
@@ -69,12 +68,14 @@ class JetStreamBus:
         *,
         rng: random.Random,
         stream_max_age_s: float = 48 * 3600,
+        redeliver_s: float = 10.0,
         replicas: int = 1,
         monitor_urls: Sequence[str] = (),
         access: Callable[[], Access] = Access,
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`rng` spreads reconnects; `monitor_urls` are the HTTP monitors of all servers; `report` gets sentences."""
+        """`rng` spreads reconnects. What is not acknowledged comes again after `redeliver_s`, or to the next connection
+        at once. `monitor_urls` are the HTTP monitors of all servers. `report` gets sentences for the log."""
         for name in (receiver, *sources):
             assert _NAME.fullmatch(name), f"{name!r} cannot be part of a NATS subject"
         self.undecodable = 0
@@ -85,6 +86,7 @@ class JetStreamBus:
         self._clock = clock
         self._rng = rng
         self._stream_max_age_s = stream_max_age_s
+        self._redeliver_s = redeliver_s
         self._replicas = replicas
         self._monitor_urls = tuple(monitor_urls)
         self._access = access
@@ -96,6 +98,7 @@ class JetStreamBus:
         self._linked = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._trouble = ""
+        self._is_closed = False
 
     async def start(self) -> None:
         """Begin to connect, for ever, in the background. Comes back when connected or after a second; never raises."""
@@ -118,7 +121,7 @@ class JetStreamBus:
         link = self._need_link()
         messages = self._messages(link, envelopes)
         if messages:
-            async with _answered_in_time():
+            async with _answered_in_time(link):
                 await self._publish_messages(link, source, messages)
 
     async def receive(self, source: str, *, limit: int, wait_s: float) -> list[Delivery]:
@@ -128,7 +131,7 @@ class JetStreamBus:
             pull = link.pulls.get(source)
             if pull is None or pull.is_gone:
                 pull = await self._open_pull(link, source)
-            async with _answered_in_time():
+            async with _answered_in_time(link):
                 await pull.keep_asking(self._clock.monotonic())
             deliveries = self._decoded(pull, limit)
             await self._settle(link, pull)
@@ -149,8 +152,9 @@ class JetStreamBus:
         await self._settle(link, pull)
 
     async def send_beat(self, service: str, body: bytes) -> None:
-        async with _answered_in_time():
-            await self._need_link().client.publish(f"{BEAT_SUBJECT}.{service}", body)
+        link = self._need_link()
+        async with _answered_in_time(link):
+            await link.client.publish(f"{BEAT_SUBJECT}.{service}", body)
 
     async def take_beats(self) -> list[tuple[str, bytes]]:
         beats = list(self._beats)
@@ -170,18 +174,20 @@ class JetStreamBus:
 
     async def close(self) -> None:
         """As the protocol. The last acknowledgement is confirmed first, if the server still answers."""
+        self._is_closed = True
         if self._keeper is not None:
             self._keeper.cancel()
-            await asyncio.wait([self._keeper])
+            await asyncio.wait([self._keeper], timeout=ANSWER_S)
         if self._link is not None:
             link, self._link = self._link, None
+            link.wake_all()
             await _confirm_acknowledgements(link)
             await _let_go(link.client)
 
     # The connection.
 
     async def _keep_connected(self) -> None:
-        while True:
+        while not self._is_closed:  # Asked as well as cancelled: nats-py may swallow a cancellation.
             self._link = await retry(
                 self._connect,
                 clock=self._clock,
@@ -211,14 +217,15 @@ class JetStreamBus:
         access = self._access()
         lost = asyncio.Event()
 
-        async def note_error(_: Exception) -> None:
+        async def look(_: Exception | None = None) -> None:
             lost.set()  # Perhaps: who waits for it looks at the client.
 
         try:
             async with asyncio.timeout(2 * ANSWER_S):
                 await client.connect(
                     servers=self._urls,
-                    error_cb=note_error,
+                    error_cb=look,
+                    closed_cb=look,
                     name=f"softlanding {self._receiver}",
                     allow_reconnect=False,
                     max_reconnect_attempts=1,
@@ -234,12 +241,17 @@ class JetStreamBus:
                     tls=access.tls,
                 )
                 await client.subscribe(f"{BEAT_SUBJECT}.*", cb=self._hear_beat)
+                link = _Link(client, lost)
+                await link.subscribe()
+                await client.flush(1)  # The server knows our subscriptions: from here on, we hear all beats.
         except BaseException:
             await _let_go(client)
             raise
-        return _Link(client, lost)
+        return link
 
     def _need_link(self) -> "_Link":
+        if self._keeper is not None and self._keeper.done() and not self._keeper.cancelled():
+            self._keeper.result()  # It never ends by itself: this is a bug, and raises it.
         if self._link is None or not self._link.is_up:
             raise BusDown("no NATS server can be reached; facts wait in the outbox and go by the feed")
         if self._link.client.pending_data_size > UNSENT_BYTES_MAX:
@@ -318,11 +330,11 @@ class JetStreamBus:
             "durable_name": consumer,
             "deliver_policy": "all",
             "ack_policy": "all",
-            "ack_wait": int(REDELIVER_S * 1e9),
+            "ack_wait": int(self._redeliver_s * 1e9),
             "max_ack_pending": 10 * PREFETCH,
             "max_deliver": -1,  # JetStream would drop in silence what was delivered that often.
         }
-        async with _answered_in_time():
+        async with _answered_in_time(link):
             await self._make_stream(link, source)
             await link.ask_api(f"CONSUMER.CREATE.{stream}.{consumer}", {"stream_name": stream, "config": config})
             await link.ask_api(f"CONSUMER.RESET.{stream}.{consumer}", None)
@@ -348,7 +360,7 @@ class JetStreamBus:
     async def _settle(self, link: "_Link", pull: "_Pull") -> None:
         reply = pull.ledger.next_acknowledgement()
         if reply is not None:
-            async with _answered_in_time():
+            async with _answered_in_time(link):
                 await link.client.publish(reply, b"+ACK")
             pull.last_acknowledged = reply
 
@@ -368,9 +380,16 @@ class _Link:
         self.client = client
         self.streams: set[str] = set()  # Sources whose stream was seen on this connection.
         self.pulls: dict[str, _Pull] = {}
+        self.limits: set[asyncio.Timeout] = set()  # Of all that waits for an answer.
         url = client.connected_url
         self.name = "" if url is None else f"{url.hostname}:{url.port}"  # Without the password that a URL may bear.
         self._lost = lost
+        self._inbox = client.new_inbox()
+        self._requests = 0
+        self._awaited: dict[str, asyncio.Future[Msg]] = {}
+
+    async def subscribe(self) -> None:
+        await self.client.subscribe(f"{self._inbox}.*", cb=self._take_answer)
 
     @property
     def is_up(self) -> bool:
@@ -385,6 +404,10 @@ class _Link:
                     self._lost.clear()
 
     def wake_all(self) -> None:
+        """Nobody waits for what a lost connection cannot bring any more; nats-py would let them."""
+        for limit in self.limits:
+            if not limit.expired():
+                limit.reschedule(asyncio.get_running_loop().time())
         for pull in self.pulls.values():
             pull.wake()
 
@@ -392,11 +415,31 @@ class _Link:
         return await self.ask(f"$JS.API.{subject}", b"" if config is None else json.dumps(config).encode(), None)
 
     async def ask(self, subject: str, body: bytes, headers: dict[str, str] | None) -> dict[str, Any]:
-        message = await self.client.request(subject, body, timeout=ANSWER_S, headers=headers)
+        """The server's answer. Raises what it says no with; waits for ever, so put it under `_answered_in_time`."""
+        message = await self.request(subject, body, headers)
         answer: dict[str, Any] = json.loads(message.data)
         if "error" in answer:
             raise _ApiError(answer["error"].get("err_code", 0), answer["error"].get("description", "unknown"))
         return answer
+
+    async def request(self, subject: str, body: bytes, headers: dict[str, str] | None = None) -> Msg:
+        """Not by nats-py: its `asyncio.wait_for` swallows, on Python 3.11, a cancellation that meets the answer."""
+        self._requests += 1
+        reply = f"{self._inbox}.{self._requests}"
+        answer = self._awaited[reply] = asyncio.get_running_loop().create_future()
+        try:
+            await self.client.publish(subject, body, reply=reply, headers=headers)
+            message: Msg = await answer
+        finally:
+            del self._awaited[reply]
+        if (message.headers or {}).get("Status") == "503":
+            raise nats.errors.NoRespondersError
+        return message
+
+    async def _take_answer(self, message: Msg) -> None:
+        answer = self._awaited.get(message.subject)
+        if answer is not None and not answer.done():
+            answer.set_result(message)
 
 
 class _Pull:
@@ -497,13 +540,16 @@ class Ledger:
 
 
 @asynccontextmanager
-async def _answered_in_time() -> AsyncIterator[None]:
-    """What the client raises within, or a second of silence, is BusDown."""
+async def _answered_in_time(link: _Link) -> AsyncIterator[None]:
+    """What the client raises within, a second of silence, or the loss of the connection, is BusDown."""
     try:
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(ANSWER_S) as limit:
+            link.limits.add(limit)
             yield
     except (nats.errors.Error, OSError) as error:  # A TimeoutError is an OSError.
         raise BusDown(f"the NATS server did not answer as it should ({error!r}); trying again") from error
+    finally:
+        link.limits.discard(limit)
 
 
 async def _confirm_acknowledgements(link: _Link) -> None:
@@ -511,8 +557,8 @@ async def _confirm_acknowledgements(link: _Link) -> None:
     for pull in link.pulls.values():
         if pull.last_acknowledged is not None:
             with suppress(BusDown):
-                async with _answered_in_time():
-                    await link.client.request(pull.last_acknowledged, b"+ACK", timeout=ANSWER_S / 2)
+                async with _answered_in_time(link):
+                    await link.request(pull.last_acknowledged, b"+ACK")
 
 
 async def _let_go(client: Client) -> None:
