@@ -119,6 +119,7 @@ class _Desk:
     began: float
     current: dict[str, Child] = field(default_factory=dict)
     ready: set[str] = field(default_factory=set)
+    was_all_ready: bool = False
     stopping: set[str] = field(default_factory=set)
     why: dict[int, str] = field(default_factory=dict)
 
@@ -315,7 +316,8 @@ async def _await_ready(desk: _Desk, process: Process, child: Child, began: float
         await desk.clock.sleep(READY_PROBE_S)
     desk.ready.add(process.name)
     desk.say(process.name, "ready", began, f"{process.name} is ready", child.pid)
-    if len(desk.ready) == of:
+    if len(desk.ready) == of and not desk.was_all_ready:
+        desk.was_all_ready = True
         desk.say("all", "all_ready", desk.began, "everything is ready")
 
 
