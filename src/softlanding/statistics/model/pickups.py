@@ -1,0 +1,162 @@
+"""What became of a pickup, how long people waited, what a death cost: read off what the services said. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+STATES = (
+    "requested",
+    "unplaced",
+    "planned",
+    "accepted",
+    "arrived",
+    "aboard",
+    "delivered",
+    "no_show",
+    "missed",
+    "refused",
+    "by_hand",
+    "withdrawn",
+    "stood_down",
+)
+"""In the order of a pickup's life. `requested`: Dispatch has not answered the newest revision."""
+
+ENDED = frozenset({"delivered", "no_show", "missed", "refused", "by_hand", "withdrawn", "stood_down"})
+SEEN = frozenset({"arrived", "aboard", "delivered", "no_show"})  # A person saw it: a newer wish does not undo it.
+
+_RIDE_WORDS = {
+    "unplaced": "unplaced",
+    "planned": "planned",
+    "accepted": "accepted",
+    "arrived": "arrived",
+    "driver_arrived": "arrived",
+    "boarded": "aboard",
+    "aboard": "aboard",
+    "delivered": "delivered",
+    "no_show": "no_show",
+    "missed": "missed",
+    "refused": "refused",
+    "stood_down": "stood_down",
+}
+WAIT_BINS_MIN = (0, 5, 10, 15, 20, 30, 45, 60)
+
+
+def ride_word(status: str, fact_type: str) -> str:
+    """Our word for a ride's state: by the status that Dispatch gave, else by the type of its fact."""
+    tail = fact_type.rpartition(".")[2]
+    return _RIDE_WORDS.get(status) or _RIDE_WORDS.get(tail) or tail
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The last word of each of the two services about one pickup; None where one has said nothing."""
+
+    asked: str | None = None  # requested, changed, withdrawn
+    asked_revision: int | None = None
+    asked_reason: str = ""
+    ride: str | None = None
+    ride_revision: int | None = None
+
+
+def state_of(words: Words) -> str:
+    """One of STATES. Dispatch's word counts for the revision that it speaks of, and for no newer one."""
+    if words.ride in ("aboard", "delivered", "no_show"):
+        return words.ride
+    if words.asked == "withdrawn" and (words.ride_revision or 0) <= (words.asked_revision or 0):
+        if words.asked_reason.startswith("by hand"):
+            return "by_hand"
+        return "stood_down" if words.ride == "stood_down" else "withdrawn"
+    if words.ride is None:
+        return "requested"
+    if words.ride not in SEEN and (words.ride_revision or 0) < (words.asked_revision or 0):
+        return "requested"
+    return words.ride
+
+
+@dataclass(frozen=True)
+class Waits:
+    """How long people waited from ready to aboard. Bins as (label in minutes, count)."""
+
+    count: int
+    p50: timedelta | None
+    p95: timedelta | None
+    bins: tuple[tuple[str, int], ...]
+
+
+def summarize_waits(waits: Iterable[timedelta]) -> Waits:
+    ordered = sorted(waits)
+    edges = (*WAIT_BINS_MIN, None)
+    bins = tuple(
+        (f"{low}–{high}" if high is not None else f"{low}+", sum(_is_between(wait, low, high) for wait in ordered))
+        for low, high in zip(edges, edges[1:], strict=False)
+        if low is not None
+    )
+    return Waits(len(ordered), _percentile(ordered, 50), _percentile(ordered, 95), bins)
+
+
+def wait_of(
+    direction: str | None, landing_at: datetime | None, board_at: datetime | None, boarded_at: datetime
+) -> timedelta:
+    """From ready to aboard: who arrives is ready at the landing, who leaves at the planned time. Never negative."""
+    ready_at = landing_at if direction != "departure" and landing_at is not None else board_at
+    return max(timedelta(0), boarded_at - (ready_at or boarded_at))
+
+
+def _is_between(wait: timedelta, low_min: int, high_min: int | None) -> bool:
+    return timedelta(minutes=low_min) <= wait and (high_min is None or wait < timedelta(minutes=high_min))
+
+
+def _percentile(ordered: Sequence[timedelta], percent: int) -> timedelta | None:
+    """The smallest value that at least `percent` of all do not exceed (nearest rank)."""
+    if not ordered:
+        return None
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One fact about a pickup, as far as a death's story needs it."""
+
+    pickup: str
+    revision: int
+    kind: str  # asked, withdrawn, missed, answered
+    told_at: datetime
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a death of Dispatch cost: pickups that waited in the gap and were answered after it, or came too late."""
+
+    recovered: frozenset[str] = frozenset()
+    expired: frozenset[str] = frozenset()
+
+
+def cost_of_gap(
+    asked: Iterable[Word], before: Iterable[Word], after: Iterable[Word], gap: tuple[datetime, datetime]
+) -> Cost:
+    """`asked`: Schedule's words told before Dispatch was back; `before`, `after`: Dispatch's, of earlier lives and of
+    the next one, each in the order of telling.
+
+    A pickup waited if nothing of the earlier lives answers its newest revision. It expired if it was declared missed
+    after the gap and had waited or ran out in it; else it is recovered by the first word about it.
+    """
+    began_at, back_at = gap
+    newest = {word.pickup: word for word in asked}  # The last one wins.
+    answered_to: dict[str, int] = {}
+    for word in before:
+        answered_to[word.pickup] = max(word.revision, answered_to.get(word.pickup, 0))
+    recovered: set[str] = set()
+    expired: set[str] = set()
+    for word in after:
+        ask = newest.get(word.pickup)
+        if ask is None or word.pickup in expired:
+            continue
+        waited = ask.kind == "asked" and answered_to.get(word.pickup, 0) < ask.revision
+        ran_out = ask.expires_at is not None and began_at <= ask.expires_at <= back_at
+        if word.kind == "missed" and (ran_out or (waited and word.pickup not in recovered)):
+            recovered.discard(word.pickup)
+            expired.add(word.pickup)
+        elif word.kind == "answered" and waited and word.revision >= ask.revision:
+            recovered.add(word.pickup)
+    return Cost(frozenset(recovered), frozenset(expired))

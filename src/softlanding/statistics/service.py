@@ -1,0 +1,27 @@
+"""Start reading here: all that Statistics is, as one value."""
+
+from datetime import timedelta
+from typing import Any
+
+from softlanding.lifecycle import Service, Work
+from softlanding.settings import Settings
+from softlanding.statistics import api, pages
+from softlanding.statistics.subscriptions import make_handlers
+from softlanding.statistics.tables import tables
+from softlanding.statistics.timers import CHORES, make_timers
+
+
+def make_service(settings: Settings) -> Service:
+    return Service(
+        name="statistics",
+        tables=tables,
+        migrations="softlanding.statistics.migrations",
+        handlers=make_handlers(),
+        timers=make_timers(timedelta(days=settings.statistics.log_keep_days)),
+        chores=CHORES,
+        doors=make_doors,
+    )
+
+
+def make_doors(work: Work) -> list[Any]:
+    return [pages.make_doors(work), api.make_doors(work)]
