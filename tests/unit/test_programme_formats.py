@@ -287,6 +287,31 @@ def test_a_damaged_file_is_read_or_refused_but_never_crashes(data: st.DataObject
         assert read_programme(damaged, "damaged", "Europe/Lisbon").programme.days
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_odd_values_in_json_are_repaired_or_refused_but_never_crash(data: st.DataObject) -> None:
+    document = json.loads(write_json(read_small().programme, "1.0", BASE_URL))
+    node = document
+    while True:
+        keys = list(range(len(node))) if isinstance(node, list) else list(node)
+        key = data.draw(st.sampled_from(keys))
+        if not node[key] or not isinstance(node[key], dict | list) or data.draw(st.integers(0, 3)) == 0:
+            break
+        node = node[key]
+    odd = (
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False)
+        | st.text()
+        | st.just([[]])
+        | st.just({"": []})
+    )
+    node[key] = data.draw(odd | st.sampled_from(["0001-01-01", "9999-12-31T23:59:59-23:59", "99:99", "-1:00"]))
+    with suppress(Invalid):
+        assert read_programme(json.dumps(document).encode(), "odd.json", "Asia/Kolkata").programme.days
+
+
 def xml(events: str) -> bytes:
     """A schedule without zone, version or guids, as Pentabarf wrote them."""
     day = f'<day index="1" date="2026-01-31"><room name="R">{events}</room></day>'

@@ -300,4 +300,4 @@ def _is_true(text: str) -> bool:
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and 0 <= value <= identity.NUMBER_MAX else 0
+    return value if type(value) is int and 0 <= value <= identity.NUMBER_MAX else 0

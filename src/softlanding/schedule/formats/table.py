@@ -127,7 +127,7 @@ def read_day(text: str) -> date | None:
     if match := re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", text):
         text = f"{match[3]}-{int(match[2]):02}-{int(match[1]):02}"
     try:
-        return date.fromisoformat(text) if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text) else None
+        return date.fromisoformat(text) if re.fullmatch(r"(19|20|21)\d{2}-?\d{2}-?\d{2}", text) else None
     except ValueError:
         return None
 

@@ -14,6 +14,7 @@ from softlanding.schedule.programme import Day
 
 DAY_CHANGE = time(4)  # The small hours belong to the day before; most generators change the day at four.
 SMALL_HOURS = time(6)  # Before this a start without a date is meant as after midnight.
+YEARS = range(1970, 2201)  # Others are typing errors, and some would overflow.
 ZONE_HINT = "pass --zone Europe/Brussels (the IANA name of the conference's own zone)"
 
 
@@ -55,10 +56,7 @@ def moment(text: str, zone: ZoneInfo) -> datetime | None:
     read = _iso(text)
     if read is None:
         return None
-    try:
-        return (read if read.tzinfo else read.replace(tzinfo=zone)).astimezone(UTC)
-    except OverflowError:
-        return None
+    return (read if read.tzinfo else read.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def has_offset(text: str) -> bool:
@@ -69,9 +67,10 @@ def has_offset(text: str) -> bool:
 def day_of(text: str) -> date | None:
     """The date that an ISO text begins with."""
     try:
-        return date.fromisoformat(text.strip()[:10])
+        on = date.fromisoformat(text.strip()[:10])
     except ValueError:
         return None
+    return on if on.year in YEARS else None
 
 
 def clock_time(text: str) -> time | None:
@@ -211,6 +210,7 @@ def _iso(text: str) -> datetime | None:
     if not re.match(r"\d{4}-\d{2}-\d{2}[T ]\d", text):
         return None
     try:
-        return datetime.fromisoformat(text)
+        read = datetime.fromisoformat(text)
     except ValueError:
         return None
+    return read if read.year in YEARS else None
