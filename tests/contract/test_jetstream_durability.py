@@ -172,17 +172,31 @@ def test_a_frozen_life_keeps_nothing_from_the_next(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["STREAM.DELETE.facts-schedule", "CONSUMER.DELETE.facts-schedule.dispatch"])
-def test_what_a_hand_deleted_is_made_anew(tmp_path: Path, what: str) -> None:
+def test_a_receiver_makes_anew_what_a_hand_deleted(tmp_path: Path, what: str) -> None:
     async def story(server: NatsServer) -> None:
         async with a_bus(server, "schedule") as producer, a_bus(server, "dispatch", "schedule") as receiver:
             await producer.publish([an_envelope(1)])
             await receiver.acknowledge("schedule", await received(receiver, 1))
-            waiting = asyncio.create_task(receiver.receive("schedule", limit=10, wait_s=0.5))
-            async with a_hand(server) as hand:
-                assert json.loads((await hand.request(f"$JS.API.{what}")).data)["success"]
+            waiting = asyncio.create_task(receiver.receive("schedule", limit=10, wait_s=1))
+            await deleted(server, what)
             await waiting
             await producer.publish([an_envelope(2), an_envelope(3)])
             assert numbers(await received(receiver, 2, within_s=3, unlike=[1])) == [2, 3]
+
+    with running_nats(tmp_path) as server:
+        uvloop.run(story(server))
+
+
+def test_a_producer_makes_its_stream_anew_at_the_next_attempt(tmp_path: Path) -> None:
+    async def story(server: NatsServer) -> None:
+        async with a_bus(server, "schedule") as producer:
+            await producer.publish([an_envelope(1)])
+            await deleted(server, "STREAM.DELETE.facts-schedule")
+            with pytest.raises(BusDown, match="makes it anew"):
+                await producer.publish([an_envelope(2), an_envelope(3)])
+            await producer.publish([an_envelope(2), an_envelope(3)])
+            async with a_bus(server, "dispatch", "schedule") as receiver:
+                assert numbers(await received(receiver, 2)) == [2, 3]
 
     with running_nats(tmp_path) as server:
         uvloop.run(story(server))
@@ -268,6 +282,11 @@ async def a_hand(server: NatsServer) -> AsyncIterator[Client]:
         yield client
     finally:
         await client.close()
+
+
+async def deleted(server: NatsServer, what: str) -> None:
+    async with a_hand(server) as hand:
+        assert json.loads((await hand.request(f"$JS.API.{what}", timeout=5)).data)["success"]
 
 
 def asked_of(server: NatsServer, *, monitor_urls: Sequence[str]) -> jetstream.Durability:

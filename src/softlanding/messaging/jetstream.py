@@ -129,7 +129,7 @@ class JetStreamBus:
         while True:
             link = self._need_link()
             pull = link.pulls.get(source)
-            if pull is None or pull.is_gone:
+            if pull is None or (pull.is_gone and self._clock.monotonic() >= pull.look_again_at):
                 pull = await self._open_pull(link, source)
             async with _answered_in_time(link):
                 await pull.keep_asking(self._clock.monotonic())
@@ -281,9 +281,10 @@ class JetStreamBus:
             await self._make_stream(link, source)
         try:
             await self._publish_once(link, messages)
-        except nats.errors.NoRespondersError:
-            await self._make_stream(link, source)  # Lost with the server's disk, or taken away.
-            await self._publish_once(link, messages)
+        except nats.errors.NoRespondersError as error:
+            # Not made anew at once: the server may still be clearing the old one away, and would trip over the new one.
+            link.streams.discard(source)
+            raise BusDown(f"the stream of {source} is gone; the next attempt makes it anew") from error
 
     async def _publish_once(self, link: "_Link", messages: Sequence[tuple[str, bytes]]) -> None:
         """https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-50.md"""
@@ -500,12 +501,17 @@ class _Pull:
         """Requests end with a word: 408 expired; 409 deleted, new leader, shutdown; 503 nobody there."""
         code, words = status.get("Status", ""), status.get("Description", "")
         if code == "503" or (code == "409" and "Deleted" in words):
+            # Not made anew at once: the server tells before it has cleared away, and would trip over the new one.
             self.is_gone = True
+            self._pause()
         elif code == "408":
             self._ordered = max(0, self._ordered - int(status.get("Nats-Pending-Messages", PREFETCH)))
         else:
-            self._ordered = 0
-            self._paused_until = self._clock.monotonic() + PAUSE_S
+            self._pause()
+
+    def _pause(self) -> None:
+        self._ordered = 0
+        self._paused_until = self._clock.monotonic() + PAUSE_S
 
 
 class Ledger:
