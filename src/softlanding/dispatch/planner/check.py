@@ -80,7 +80,7 @@ def study(index: Index, vehicle: Vehicle, manifest: Manifest) -> KnownRoutes:
     route = route_of(index, vehicle, free)
     if route.begins is None:
         return KnownRoutes(manifest, (), _why_late(speech, route))
-    return KnownRoutes(manifest, (route, *variants(index, vehicle, free)))
+    return KnownRoutes(manifest, (route, *variants(index, route)))
 
 
 def unfit(speech: Speech, vehicle: Vehicle, ride: Ride) -> Infeasible | None:

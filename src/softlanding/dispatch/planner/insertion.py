@@ -80,7 +80,7 @@ def solve(index: Index, asked: Asked, route: Route, candidate: Candidate) -> Fit
     begins = earliest(index.rows, net)
     if begins is None:
         return None
-    added = minus(cost_of(index.rows, index.problem.comfort, net, begins), route.cost)
+    added = minus(cost_of(index.rows, index.problem.comfort, net, begins), route.before)
     ride_s = begins[alight] - begins[board] - net.boarding[board] - net.alighting[board]
     return Fit(added, route, candidate, begins[board], begins[alight], ride_s)
 
@@ -179,7 +179,7 @@ def _candidate(
     riding: int,
 ) -> Candidate:
     """With the lower bound of its price: this passenger's own waiting and detour, and the drive, which is exact."""
-    comfort, before = index.problem.comfort, route.cost
+    comfort, before = index.problem.comfort, route.before
     at, after = route.at_legs, route.next_legs
     if not boarding.joins and not joins and boarding.stop == alight:
         drive = _detour(rows, at[alight], (asked.start, asked.end), after[alight])

@@ -9,10 +9,10 @@ from dataclasses import replace
 from itertools import permutations
 
 from softlanding.dispatch.planner.check import KnownRoutes, check, known_routes, study
-from softlanding.dispatch.planner.indexed import Index, asked_of, index_of
-from softlanding.dispatch.planner.insertion import cheapest, stops_with
+from softlanding.dispatch.planner.indexed import Asked, Index, asked_of, index_of
+from softlanding.dispatch.planner.insertion import Fit, cheapest, stops_with
 from softlanding.dispatch.planner.objective import Cost, plus, stranded_cost
-from softlanding.dispatch.planner.reasons import fits_ever, relax, why_not
+from softlanding.dispatch.planner.reasons import fitting_of, relax, why_not
 from softlanding.dispatch.planner.routes import aboard_at_start, route_of, schedule_of, variants, with_break
 from softlanding.dispatch.planner.shapes import (
     Infeasible,
@@ -63,8 +63,8 @@ def assign(
 def take_out(problem: Problem, plan: Plan, ride_id: str) -> Plan:
     """The plan without this ride, planned or unplaced; the others keep their vehicles and order.
 
-    Raises `Refused` if its boarding is frozen, `NotFound` if the plan does not know it. Only where the direct way
-    takes longer than the detour did may another ride of that vehicle lose its place: it is then `unplaced`.
+    Raises `Refused` if its boarding is frozen, `NotFound` if the plan does not know it. Only on a vehicle whose
+    manifest no longer held anyway (times have changed since) may others lose their place: they are then `unplaced`.
     """
     index, vehicle_id = index_of(problem), vehicle_of(plan, ride_id)
     if vehicle_id is None:
@@ -77,7 +77,10 @@ def take_out(problem: Problem, plan: Plan, ride_id: str) -> Plan:
             f"{index.name(ride_id)} is aboard {index.name(vehicle_id)}, or about to be: that cannot be planned away"
         )
     manifest = next(one for one in plan.manifests if one.vehicle_id == vehicle_id)
-    return _relaid(index, plan, index.vehicle(vehicle_id), stops_without(manifest.stops[len(frozen) :], ride_id))
+    # Where a break or a detour made the way through an emptied stop the quicker one, the car goes on passing there.
+    passing = stops_without(manifest.stops[len(frozen) :], ride_id, keep_emptied=True)
+    needed = stops_without(manifest.stops[len(frozen) :], ride_id)
+    return _relaid(index, plan, index.vehicle(vehicle_id), (needed, passing))
 
 
 def start_plan(problem: Problem) -> Plan:
@@ -103,7 +106,10 @@ def plan_all(problem: Problem, *, say_time: SayTime = say_utc) -> Plan:
     plan = start_plan(problem)
     rides = {one.ride_id: index_of(problem).rides[one.ride_id] for one in plan.unplaced}
     for ride in sorted(rides.values(), key=lambda ride: (-ride.priority, ride.earliest_board_s, ride.id)):
-        plan = _place(problem, plan, ride.id, None, say_time, with_ways_out=False).plan
+        plan = _tried(problem, plan, ride.id)
+    # The reasons at last, for now it is known what the others took.
+    for one in plan.unplaced:
+        plan = _place(problem, plan, one.ride_id, None, say_time, with_ways_out=False).plan
     return plan
 
 
@@ -149,25 +155,32 @@ def _place(
     if held:
         raise Refused(f"{index.name(ride_id)} is already planned on {index.name(held)}; take it out first")
     known = [known_routes(index, manifest) for manifest in _manifests(index, plan, only_vehicle)]
-    vehicles = index.vehicles
-    fitting = [one for one in known if fits_ever(index, asked.ride, vehicles[one.manifest.vehicle_id])]
-    fit = cheapest(index, asked, fitting)
+    fit = cheapest(index, asked, fitting_of(index, asked.ride, known))
     if fit:
-        manifest = _manifest(index, fit.route.vehicle, stops_with(fit, asked))
-        placed = _with_manifest(plan, manifest)
-        placed = replace(placed, unplaced=tuple(one for one in plan.unplaced if one.ride_id != ride_id))
-        return Placed(placed, ride_id, manifest.vehicle_id, fit.added, fit.board_s, fit.deliver_s)
+        return _placed(index, plan, asked, fit)
     speech = Speech(index, say_time)
-    relaxed = relax(index, asked, fitting)
+    relaxed = relax(index, asked, known)
     why = why_not(speech, asked, known, relaxed)
     ways = ways_out(speech, asked, known, relaxed) if with_ways_out else ()
-    return Unplaced(
-        _with_unplaced(plan, UnplacedRide(ride_id, why.reason, why.constraint)),
-        ride_id,
-        why.reason,
-        why.constraint,
-        ways,
-    )
+    unplaced = _with_unplaced(plan, UnplacedRide(ride_id, why.reason, why.constraint))
+    return Unplaced(unplaced, ride_id, why.reason, why.constraint, ways)
+
+
+def _tried(problem: Problem, plan: Plan, ride_id: str) -> Plan:
+    """The plan with the ride if it fits, as it was if not: for many rides in a row, before any reason is asked."""
+    index = index_of(problem)
+    asked = asked_of(index, ride_id)
+    known = [known_routes(index, manifest) for manifest in _manifests(index, plan, None)]
+    fit = cheapest(index, asked, fitting_of(index, asked.ride, known))
+    return _placed(index, plan, asked, fit).plan if fit else plan
+
+
+def _placed(index: Index, plan: Plan, asked: Asked, fit: Fit) -> Placed:
+    ride_id = asked.ride.id
+    manifest = _manifest(index, fit.route.vehicle, stops_with(fit, asked))
+    placed = _with_manifest(plan, manifest)
+    placed = replace(placed, unplaced=tuple(one for one in plan.unplaced if one.ride_id != ride_id))
+    return Placed(placed, ride_id, manifest.vehicle_id, fit.added, fit.board_s, fit.deliver_s)
 
 
 def _manifests(index: Index, plan: Plan, only_vehicle: str | None) -> list[Manifest]:
@@ -192,7 +205,7 @@ def _manifest(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Manifest:
     route = route_of(index, vehicle, free)
     schedule = schedule_of(index, route)
     manifest = Manifest(vehicle.id, schedule.stops, schedule.back_s)
-    index.known[vehicle.id] = KnownRoutes(manifest, (route, *variants(index, vehicle, free)))
+    index.known[vehicle.id] = KnownRoutes(manifest, (route, *variants(index, route)))
     return manifest
 
 
@@ -207,13 +220,19 @@ def _with_unplaced(plan: Plan, *rides: UnplacedRide) -> Plan:
     return replace(plan, unplaced=tuple(sorted([*others, *rides], key=lambda one: one.ride_id)))
 
 
-def _relaid(index: Index, plan: Plan, vehicle: Vehicle, free: list[Stop]) -> Plan:
-    """The plan with these stops on the vehicle; if they cannot be driven, with as many of the rides as can, placed
-    in their order."""
-    routes = [route for route in (route_of(index, vehicle, free), *variants(index, vehicle, free)) if route.begins]
-    if routes or not free:
-        return _with_manifest(plan, _manifest(index, vehicle, routes[0].stops if routes else []))
-    known, lost = study(index, vehicle, _bare(index, vehicle.id)), []
+def _relaid(index: Index, plan: Plan, vehicle: Vehicle, ways: Iterable[list[Stop]]) -> Plan:
+    """The plan with the first of these ways that the vehicle can drive; if it can drive none, with as many of their
+    rides as can be placed anew, in their order."""
+    free: list[Stop] = []
+    for free in ways:
+        route = route_of(index, vehicle, free)
+        for way in (route, *variants(index, route)):
+            if way.begins is not None:
+                return _with_manifest(plan, _manifest(index, vehicle, way.stops))
+    base = _base(index, vehicle)
+    if isinstance(base, Infeasible):
+        raise Invalid(Fault(f"vehicle {vehicle.id}", base.reason))
+    known, lost = study(index, vehicle, base), []
     for ride_id in [ride_id for stop in free for ride_id in stop.boards]:
         fit = cheapest(index, asked_of(index, ride_id), [known])
         if fit:

@@ -3,7 +3,7 @@
 It is found by asking again with one limit lifted: if the ride then fits, that limit is the reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from softlanding.dispatch.planner.check import KnownRoutes, unfit
@@ -11,6 +11,9 @@ from softlanding.dispatch.planner.indexed import FAR, Asked, Index
 from softlanding.dispatch.planner.insertion import Fit, every_fit
 from softlanding.dispatch.planner.shapes import Constraint, Ride, Vehicle
 from softlanding.dispatch.planner.words import Speech, count, dimensions, minutes
+
+# A limit is lifted by no more than a person would think of, in steps, so that the search stays short.
+STEPS_S = (1800, 7200, 21600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +38,23 @@ def why_not(speech: Speech, asked: Asked, known: Sequence[KnownRoutes], relaxed:
     if hopeless:
         return hopeless
     fitting = fitting_of(speech.index, asked.ride, known)
-    return _off_shift(speech, asked, fitting) or _busy(speech, asked, fitting, relaxed)
+    one = speech.name(fitting[0].manifest.vehicle_id) if len(known) == 1 or _locked(speech, asked) else ""
+    return _off_shift(speech, asked, fitting, one) or _busy(speech, asked, fitting, relaxed, one)
 
 
 def relax(index: Index, asked: Asked, known: Sequence[KnownRoutes]) -> Relaxed:
     """One limit lifted at a time: soonest boarding, shortest ride, soonest arrival; then all of them."""
     fitting = fitting_of(index, asked.ride, known)
-    expires = asked.ride.expires_s
-    no_wait_limit = replace(asked, late=FAR if expires is None else expires)
-    free = replace(no_wait_limit, limit=FAR, end_late=FAR)
-    soonest = min(every_fit(index, no_wait_limit, fitting), key=lambda fit: (fit.board_s, fit.added), default=None)
     return Relaxed(
-        wait=soonest,
-        ride=_shortest(index, asked, fitting),
-        late=_earliest_arrival(index, replace(asked, end_late=FAR), fitting),
-        all=_earliest_arrival(index, free, fitting),
+        wait=_first_fit(index, fitting, (_waiting(asked, step) for step in STEPS_S), lambda fit: fit.board_s),
+        ride=_first_fit(index, fitting, (_riding(asked, step) for step in STEPS_S), lambda fit: fit.ride_s),
+        late=_first_fit(index, fitting, (_arriving(asked, step) for step in STEPS_S), lambda fit: fit.deliver_s),
+        all=_first_fit(
+            index,
+            fitting,
+            (_waiting(_riding(_arriving(asked, step), step), step) for step in STEPS_S),
+            lambda fit: fit.deliver_s,
+        ),
     )
 
 
@@ -125,67 +130,101 @@ def _never_fits(speech: Speech, ride: Ride, known: Sequence[KnownRoutes]) -> Why
         return Why(
             f"{who} is kept off {speech.name(never[0].vehicle_id)} {speech.by(never[0])}, and no other fits", "lock"
         )
-    return Why(f"no single vehicle has all that {who} needs: {_needs(ride)}", "seats")
+    return Why(f"no single vehicle has all that {who} needs: {_needs(ride, vehicles)}", "seats")
 
 
-def _off_shift(speech: Speech, asked: Asked, fitting: Sequence[KnownRoutes]) -> Why | None:
+def _locked(speech: Speech, asked: Asked) -> bool:
+    return asked.ride.id in speech.index.locked_to
+
+
+def _off_shift(speech: Speech, asked: Asked, fitting: Sequence[KnownRoutes], one: str) -> Why | None:
     """Nobody who could take the ride is on shift while it may board."""
     vehicles = [speech.index.vehicle(one.manifest.vehicle_id) for one in fitting]
     if any(v.shift_start_s <= asked.late and v.shift_end_s >= asked.early for v in vehicles):
         return None
     window = f"between {speech.time(asked.early)} and {speech.time(asked.late)}"
-    if len(vehicles) == 1:
-        return Why(f"{speech.name(vehicles[0].id)} is not on shift {window}", "shift")
-    return Why(f"no vehicle with {_needs(asked.ride)} is on shift {window}", "shift")
+    if one:
+        return Why(f"{one} is not on shift {window}", "shift")
+    return Why(f"no vehicle with {_needs(asked.ride, vehicles)} is on shift {window}", "shift")
 
 
-def _busy(speech: Speech, asked: Asked, fitting: Sequence[KnownRoutes], relaxed: Relaxed) -> Why:
-    ride, who = asked.ride, speech.name(asked.ride.id)
-    one = speech.name(fitting[0].manifest.vehicle_id) if len(fitting) == 1 else ""
-    cars = f"{one} is" if one else f"every vehicle with {_needs(ride)} is"
+def _busy(speech: Speech, asked: Asked, fitting: Sequence[KnownRoutes], relaxed: Relaxed, one: str) -> Why:
+    """Every vehicle is taken: the limit that is passed by least is the one that binds."""
+    vehicles = [speech.index.vehicle(known.manifest.vehicle_id) for known in fitting]
+    cars = f"{one} is" if one else f"every vehicle with {_needs(asked.ride, vehicles)} is"
+    who, passed = speech.name(asked.ride.id), []
     if relaxed.wait:
-        at, late = speech.time(relaxed.wait.board_s), minutes(relaxed.wait.board_s - ride.earliest_board_s)
-        tolerance = minutes(asked.late - ride.earliest_board_s)
-        return Why(
-            f"{cars} driving until {at}; {who} would board {late} late, the tolerance is {tolerance}", "latest_board"
-        )
+        passed.append((relaxed.wait.board_s - asked.late, _would_wait(speech, asked, vehicles, relaxed.wait, cars)))
     if relaxed.ride:
         takes, limit = minutes(relaxed.ride.ride_s), minutes(asked.limit)
-        return Why(f"{cars} sharing rides; {who} would ride for {takes}, the limit is {limit}", "ride_max")
+        reason = f"{cars} driving others; {who} would ride for {takes}, the limit is {limit}"
+        passed.append((relaxed.ride.ride_s - asked.limit, Why(reason, "ride_max")))
     if relaxed.late:
         at, over = speech.time(relaxed.late.deliver_s), minutes(relaxed.late.deliver_s - asked.end_late)
-        deadline, place = speech.time(asked.end_late), speech.name(ride.to_place_id)
-        return Why(
-            f"{cars} driving; {who} would be at {place} at {at}, {over} after the deadline {deadline}", "latest_deliver"
-        )
+        deadline, place = speech.time(asked.end_late), speech.name(asked.ride.to_place_id)
+        reason = f"{cars} driving; {who} would be at {place} at {at}, {over} after the deadline {deadline}"
+        passed.append((relaxed.late.deliver_s - asked.end_late, Why(reason, "latest_deliver")))
+    if passed:
+        return min(passed, key=lambda way: (way[0], way[1].constraint))[1]
+    return _beyond(speech, asked, fitting, relaxed, one)
+
+
+def _would_wait(speech: Speech, asked: Asked, vehicles: Sequence[Vehicle], fit: Fit, cars: str) -> Why:
+    on_shift = all(car.shift_start_s <= asked.early and car.shift_end_s >= asked.late for car in vehicles)
+    busy = "driving" if on_shift else "driving or off shift"
+    late, tolerance = minutes(fit.board_s - asked.early), minutes(asked.late - asked.early)
+    who, until = speech.name(asked.ride.id), speech.time(fit.board_s)
+    reason = f"{cars} {busy} until {until}; {who} would board {late} late, the tolerance is {tolerance}"
+    return Why(reason, "latest_board")
+
+
+def _beyond(speech: Speech, asked: Asked, fitting: Sequence[KnownRoutes], relaxed: Relaxed, one: str) -> Why:
+    """No single limit helps: all of them together may, or the shifts are over, or the cars have troubles of their
+    own."""
+    who = speech.name(asked.ride.id)
+    vehicles = [speech.index.vehicle(known.manifest.vehicle_id) for known in fitting]
+    cars = one or f"every vehicle with {_needs(asked.ride, vehicles)}"
     if relaxed.all:
         on, off = speech.time(relaxed.all.board_s), speech.time(relaxed.all.deliver_s)
-        return Why(f"{cars} driving; at best {who} would board at {on} and arrive at {off}", "busy")
-    broken = next((known.trouble for known in fitting if known.trouble), None)
-    if broken and all(known.trouble for known in fitting):
-        return Why(f"{cars} not to be planned: {broken.reason}", broken.constraint)
-    who_ends = f"{one} cannot" if one else f"no vehicle with {_needs(ride)} can"
-    return Why(f"{who_ends} take {who} and be done before the shift ends", "shift")
+        return Why(f"{cars} is driving; at best {who} would board at {on} and arrive at {off}", "busy")
+    troubles = [known.trouble for known in fitting if known.trouble]
+    if len(troubles) == len(fitting):
+        return Why(f"{cars} cannot be planned: {troubles[0].reason}", troubles[0].constraint)
+    cars = one or f"no vehicle with {_needs(asked.ride, vehicles)}"
+    return Why(f"{cars} can{'not' if one else ''} bring {who} and be done before the shift ends", "shift")
 
 
-def _shortest(index: Index, asked: Asked, fitting: Sequence[KnownRoutes]) -> Fit | None:
-    if asked.limit >= FAR:
-        return None
-    fits = every_fit(index, replace(asked, limit=FAR), fitting)
-    return min(fits, key=lambda fit: (fit.ride_s, fit.added), default=None)
+def _first_fit(
+    index: Index, fitting: Sequence[KnownRoutes], wider: Iterable[Asked], measure: Callable[[Fit], int]
+) -> Fit | None:
+    """The fit with the least measure, with the narrowest of these limits under which there is one."""
+    for asked in wider:
+        best = min(every_fit(index, asked, fitting), key=lambda fit: (measure(fit), fit.added), default=None)
+        if best:
+            return best
+    return None
 
 
-def _earliest_arrival(index: Index, asked: Asked, fitting: Sequence[KnownRoutes]) -> Fit | None:
-    return min(every_fit(index, asked, fitting), key=lambda fit: (fit.deliver_s, fit.added), default=None)
+def _waiting(asked: Asked, step_s: int) -> Asked:
+    expires = asked.ride.expires_s
+    return replace(asked, late=min(asked.late + step_s, FAR if expires is None else expires))
 
 
-def _needs(ride: Ride) -> str:
-    """`5 free seats`, `a wheelchair place`: what a vehicle must have left for this ride."""
+def _riding(asked: Asked, step_s: int) -> Asked:
+    return replace(asked, limit=min(asked.limit + step_s, FAR))
+
+
+def _arriving(asked: Asked, step_s: int) -> Asked:
+    return replace(asked, end_late=min(asked.end_late + step_s, FAR))
+
+
+def _needs(ride: Ride, vehicles: Sequence[Vehicle]) -> str:
+    """`5 free seats`, `a wheelchair place`: what a vehicle must have left; luggage only where it may be scarce."""
     wanted = []
     if ride.seats:
         wanted.append(count(ride.seats, "free seat"))
     if ride.wheelchairs:
         wanted.append("a wheelchair place" if ride.wheelchairs == 1 else count(ride.wheelchairs, "wheelchair place"))
-    if ride.luggage:
+    if ride.luggage and (not wanted or any(vehicle.luggage < 2 * ride.luggage for vehicle in vehicles)):
         wanted.append(f"room for {count(ride.luggage, 'piece of luggage')}")
     return " and ".join([*wanted, *ride.needs_skills])

@@ -59,6 +59,7 @@ class Route:
     net: Network
     begins: list[int] | None
     cost: Cost
+    before: Cost  # Of the route as it is driven now: what a ride adds is counted from there.
     soonest: list[int]
     last: list[int]
     leave_legs: list[int]
@@ -81,6 +82,7 @@ def route_of(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Route:
         net=net,
         begins=begins,
         cost=cost,
+        before=cost,
         soonest=soonest,
         last=_from_the_end(index.rows, net),
         leave_legs=leave_legs,
@@ -166,16 +168,16 @@ def schedule_of(index: Index, route: Route) -> Schedule:
     return Schedule(stops, time + (index.rows[here][net.end] if net.end >= 0 else 0))
 
 
-def variants(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> list[Route]:
+def variants(index: Index, route: Route) -> list[Route]:
     """The other ways to drive the same rides with the breaks laid elsewhere, in gaps in which nobody is aboard."""
-    pauses = [stop for stop in free if stop.break_id]
+    pauses = [stop for stop in route.stops if stop.break_id]
     if not pauses:
         return []
-    laid = [[stop for stop in free if not stop.break_id]]
+    laid = [[stop for stop in route.stops if not stop.break_id]]
     for pause in pauses:
-        laid = [way for stops in laid for way in with_break(index, vehicle, stops, pause)][:VARIANTS_MAX]
-    routes = (route_of(index, vehicle, stops) for stops in laid if stops != list(free))
-    return [route for route in routes if route.begins is not None]
+        laid = [way for stops in laid for way in with_break(index, route.vehicle, stops, pause)][:VARIANTS_MAX]
+    others = [route_of(index, route.vehicle, stops) for stops in laid if stops != route.stops]
+    return [replace(other, before=route.cost) for other in others if other.begins is not None]
 
 
 def with_break(index: Index, vehicle: Vehicle, stops: list[Stop], pause: Stop) -> list[list[Stop]]:

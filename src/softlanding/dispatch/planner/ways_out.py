@@ -33,8 +33,8 @@ def ways_out(speech: Speech, asked: Asked, known: Sequence[KnownRoutes], relaxed
     return tuple(sorted(ways, key=_rank))
 
 
-def stops_without(stops: Sequence[Stop], ride_id: str) -> list[Stop]:
-    """These stops without the ride; a stop that nobody needs any more is left out."""
+def stops_without(stops: Sequence[Stop], ride_id: str, *, keep_emptied: bool = False) -> list[Stop]:
+    """These stops without the ride; a stop that nobody needs any more is left out, or stays as a place to pass."""
     left = []
     for stop in stops:
         if ride_id not in stop.boards and ride_id not in stop.alights:
@@ -42,7 +42,7 @@ def stops_without(stops: Sequence[Stop], ride_id: str) -> list[Stop]:
             continue
         boards = tuple(other for other in stop.boards if other != ride_id)
         alights = tuple(other for other in stop.alights if other != ride_id)
-        if boards or alights:
+        if boards or alights or keep_emptied:
             left.append(replace(stop, boards=boards, alights=alights))
     return left
 
