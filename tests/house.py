@@ -95,7 +95,7 @@ class House:
     def kill(self, name: str) -> None:
         """As kill -9: no goodbye, nothing flushed."""
         work = self.works.pop(name)
-        work.database.writer.close()  # type: ignore[attr-defined]
+        work.database.close()  # type: ignore[attr-defined]
         work.hold.release()  # type: ignore[attr-defined]
 
     def run(self, turns: int = 50) -> None:

@@ -218,7 +218,7 @@ class ServiceProcess:
         await asyncio.to_thread(migrate, writing, migrations_of(service), "post")
         writer = Writer(writing, life.epoch, self.clock, self.ids, outbox.numbering(self.name))
         writer.last_number = number
-        database = ThreadedDatabase(engine, writer, on_fenced=self._end_fenced)
+        database = ThreadedDatabase(engine, writer, on_end=self._end_at_once)
         work = Work(service, parts, database, life, self.phases, self.last_end, self.settings)
         database.on_commit = work.commits.fire
         await bus.start()
@@ -371,10 +371,13 @@ class ServiceProcess:
     def _note_trouble(self, loop: str, error: BaseException) -> None:
         self.log.debug("loop waits", loop=loop, why=str(error))
 
-    def _end_fenced(self, error: Fenced) -> None:
+    def _end_at_once(self, error: Exception) -> None:
         """Nothing may be flushed or finished any more: whoever has the lease now writes."""
-        self.log.error("fenced; the process ends", why=str(error))
-        os._exit(EXIT_FENCED)
+        if isinstance(error, Fenced):
+            self.log.error("fenced; the process ends", why=str(error))
+            os._exit(EXIT_FENCED)
+        self.log.error("the writer died; the process ends", exc_info=error)
+        os._exit(EXIT_LOOP_DIED)
 
 
 def _ensure_first_person(tx: Transaction, now: datetime) -> None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from softlanding.database.engine import READERS, brief
 from softlanding.database.writer import Action, Work, Writer
-from softlanding.errors import Fenced, Unavailable
+from softlanding.errors import Unavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,6 +51,11 @@ class DirectDatabase:
     def last_number(self) -> int:
         return self.writer.last_number
 
+    def close(self) -> None:
+        """Let go of every connection, as the end of a process does."""
+        self.writer.close()
+        self._engine.dispose()
+
     async def write(self, action: Action[P, R], *args: P.args, **kw: P.kwargs) -> R:
         return self.write_now(action, *args, **kw)
 
@@ -78,12 +83,12 @@ class ThreadedDatabase:
         writer: Writer,
         *,
         on_commit: Callable[[], None] | None = None,
-        on_fenced: Callable[[Fenced], None] | None = None,
+        on_end: Callable[[Exception], None] | None = None,
     ) -> None:
         self._engine = engine
         self.writer = writer
         self.on_commit = on_commit
-        self._on_fenced = on_fenced
+        self._on_end = on_end
         self._works: queue.Queue[Work | None] = queue.Queue(QUEUE_MAX)
         self._loop = asyncio.get_running_loop()
         self._readers: Executor = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
@@ -125,13 +130,13 @@ class ThreadedDatabase:
 
     def _write_for_ever(self) -> None:
         while (group := self._next_group()) is not None:
-            fenced: Fenced | None = None
+            end: Exception | None = None
             try:
                 self.writer.run_group(group)
-            except Fenced as error:
-                fenced = error
-            self._loop.call_soon_threadsafe(self._answer, group, fenced)
-            if fenced is not None:
+            except Exception as error:  # noqa: BLE001 - fenced or a bug: the works are told, then the process ends
+                end = error
+            self._loop.call_soon_threadsafe(self._answer, group, end)
+            if end is not None:
                 return
 
     def _next_group(self) -> list[Work] | None:
@@ -150,13 +155,13 @@ class ThreadedDatabase:
             group.append(work)
         return group
 
-    def _answer(self, group: Sequence[Work], fenced: Fenced | None) -> None:
+    def _answer(self, group: Sequence[Work], end: Exception | None) -> None:
         """On the loop: one wake-up for the whole group."""
         for work in group:
             if work.settle is not None:
                 work.settle(work)
-        if fenced is not None and self._on_fenced is not None:
-            self._on_fenced(fenced)
+        if end is not None and self._on_end is not None:
+            self._on_end(end)
         elif self.on_commit is not None:
             self.on_commit()
 

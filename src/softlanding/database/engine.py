@@ -109,6 +109,8 @@ def writer_engine(url: str, options: EngineOptions | None = None) -> sa.Engine:
 
 def is_transaction_open(connection: sa.Connection) -> bool:
     """Whether the database still has the transaction. SQLite ends it by itself on a full disk or an I/O error."""
+    if connection.invalidated:
+        return False
     driver = driver_of(connection)
     if connection.dialect.name == "sqlite":
         return bool(driver.in_transaction)

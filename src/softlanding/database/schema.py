@@ -87,7 +87,7 @@ def draft(engine: sa.Engine, package: str, metadata: sa.MetaData, name: str, mes
 def _alembic(engine: sa.Engine, packages: Sequence[str]) -> Iterator[tuple[Config, ScriptDirectory, sa.Connection]]:
     config = Config()
     config.set_main_option("script_location", str(files("softlanding.database").joinpath("alembic")))
-    config.set_main_option("version_path_separator", "newline")
+    config.set_main_option("path_separator", "newline")
     config.set_main_option("version_locations", "\n".join(str(files(package)) for package in packages))
     config.set_main_option("file_template", "%%(rev)s")
     with engine.connect() as connection:

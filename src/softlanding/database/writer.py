@@ -92,7 +92,10 @@ class Writer:
         self.group_max = GROUP_MAX_POSTGRESQL if engine.dialect.name == "postgresql" else GROUP_MAX
 
     def run_group(self, works: Sequence[Work]) -> None:
-        """Run, number, commit; then each work has its outcome. Raises nothing but Fenced, after all were told."""
+        """Run, number, commit; then each work has its outcome.
+
+        Raises Fenced, or a bug of ours, once all works were told that nothing happened: the process must end.
+        """
         try:
             connection = self._begin()
             told = self._run(connection, works)
@@ -109,6 +112,10 @@ class Writer:
         except DATABASE_ERRORS as error:
             self._forget_connection()
             _fail(works, Unavailable(f"the database cannot write: {brief(error)}; nothing of this happened"))
+        except Exception as error:
+            self._forget_connection()
+            _fail(works, Unavailable(f"a fault of ours ({type(error).__name__}); nothing of this happened"))
+            raise
         else:
             self.last_number = number
             self.committed_at = self._clock.monotonic()

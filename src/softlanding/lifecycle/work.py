@@ -427,7 +427,7 @@ def _report_fork(tx: Transaction, now: datetime, source: str, fork: Fork) -> Non
         cause=f"fork/{source}/{fork.epoch}/{fork.first}",
         kind="fork",
         about=f"service/{source}",
-        sentence=f"{source.title()}'s database went back: {count} facts ({fork.first} to {fork.last} of life "
+        sentence=f"The database of {source.title()} went back: {count} facts ({fork.first} to {fork.last} of life "
         f"{fork.epoch[:13]}) are applied here and unknown there. They are kept here; compare before you go on.",
     )
 

@@ -1,0 +1,227 @@
+"""What is heard takes effect once and in order, whatever the broker, the handlers and the producer's database do."""
+
+import asyncio
+import shutil
+
+import pytest
+import sqlalchemy as sa
+
+import house
+from house import House
+from softlanding import incidents
+from softlanding.contracts.statistics import ServiceBack
+from softlanding.errors import Refused
+from softlanding.lifecycle import Service
+from softlanding.messaging import dead_letters, inbox, outbox
+from softlanding.messaging.receiver import TRIES_MAX
+
+tables = sa.MetaData()
+effects = sa.Table(
+    "effect",
+    tables,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("service", sa.String(80)),
+)
+
+
+class Killed(BaseException):
+    """The process ends inside a handler."""
+
+
+@pytest.fixture
+def moods():
+    """What the receiver's handler does with a fact about that service: raise this."""
+    return {}
+
+
+@pytest.fixture
+def pair(tmp_path, monkeypatch, moods):
+    """Statistics tells, Dispatch hears."""
+
+    def hear(tx, now, fact, envelope):
+        tx.execute(sa.insert(effects).values(service=fact.service))
+        mood = moods.get(fact.service)
+        if mood is not None:
+            raise mood
+
+    def refuse(tx, now, fact, envelope, refusal):
+        tx.execute(sa.insert(effects).values(service=f"refused {fact.service}"))
+
+    def bare(name, settings):
+        handlers = {"statistics.service.back": hear} if name == "dispatch" else {}
+        own = tables if name == "dispatch" else sa.MetaData()
+        return Service(name, own, f"softlanding.{name}", handlers, on_refused=refuse)
+
+    monkeypatch.setattr(house, "make_service", bare)
+    return House(tmp_path, names=["statistics", "dispatch"])
+
+
+def tell(pair, *names):
+    def action(tx, now):
+        for name in names:
+            outbox.add(tx, ServiceBack(service=name, life=None, last_heard_at=None, at=now))
+
+    pair["statistics"].database.write_now(action)
+
+
+def heard(pair):
+    def view(connection):
+        return list(connection.execute(sa.select(effects.c.service).order_by(effects.c.number)).scalars())
+
+    return pair["dispatch"].database.read_now(view)
+
+
+def cursor(pair):
+    return pair["dispatch"].database.read_now(inbox.load_cursor, "statistics").sequence
+
+
+def open_kinds(pair):
+    found = pair["dispatch"].database.read_now(incidents.list_incidents, is_open=True)
+    return sorted(incident.kind for incident in found)
+
+
+def test_a_gap_is_fetched_from_the_producer(pair):
+    tell(pair, "a")
+    pair.run()
+    pair["statistics"].relay.sent += 1  # The relay believes that it has sent what nobody got.
+    tell(pair, "b")
+    tell(pair, "c")
+    pair.run()
+    assert heard(pair) == ["a", "b", "c"]
+
+
+def test_a_lost_last_fact_is_found_by_the_tail_in_beats(pair):
+    tell(pair, "a")
+    pair.run()
+    tell(pair, "b")
+    pair["statistics"].relay.sent += 1
+    pair["dispatch"].receivers["statistics"].needs_repair = False
+    for _ in range(3):
+        pair.clock.advance(1)
+        pair.run()
+    assert heard(pair) == ["a", "b"]
+
+
+def test_the_broker_may_lose_everything(pair):
+    tell(pair, "a")
+    pair.run()
+    pair.broker.lose_disk()
+    tell(pair, "b")
+    pair.run()
+    assert heard(pair) == ["a", "b"]
+
+
+def test_a_refusal_is_an_answer_and_undoes_what_the_handler_did(pair, moods):
+    moods["b"] = Refused("never")
+    tell(pair, "a", "b", "c")
+    pair.run()
+    assert heard(pair) == ["a", "refused b", "c"]
+    assert pair["dispatch"].database.read_now(dead_letters.list_parked) == []
+
+
+def test_a_fact_that_breaks_is_parked_with_its_subject_and_the_rest_flows_on(pair, moods):
+    moods["b"] = ValueError("broken")
+    tell(pair, "a", "b", "c")
+    tell(pair, "b")
+    for _ in range(TRIES_MAX + 1):
+        pair.run()
+    assert heard(pair) == ["a", "c"]
+    parked = pair["dispatch"].database.read_now(dead_letters.list_parked)
+    assert [letter.subject for letter in parked] == ["service/b", "service/b"]
+    assert "broke 3 times: ValueError: broken" in parked[0].reason
+    assert "poison" in open_kinds(pair)
+    assert pair["dispatch"].receivers["statistics"].receipt().parked == (3, 5)
+
+
+def test_parked_facts_are_replayed_in_order_in_the_transaction_that_frees_the_subject(pair, moods):
+    moods["b"] = ValueError("broken")
+    tell(pair, "b", "b")
+    for _ in range(TRIES_MAX + 1):
+        pair.run()
+    work = pair["dispatch"]
+    with pytest.raises(Refused):
+        work.database.write_now(work.replay_action, "service/b", "Olga")
+    assert len(work.database.read_now(dead_letters.list_parked)) == 2
+    moods.clear()
+    work.database.write_now(work.replay_action, "service/b", "Olga")
+    assert heard(pair) == ["b", "b"]
+    assert work.database.read_now(dead_letters.list_parked) == []
+
+
+def test_three_broken_subjects_within_a_minute_stop_the_inbox_loudly(pair, moods):
+    for name in "abcd":
+        moods[name] = ValueError("broken")
+    tell(pair, "a", "b", "c", "d", "e")
+    for _ in range(12):
+        pair.run()
+    receiver = pair["dispatch"].receivers["statistics"]
+    assert "the code is broken" in receiver.halted
+    assert heard(pair) == []
+    assert cursor(pair) == 4  # life.began, a, b, c: d waits with its number.
+    assert "halted" in open_kinds(pair)
+
+
+def test_an_unknown_type_stops_the_inbox_without_moving_the_cursor(pair):
+    tell(pair, "a")
+
+    class Unknown(ServiceBack):
+        TYPE = "service.from_the_future"
+
+    pair["statistics"].database.write_now(
+        lambda tx, now: outbox.add(tx, Unknown(service="x", life=None, last_heard_at=None, at=now))
+    )
+    tell(pair, "b")
+    pair.run()
+    assert heard(pair) == ["a"]
+    assert "not known to this release" in pair["dispatch"].receivers["statistics"].halted
+    assert cursor(pair) == 2
+
+
+def test_a_fact_that_kills_the_process_ends_up_parked(pair, moods):
+    moods["b"] = Killed()
+    tell(pair, "a", "b", "c")
+    for _ in range(TRIES_MAX + 2):
+        try:
+            pair.run()
+        except Killed:
+            pair.kill("dispatch")
+            pair.start("dispatch")
+    pair.run()
+    assert heard(pair) == ["a", "c"]
+    assert "ended the process 3 times" in pair["dispatch"].database.read_now(dead_letters.list_parked)[0].reason
+
+
+def test_a_database_copied_back_is_seen_and_reported_and_no_number_is_swallowed(pair, tmp_path):
+    tell(pair, "a")
+    pair.run()
+    pair.kill("statistics")
+    shutil.copy(tmp_path / "statistics.db", tmp_path / "yesterday.db")
+    pair.start("statistics")
+    tell(pair, "b", "c")
+    pair.run()
+    pair.kill("statistics")
+    for suffix in ("-wal", "-shm"):
+        (tmp_path / f"statistics.db{suffix}").unlink(missing_ok=True)
+    shutil.copy(tmp_path / "yesterday.db", tmp_path / "statistics.db")
+    pair.start("statistics")
+    tell(pair, "d")
+    pair.run()
+    assert heard(pair) == ["a", "b", "c", "d"]
+    found = pair["dispatch"].database.read_now(incidents.list_incidents, is_open=True)
+    fork = next(incident for incident in found if incident.kind == "fork")
+    assert "4 facts (1 to 4" in fork.sentence  # life.began, the death before it, b and c.
+
+
+def test_the_same_facts_by_both_ways_at_once_take_effect_once(pair):
+    tell(pair, "a", "b")
+    receiver = pair["dispatch"].receivers["statistics"]
+
+    async def both():
+        await pair["statistics"].relay.step()
+        receiver.needs_repair = True
+        await receiver.repair()
+        while await receiver.listen():
+            pass
+
+    asyncio.run(both())
+    assert heard(pair) == ["a", "b"]
