@@ -21,7 +21,7 @@ EARTH_RADIUS_KM = 6371.0
 DETOUR_SHORT, DETOUR_LONG, DETOUR_FADES_KM = 1.40, 1.25, 10.0
 
 # Lights and corners at first, then ring roads, then motorways.
-SPEED_SHORT_KMH, SPEED_LONG_KMH, SPEED_RISES_KM = 20.0, 70.0, 12.0
+SPEED_SHORT_KMH, SPEED_LONG_KMH, SPEED_RISES_KM = 20.0, 68.0, 20.0
 
 # How much longer the same drive takes at each hour of the day: two rush hours, empty nights.
 HOUR_FACTORS = (

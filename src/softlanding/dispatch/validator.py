@@ -137,6 +137,7 @@ def _drive(day: _Day, car: _Car, stop: Plain) -> Iterator[str]:
     place = stop["place_id"]
     if place not in day.numbers:
         yield f"vehicle {car.name} stops at {place}, which is unknown"
+    if place not in day.numbers or car.place not in day.numbers:
         return
     seconds = day.drive(car.place, place)
     if seconds is None:
