@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softlanding.errors import Invalid
-from softlanding.schedule.formats import (
+from softlanding.formats import (
     ArrivalRow,
     FleetRow,
     PlaceRow,

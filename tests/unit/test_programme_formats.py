@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from softlanding.errors import Invalid
-from softlanding.schedule.formats import Reading, read_programme, write_ics, write_json, write_xml
-from softlanding.schedule.formats.identity import acronym_from, code_from, guid_from, slug_from, unused
-from softlanding.schedule.formats.texts import one_line, plain_from_html, safe_html, web_address
-from softlanding.schedule.programme import (
+from softlanding.formats import Reading, read_programme, write_ics, write_json, write_xml
+from softlanding.formats.identity import acronym_from, code_from, guid_from, slug_from, unused
+from softlanding.formats.texts import one_line, plain_from_html, safe_html, web_address
+from softlanding.formats.programme import (
     LINK_KINDS,
     Break,
     Conference,

@@ -42,13 +42,17 @@ class Bus(Protocol):
         """Connected as far as this end knows. Costs nothing; may be wrong for a second."""
 
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
-        """All of them durably, in order, in one atomic batch (1 to BATCH_MAX). Raises BusDown: outcome unknown."""
+        """All of them durably, in order, in one atomic batch (1 to BATCH_MAX, of one source).
+
+        Raises BusDown: outcome unknown. One that is too large for the broker is left out, counted and reported:
+        receivers meet a gap there and fetch it from the feed.
+        """
 
     async def receive(self, source: str, *, limit: int, wait_s: float) -> list[Delivery]:
         """Up to `limit` of the source's facts that this receiver has not acknowledged, in the stream's order.
 
         Waits at most `wait_s` for the first one, never for more. Empty when there is none. Raises BusDown.
-        What is not acknowledged comes again.
+        What is not acknowledged comes again: at once to a new life, after a while in the same one.
         """
 
     async def acknowledge(self, source: str, deliveries: Sequence[Delivery]) -> None:

@@ -14,13 +14,11 @@ from importlib.resources import files
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from softlanding.schedule.formats.arrivals_csv import ArrivalRow, read_arrivals
-from softlanding.schedule.formats.fleet_csv import FleetRow, read_fleet
-from softlanding.schedule.formats.identity import guid_from, number_from
-from softlanding.schedule.formats.places_csv import PlaceRow, read_places
-from softlanding.schedule.formats.table import RowFault
-from softlanding.schedule.formats.texts import safe_html
-from softlanding.schedule.programme import (
+from softlanding.formats.arrivals_csv import ArrivalRow, read_arrivals
+from softlanding.formats.fleet_csv import FleetRow, read_fleet
+from softlanding.formats.identity import guid_from, number_from
+from softlanding.formats.places_csv import PlaceRow, read_places
+from softlanding.formats.programme import (
     Break,
     Conference,
     Day,
@@ -32,6 +30,8 @@ from softlanding.schedule.programme import (
     by_appearance,
     in_order,
 )
+from softlanding.formats.table import RowFault
+from softlanding.formats.texts import safe_html
 
 ACRONYM = "softconf"
 FIRST_DAY = date(2026, 9, 17)  # What the files are dated by.

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from softlanding.schedule.formats import identity
-from softlanding.schedule.formats.raw import RawPerson, RawProgramme
-from softlanding.schedule.formats.report import Report
-from softlanding.schedule.formats.texts import one_line, safe_html, web_address
-from softlanding.schedule.programme import Person
+from softlanding.formats import identity
+from softlanding.formats.programme import Person
+from softlanding.formats.raw import RawPerson, RawProgramme
+from softlanding.formats.report import Report
+from softlanding.formats.texts import one_line, safe_html, web_address
 
 
 def people_of(raw: RawProgramme, acronym: str, report: Report) -> tuple[tuple[Person, ...], dict[tuple[str, str], str]]:

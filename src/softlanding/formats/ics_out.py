@@ -9,9 +9,9 @@ from datetime import UTC, datetime, time
 
 from icalendar import Calendar, Event, Timezone
 
-from softlanding.schedule.formats import extras
-from softlanding.schedule.formats.texts import plain, plain_from_html
-from softlanding.schedule.programme import Programme, Talk
+from softlanding.formats import extras
+from softlanding.formats.programme import Programme, Talk
+from softlanding.formats.texts import plain, plain_from_html
 
 
 def write_ics(programme: Programme, generator_version: str, base_url: str, removed: Sequence[Talk] = ()) -> bytes:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 
-from softlanding.schedule.formats.airports import Airport, airport
-from softlanding.schedule.formats.table import Cells, Column, RowFault, read_table
-from softlanding.schedule.formats.when import is_zone, no_zone
+from softlanding.formats.airports import Airport, airport
+from softlanding.formats.table import Cells, Column, RowFault, read_table
+from softlanding.formats.when import is_zone, no_zone
 
 KINDS = ("airport", "hotel", "venue", "station")
 EXIT_MINUTES_MAX = 240

@@ -11,7 +11,7 @@ from typing import Any
 
 from lxml import etree
 
-from softlanding.schedule.formats.raw import (
+from softlanding.formats.raw import (
     RawDay,
     RawLink,
     RawPerson,
@@ -20,7 +20,7 @@ from softlanding.schedule.formats.raw import (
     RawTalk,
     RawTrack,
 )
-from softlanding.schedule.formats.report import Report
+from softlanding.formats.report import Report
 
 LONG_TEXTS = ("abstract", "description", "biography", "extended_biography")
 _PROLOG = re.compile(rb"\A(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)

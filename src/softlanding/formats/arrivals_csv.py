@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from softlanding.schedule.formats.airports import airport, codes_of_city
-from softlanding.schedule.formats.table import Cells, Column, RowFault, local_moment, read_table
+from softlanding.formats.airports import airport, codes_of_city
+from softlanding.formats.table import Cells, Column, RowFault, local_moment, read_table
 
 PARTY_MAX = 60  # A coach. More is a typing error.
 COLUMNS = (

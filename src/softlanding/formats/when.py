@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo, available_timezones
 
-from softlanding.schedule.formats.raw import RawProgramme, RawTalk
-from softlanding.schedule.formats.report import Report
-from softlanding.schedule.programme import Day
+from softlanding.formats.programme import Day
+from softlanding.formats.raw import RawProgramme, RawTalk
+from softlanding.formats.report import Report
 
 DAY_CHANGE = time(4)  # The small hours belong to the day before; most generators change the day at four.
 SMALL_HOURS = time(6)  # Before this a start without a date is meant as after midnight.

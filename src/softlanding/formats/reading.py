@@ -4,11 +4,11 @@ import re
 import zlib
 from dataclasses import dataclass
 
-from softlanding.schedule.formats.assemble import assemble
-from softlanding.schedule.formats.json_in import parse_json
-from softlanding.schedule.formats.report import Note, Report
-from softlanding.schedule.formats.xml_in import parse_xml
-from softlanding.schedule.programme import Programme
+from softlanding.formats.assemble import assemble
+from softlanding.formats.json_in import parse_json
+from softlanding.formats.programme import Programme
+from softlanding.formats.report import Note, Report
+from softlanding.formats.xml_in import parse_xml
 
 BODY_BYTES_MAX = 64 * 1024 * 1024  # FOSDEM, the largest known, has 4 MB.
 _CONFLICT = re.compile(rb"^(?:<{7}|={7}|>{7})(?= |\r?$)", re.MULTILINE)

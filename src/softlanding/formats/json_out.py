@@ -5,9 +5,9 @@ import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from softlanding.schedule.formats import extras
-from softlanding.schedule.formats.assemble import GENERATOR
-from softlanding.schedule.programme import Conference, Day, Link, Person, Programme, Room, Talk, Track, talks_by_day
+from softlanding.formats import extras
+from softlanding.formats.assemble import GENERATOR
+from softlanding.formats.programme import Conference, Day, Link, Person, Programme, Room, Talk, Track, talks_by_day
 
 SCHEMA = "https://c3voc.de/schedule/schema.json"
 _ACRONYM = re.compile(r"[a-z0-9_-][a-z0-9_]{3,}(-2[0-9]{3}-[a-z]+)?")

@@ -7,8 +7,8 @@ schedule.json in `conference.meta.softlanding`. Nothing in it is private.
 from datetime import datetime, timedelta
 from typing import Any
 
-from softlanding.schedule.formats import identity
-from softlanding.schedule.programme import Break, Person, Programme, Room, Talk
+from softlanding.formats import identity
+from softlanding.formats.programme import Break, Person, Programme, Room, Talk
 
 DURATION_MAX = timedelta(hours=99, minutes=59)  # schedule.xml has two digits for hours.
 

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
 from softlanding.errors import Fault, Invalid
-from softlanding.schedule.formats.texts import one_line
+from softlanding.formats.texts import one_line
 
 ROWS_MAX = 20_000
 _YES = ("yes", "y", "true", "x", "1", "ja", "oui", "si", "sí")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from softlanding.schedule.formats.table import Cells, Column, RowFault, local_moment, read_clock, read_day, read_table
+from softlanding.formats.table import Cells, Column, RowFault, local_moment, read_clock, read_day, read_table
 
 SHIFT_MAX = timedelta(hours=16)  # Longer is a wrong date, or a driver who should not drive.
 COLUMNS = (

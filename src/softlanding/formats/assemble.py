@@ -8,13 +8,10 @@ from typing import Any
 from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
 
-from softlanding.schedule.formats import identity, when
-from softlanding.schedule.formats.extras import CANCELLED_MARK
-from softlanding.schedule.formats.people import key_of, people_of
-from softlanding.schedule.formats.raw import RawLink, RawProgramme, RawRoom, RawTalk, RawTrack
-from softlanding.schedule.formats.report import Report
-from softlanding.schedule.formats.texts import one_line, plain, safe_html, web_address
-from softlanding.schedule.programme import (
+from softlanding.formats import identity, when
+from softlanding.formats.extras import CANCELLED_MARK
+from softlanding.formats.people import key_of, people_of
+from softlanding.formats.programme import (
     LINK_KINDS,
     TIMESLOT,
     Break,
@@ -28,6 +25,9 @@ from softlanding.schedule.programme import (
     by_appearance,
     in_order,
 )
+from softlanding.formats.raw import RawLink, RawProgramme, RawRoom, RawTalk, RawTrack
+from softlanding.formats.report import Report
+from softlanding.formats.texts import one_line, plain, safe_html, web_address
 
 GENERATOR = "softlanding"
 UNNAMED_ROOM = "Unnamed room"

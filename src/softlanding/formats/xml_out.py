@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 from lxml import etree
 
-from softlanding.schedule.formats import extras
-from softlanding.schedule.formats.assemble import GENERATOR
-from softlanding.schedule.formats.texts import plain
-from softlanding.schedule.programme import Conference, Day, Link, Person, Programme, Talk, talks_by_day
+from softlanding.formats import extras
+from softlanding.formats.assemble import GENERATOR
+from softlanding.formats.programme import Conference, Day, Link, Person, Programme, Talk, talks_by_day
+from softlanding.formats.texts import plain
 
 
 def write_xml(programme: Programme, generator_version: str, base_url: str) -> bytes:

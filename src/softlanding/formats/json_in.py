@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from json import decoder, scanner
 from typing import Any
 
-from softlanding.schedule.formats.raw import (
+from softlanding.formats.raw import (
     RawDay,
     RawLink,
     RawPerson,
@@ -15,7 +15,7 @@ from softlanding.schedule.formats.raw import (
     RawTalk,
     RawTrack,
 )
-from softlanding.schedule.formats.report import Report
+from softlanding.formats.report import Report
 
 # What schedule.json names otherwise than schedule.xml.
 _RENAMED = {"do_not_record": "recording_optout", "daysCount": "days"}
