@@ -632,6 +632,41 @@ def test_a_plan_with_a_vehicle_that_is_gone_is_refused():
         place(a_problem(a_ride(), a_ride("new")), plan, "new")
 
 
+def test_a_route_that_news_have_broken_takes_no_more_rides_and_does_not_stop_the_others():
+    one, two = a_ride("one"), a_ride("two", from_place_id="mid", ready="10:15", latest_board_s=hhmm("10:40"))
+    before = a_problem(a_vehicle(), one, two)
+    plan = planned(before)
+    delayed = replace(one, earliest_board_s=hhmm("10:45"), latest_board_s=hhmm("11:00"))
+    problem = a_problem(a_vehicle(), a_vehicle("car-2"), delayed, two, a_ride("new", ready="12:00"))
+    answer = place(problem, plan, "new")
+    assert answer.vehicle_id == "car-2"
+    refused = place(problem, plan, "new", only_vehicle="car-1")
+    assert isinstance(refused, Unplaced)
+    assert refused.reason.startswith("car-1 cannot be planned: car-1 could fetch two at")
+    mended = place(problem, take_out(problem, answer.plan, "one"), "one").plan
+    assert faults_in(problem, mended) == []
+    assert mended.unplaced == ()
+
+
+def test_rides_that_news_leave_without_a_place_are_unplaced_and_not_lost():
+    plan = planned(a_problem(a_ride("one"), a_ride("two"), a_ride("three")))
+    tight = a_ride("two", latest_deliver_s=hhmm("10:20"))
+    problem = a_problem(a_ride("one"), tight, a_ride("three"))
+    left = take_out(problem, plan, "three")
+    assert [(one.ride_id, one.reason) for one in left.unplaced] == [("two", "two no longer fits on car-1")]
+    assert vehicle_of(left, "one") == "car-1"
+
+
+def test_somebody_aboard_to_a_place_without_a_way_is_named():
+    seconds = [list(row) for row in a_matrix().seconds]
+    for row in seconds:
+        row[4] = None
+    aboard = Stop("airport", boards=("K7QX",), begin_s=hhmm("10:00"), depart_s=hhmm("10:00"))
+    problem = a_problem(a_ride(), matrix=Matrix(LINE, tuple(map(tuple, seconds))), frozen={"car-1": (aboard,)})
+    with pytest.raises(Invalid, match="no way is known"):
+        lift_broken_limits(problem)
+
+
 @pytest.mark.parametrize(
     ("stops", "constraint"),
     [

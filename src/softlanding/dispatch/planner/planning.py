@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import permutations
 
 from softlanding.dispatch.planner.check import KnownRoutes, check, known_routes, study
-from softlanding.dispatch.planner.indexed import Asked, Index, asked_of, index_of
+from softlanding.dispatch.planner.indexed import FAR, Asked, Index, asked_of, index_of
 from softlanding.dispatch.planner.insertion import Fit, cheapest, stops_with
 from softlanding.dispatch.planner.objective import Cost, plus, stranded_cost
 from softlanding.dispatch.planner.reasons import fitting_of, relax, why_not
@@ -125,12 +125,14 @@ def cost_of_plan(problem: Problem, plan: Plan) -> Cost:
 
 def lift_broken_limits(problem: Problem) -> tuple[Problem, tuple[str, ...]]:
     """The problem with those limits widened that facts have broken (late with somebody aboard, past a shift's end,
-    a break gone by), each just so far that it can be kept again, and a sentence for each. No other limit changes."""
+    a break gone by), each just so far that it can be kept again, and a sentence for each. No other limit changes.
+    Raises `Invalid` if somebody is aboard to a place that no way leads to."""
     said: list[str] = []
     for vehicle_id in index_of(problem).vehicles:
         while isinstance(broken := _base(index_of(problem), index_of(problem).vehicles[vehicle_id]), Infeasible):
-            if broken.over_s <= 0:
-                raise Invalid(Fault(f"vehicle {vehicle_id}", broken.reason))
+            if broken.over_s >= FAR // 2:
+                raise Invalid(Fault(f"vehicle {vehicle_id}", "no way is known to where those aboard go"))
+            assert broken.over_s > 0, broken.reason
             # Each turn widens one limit by what was missing and none shrinks: it ends after every limit's turn.
             problem = _widened(problem, vehicle_id, broken)
             said.append(f"{broken.reason}: allowed, as it cannot be helped")
