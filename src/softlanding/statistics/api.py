@@ -1,24 +1,138 @@
-"""Door for programs."""
+"""Door for programs: everything that the pages show, as JSON; and where log lines come in."""
 
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
-from fastapi import Header, Request
+import sqlalchemy as sa
+from fastapi import Header, Path, Query, Request
 
 from softlanding import keys
+from softlanding.auth import STAFF_ROLES
+from softlanding.conferences import load_conference
+from softlanding.errors import NotFound
 from softlanding.lifecycle import Work
-from softlanding.statistics import actions
+from softlanding.lifecycle.deaths import list_silences
+from softlanding.statistics import actions, views
+from softlanding.statistics.cards import parked_at_peers, service_cards
 from softlanding.statistics.model.log_lines import read_lines
 from softlanding.web import Doors, staff
+
+PAGE_MAX = 500
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes every character but this one.
+
+Text = Annotated[str | None, Query(max_length=200, pattern=NO_NUL)]
+Number = Annotated[int, Query(ge=0, le=2**62)]
+Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
+
+_READERS = staff(*STAFF_ROLES, scopes=("read",))
 
 
 def make_doors(work: Work) -> Doors:
     doors = Doors(work, tags=["statistics"])
+    _add_facts(doors, work)
+    _add_pickups(doors, work)
+    _add_operations(doors, work)
     _add_logs(doors, work)
     return doors
 
 
+def _add_facts(doors: Doors, work: Work) -> None:
+    @doors.api("/api/statistics/heard", who=_READERS, summary="Facts of all services in the order of hearing")
+    async def heard(
+        after: Number = 0, limit: Limit = PAGE_MAX, conference: Text = None, type: Text = None
+    ) -> list[dict[str, Any]]:
+        return await work.database.read(views.heard_after, after, limit, conference, type)
+
+    @doors.api("/api/statistics/minutes", who=_READERS, summary="Facts told in each minute of the last hours")
+    async def minutes(hours: Annotated[int, Query(ge=1, le=72)] = 1, conference: Text = None) -> list[dict[str, Any]]:
+        since = work.parts.clock.now() - timedelta(hours=hours)
+        return await work.database.read(views.facts_by_minute, since, conference)
+
+
+def _add_pickups(doors: Doors, work: Work) -> None:
+    @doors.api("/api/statistics/counts", who=_READERS, summary="Pickups by state, facts by type")
+    async def counts(conference: Text = None) -> dict[str, Any]:
+        return await work.database.read(_counts, conference)
+
+    @doors.api("/api/statistics/waits", who=_READERS, summary="How long people waited from ready to aboard, in seconds")
+    async def waits(conference: Text = None) -> dict[str, Any]:
+        found = await work.database.read(views.waits, conference)
+        seconds = {name: value and value.total_seconds() for name, value in (("p50", found.p50), ("p95", found.p95))}
+        return {"count": found.count, "bins_minutes": dict(found.bins)} | seconds
+
+    @doors.api("/api/statistics/pickups", who=_READERS, summary="Pickups as both services last spoke of them")
+    async def pickups(conference: Text = None, state: Text = None, limit: Limit = PAGE_MAX) -> list[dict[str, Any]]:
+        return await work.database.read(views.list_pickups, conference, state, limit)
+
+    @doors.api("/api/statistics/{conference}/pickups/{pickup}", who=_READERS, summary="One pickup's story")
+    async def story(
+        conference: Annotated[str, Path(max_length=80, pattern=NO_NUL)],
+        pickup: Annotated[str, Path(max_length=100, pattern=NO_NUL)],
+    ) -> dict[str, Any]:
+        return await work.database.read(_story, conference, pickup, work.parts.clock.now())
+
+
+def _counts(connection: sa.Connection, conference: str | None) -> dict[str, Any]:
+    by_type = dict(views.count_facts(connection, conference))
+    return {
+        "pickups": dict(views.count_pickups(connection, conference)),
+        "facts": by_type,
+        "facts_total": sum(by_type.values()),
+        "heard_at": views.last_heard_at(connection, conference),
+    }
+
+
+def _story(connection: sa.Connection, slug: str, wanted: str, now: datetime) -> dict[str, Any]:
+    conference = load_conference(connection, slug)
+    pickup = views.find_pickup(connection, slug, wanted)
+    if conference is None or pickup is None:
+        raise NotFound(f"no pickup '{wanted}' of conference '{slug}' was heard of (yet)")
+    return views.pickup_story(connection, pickup, ZoneInfo(conference.zone), now)
+
+
+def _add_operations(doors: Doors, work: Work) -> None:
+    @doors.api("/api/statistics/services", who=_READERS, summary="Services as Statistics hears them")
+    async def services() -> list[dict[str, Any]]:
+        now = work.parts.clock.now()
+        cards = service_cards(work, await work.database.read(views.services_rows, work.life.began_at, now), now)
+        return [card | {"lag": card["lag"] and card["lag"].total_seconds()} for card in cards]
+
+    @doors.api("/api/statistics/lives", who=_READERS, summary="Lives of all services, newest first")
+    async def lives() -> list[dict[str, Any]]:
+        return await work.database.read(views.lives_view)
+
+    @doors.api("/api/statistics/deaths", who=_READERS, summary="Deaths and what they cost, newest first")
+    async def deaths() -> list[dict[str, Any]]:
+        return [_death_view(story) for story in await work.database.read(views.death_stories)]
+
+    @doors.api("/api/statistics/silences", who=_READERS, summary="Silences, newest first")
+    async def silences(is_open: bool = False) -> list[dict[str, Any]]:
+        return [asdict(silence) for silence in await work.database.read(list_silences, is_open=is_open)]
+
+    @doors.api("/api/statistics/all-incidents", who=_READERS, summary="Incidents of all services, open ones first")
+    async def incidents() -> list[dict[str, Any]]:
+        return await work.database.read(views.incidents_view)
+
+    @doors.api("/api/statistics/all-dead-letters", who=_READERS, summary="Facts parked by any service, by subject")
+    async def letters() -> list[dict[str, Any]]:
+        return await work.database.read(views.letters_view, parked_at_peers(work))
+
+
+def _death_view(story: views.DeathStory) -> dict[str, Any]:
+    lists = {name: list(getattr(story, name)) for name in ("recovered", "expired", "unsettled")}
+    return asdict(story.death) | lists | {"sentence": story.sentence()}
+
+
 def _add_logs(doors: Doors, work: Work) -> None:
-    @doors.api("/api/statistics/logs", who=staff(scopes=("write", "facts")), methods=("POST",), summary="Log lines")
+    @doors.api(
+        "/api/statistics/logs",
+        who=staff(scopes=("write", "facts")),  # Peers and the supervisor bear `facts`.
+        methods=("POST",),
+        summary="Up to 1000 log lines: a JSON list, or one object a line",
+        openapi_extra={"requestBody": {"content": {"application/json": {}, "application/x-ndjson": {}}}},
+    )
     async def keep_logs(
         request: Request, key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)] = None
     ) -> dict[str, Any]:
@@ -26,3 +140,14 @@ def _add_logs(doors: Doors, work: Work) -> None:
         if key is None:
             return await work.database.write(actions.keep_logs, lines)
         return await work.database.write(keys.once, key, "logs.keep", actions.keep_logs, lines)
+
+    @doors.api("/api/statistics/logs", who=_READERS, summary="Log lines, newest first; go on `below` the last number")
+    async def logs(
+        service: Text = None,
+        level: Text = None,
+        words: Text = None,
+        below: Annotated[int | None, Query(ge=1, le=2**62)] = None,
+        limit: Limit = 100,
+    ) -> list[dict[str, Any]]:
+        wanted = views.LogFilter(service or "", level or "", words or "")
+        return await work.database.read(views.list_logs, wanted, limit, below)

@@ -39,10 +39,10 @@ _COUNT = (
     .values(count=fact_counts.c.count + 1)
 )
 _ADD_COUNT = sa.insert(fact_counts)
-_ASKED = ("asked_word", "asked_revision", "asked_reason", "asked_at", "answer_by", "expires_at", "landing_at")
-_ASKED += ("direction", "speaker", "talk", "from_place", "to_place", "party")
-_RIDE = ("ride_word", "ride_revision", "ride_at", "ride_reason", "vehicle", "board_at", "deliver_at")
-_RIDE += ("boarded_at", "delivered_at")
+_OF_ASKED = ("answer_by", "expires_at", "landing_at", "direction", "speaker", "talk", "from_place", "to_place", "party")
+_ASKED = ("asked_word", "asked_revision", "asked_reason", "asked_at", *_OF_ASKED)
+_OF_RIDE = ("vehicle", "board_at", "deliver_at", "boarded_at", "delivered_at")
+_RIDE = ("ride_word", "ride_revision", "ride_at", "ride_reason", *_OF_RIDE)
 
 
 def _update_pickup(columns: Sequence[str]) -> sa.Update:
@@ -135,7 +135,7 @@ def save_asked(tx: Transaction, _now: datetime, fact: PickupState, envelope: Env
         "asked_reason": fact.reason,
         "asked_at": envelope.time,
     }
-    values |= {name: getattr(fact, name) for name in _ASKED[4:]}
+    values |= {name: getattr(fact, name) for name in _OF_ASKED}
     _save_half(tx, _UPDATE_ASKED, fact, values)
 
 
@@ -147,7 +147,7 @@ def save_ride(tx: Transaction, _now: datetime, fact: RideState, _envelope: Envel
         "ride_at": fact.at,
         "ride_reason": fact.reason,
     }
-    values |= {name: getattr(fact, name) for name in _RIDE[4:]}
+    values |= {name: getattr(fact, name) for name in _OF_RIDE}
     _save_half(tx, _UPDATE_RIDE, fact, values)
 
 

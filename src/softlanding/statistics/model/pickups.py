@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 STATES = (
     "requested",
@@ -88,7 +89,7 @@ def summarize_waits(waits: Iterable[timedelta]) -> Waits:
     edges = (*WAIT_BINS_MIN, None)
     bins = tuple(
         (f"{low}–{high}" if high is not None else f"{low}+", sum(_is_between(wait, low, high) for wait in ordered))
-        for low, high in zip(edges, edges[1:], strict=False)
+        for low, high in pairwise(edges)
         if low is not None
     )
     return Waits(len(ordered), _percentile(ordered, 50), _percentile(ordered, 95), bins)
@@ -119,8 +120,7 @@ class Word:
 
     pickup: str
     revision: int
-    kind: str  # asked, withdrawn, missed, answered
-    told_at: datetime
+    kind: str  # asked, withdrawn, missed, answered, other
     expires_at: datetime | None = None
 
 

@@ -1,0 +1,146 @@
+"""Facts as sentences for people, without their subject: the service's or driver's name stands beside them."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Data = Mapping[str, Any]
+
+_OF_DRIVERS = frozenset({"pickup.accepted", "pickup.driver_arrived", "pickup.boarded", "pickup.delivered"})
+LATE_S = 30  # Told so long after it happened, it is shown as late.
+
+
+def words_of(fact_type: str, data: Data, zone: ZoneInfo) -> str:
+    """`planned onto V1, boards 14:10`, with times in `zone`."""
+    tail = fact_type.partition(".")[2]
+    say = _SAY.get(tail)
+    return say(data, zone) if say is not None else tail.replace(".", " ").replace("_", " ")
+
+
+def lane_of(fact_type: str) -> str:
+    """Whose doing it is: a service's, or the driver's."""
+    source, _, tail = fact_type.partition(".")
+    return "driver" if tail in _OF_DRIVERS or tail == "pickup.no_show" else source
+
+
+def moment_of(data: Data, name: str) -> datetime | None:
+    """The time that stands there, if one does."""
+    value = data.get(name)
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def ride_summary(from_place: str | None, to_place: str | None, party: int | None) -> str:
+    """`Terminal 1 → Hotel Adlon, 2 people`"""
+    if not from_place or not to_place:
+        return "what was asked for is not heard yet"
+    return f"{from_place} → {to_place}, {count(party or 1, 'person', 'people')}"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def _asked(data: Data, zone: ZoneInfo) -> str:
+    what = ride_summary(data.get("from_place"), data.get("to_place"), data.get("party"))
+    return f"asked for a ride: {what}{_when(', lands ', data, 'landing_at', zone)}"
+
+
+def _changed(data: Data, zone: ZoneInfo) -> str:
+    return f"asked anew (revision {data.get('revision')}){_when(', lands ', data, 'landing_at', zone)}{_why(data)}"
+
+
+def _withdrawn(data: Data, _zone: ZoneInfo) -> str:
+    return f"withdrew it{_why(data)}"
+
+
+def _planned(data: Data, zone: ZoneInfo) -> str:
+    times = _when(", boards ", data, "board_at", zone) + _when(", there ", data, "deliver_at", zone)
+    return f"planned it onto {_vehicle(data)}{times}{_why(data)}"
+
+
+def _at_risk(data: Data, zone: ZoneInfo) -> str:
+    starts = _when(", which starts ", data, "starts_at", zone)
+    there = _when("", data, "deliver_at", zone) or "nobody knows when"
+    return f"saw talk {data.get('talk')} at risk{starts}: there {there}"
+
+
+def _plan(data: Data, _zone: ZoneInfo) -> str:
+    rides, cars = count(data.get("rides", 0), "ride"), count(data.get("vehicles", 0), "vehicle")
+    unplaced = f", {data['unplaced']} without one" if data.get("unplaced") else ""
+    return f"published plan {data.get('plan')}: {rides} on {cars}{unplaced}"
+
+
+def _release(data: Data, _zone: ZoneInfo) -> str:
+    changed = ", ".join(f"{len(data[name])} {name}" for name in ("added", "removed", "moved") if data.get(name))
+    name = data.get("name") or data.get("number")
+    return f"released programme {name}: {count(data.get('talks', 0), 'talk')}{', ' + changed if changed else ''}"
+
+
+def _moved(data: Data, zone: ZoneInfo) -> str:
+    return f"moved talk {data.get('talk')} to {_when('', data, 'starts_at', zone)}, {data.get('room') or 'no room yet'}"
+
+
+def _began(data: Data, _zone: ZoneInfo) -> str:
+    if data.get("parent") and not data.get("parent_said_goodbye"):
+        return f"began anew after a death ({data.get('last_end') or 'unseen'})"
+    return "began"
+
+
+def _silent(data: Data, zone: ZoneInfo) -> str:
+    return f"hears nothing of {str(data.get('service')).title()}{_when(' since ', data, 'last_heard_at', zone)}"
+
+
+def _fixed(words: str) -> Callable[[Data, ZoneInfo], str]:
+    return lambda data, _zone: f"{words}{_why(data)}"
+
+
+def _vehicle(data: Data) -> str:
+    name = str(data.get("vehicle") or "")
+    is_id = len(name) == 36 and name.count("-") == 4
+    return (data.get("plate") or "a vehicle") if is_id or not name else name
+
+
+def _why(data: Data) -> str:
+    return f": {data['reason']}" if data.get("reason") else ""
+
+
+def _when(lead: str, data: Data, name: str, zone: ZoneInfo) -> str:
+    moment = moment_of(data, name)
+    return f"{lead}{moment.astimezone(zone):%H:%M}" if moment else ""
+
+
+_SAY: dict[str, Callable[[Data, ZoneInfo], str]] = {
+    "conference.changed": lambda data, _zone: f"set the conference up: {data.get('title')}",
+    "release.published": _release,
+    "talk.moved": _moved,
+    "talk.delayed": lambda data, zone: f"delayed talk {data.get('talk')}{_when(' to ', data, 'expected_at', zone)}",
+    "talk.cancelled": lambda data, _zone: f"cancelled talk {data.get('talk')}",
+    "pickup.requested": _asked,
+    "pickup.changed": _changed,
+    "pickup.withdrawn": _withdrawn,
+    "person.granted": _fixed("changed the roles of a member of staff"),
+    "person.revoked": _fixed("took a member of staff off"),
+    "pickup.planned": _planned,
+    "pickup.unplaced": _fixed("found no vehicle for it"),
+    "pickup.refused": _fixed("refused it"),
+    "pickup.accepted": _fixed("accepted the ride"),
+    "pickup.driver_arrived": _fixed("is there"),
+    "pickup.boarded": _fixed("has everybody aboard"),
+    "pickup.delivered": _fixed("brought them there"),
+    "pickup.no_show": _fixed("waited and nobody came"),
+    "pickup.missed": _fixed("missed it: its time passed before anybody was aboard"),
+    "pickup.stood_down": _fixed("told the driver not to come"),
+    "talk.at_risk": _at_risk,
+    "plan.published": _plan,
+    "life.began": _began,
+    "life.ended": lambda _data, _zone: "said goodbye",
+    "incident.opened": lambda data, _zone: f"asks a person: {data.get('sentence')}",
+    "incident.settled": lambda data, _zone: f"heard from a person: {data.get('settled_word')}",
+    "sign_in.used": lambda _data, _zone: "let somebody sign in",
+    "service.silent": _silent,
+    "service.back": lambda data, _zone: f"hears {str(data.get('service')).title()} again",
+}
