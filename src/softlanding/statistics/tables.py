@@ -22,7 +22,7 @@ facts = sa.Table(
     sa.Column("subject", sa.String(200), nullable=False),
     sa.Column("conference", sa.String(80)),
     sa.Column("pickup", sa.String(36)),
-    sa.Column("code", sa.String(8)),
+    sa.Column("code", sa.String(40)),
     sa.Column("revision", sa.Integer),
     sa.Column("happened_at", Moment, nullable=False),
     sa.Column("told_at", Moment, nullable=False),  # When its service committed it.
@@ -49,7 +49,7 @@ pickups = sa.Table(
     tables,
     sa.Column("pickup", sa.String(36), primary_key=True),
     sa.Column("conference", sa.String(80)),
-    sa.Column("code", sa.String(8)),
+    sa.Column("code", sa.String(40)),
     sa.Column("asked_word", sa.String(20)),  # requested, changed, withdrawn
     sa.Column("asked_revision", sa.Integer),
     sa.Column("asked_reason", sa.Text),
@@ -67,7 +67,7 @@ pickups = sa.Table(
     sa.Column("ride_revision", sa.Integer),
     sa.Column("ride_at", Moment),
     sa.Column("ride_reason", sa.Text),
-    sa.Column("vehicle", sa.String(80)),
+    sa.Column("vehicle", sa.String(200)),
     sa.Column("board_at", Moment),
     sa.Column("deliver_at", Moment),
     sa.Column("boarded_at", Moment),
@@ -100,7 +100,7 @@ heard_incidents = sa.Table(
     sa.Column("id", sa.String(36), primary_key=True),
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("about", sa.String(200), nullable=False),
-    sa.Column("code", sa.String(8)),
+    sa.Column("code", sa.String(40)),
     sa.Column("conference", sa.String(80)),
     sa.Column("sentence", sa.Text, nullable=False),
     sa.Column("opened_at", Moment, nullable=False),
@@ -118,7 +118,7 @@ logs = sa.Table(
     sa.Column("service", sa.String(40), nullable=False),
     sa.Column("level", sa.String(10), nullable=False),
     sa.Column("text", sa.Text, nullable=False),
-    sa.Column("code", sa.String(8)),
+    sa.Column("code", sa.String(40)),
     sa.Column("more", sa.Text),  # JSON: what else the line said.
 )
 log_counts = sa.Table(

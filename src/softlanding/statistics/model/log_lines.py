@@ -59,7 +59,7 @@ def _read(item: Any) -> Line:
         at=_moment(record.get("ts") or record.get("timestamp")),
         service=_clean(record.get("service") or record.get("process") or "", 40),
         level=LEVELS.get(str(record.get("level", "info")).lower(), "info"),
-        code=_clean(record["code"], 8) if isinstance(record.get("code"), str) else None,
+        code=_clean(record["code"], 40) if isinstance(record.get("code"), str) else None,
         more=_more(record),
         lost=_count(record.get("lost")),
         is_bad=event is None,
