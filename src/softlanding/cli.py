@@ -181,6 +181,74 @@ def token_command(name: str, scopes: tuple[str, ...], data: str | None, as_json:
     _say({"token": token, "scopes": list(scopes or ("read",))}, as_json, token)
 
 
+@group.command("sim")
+@click.option("--seeds", type=click.IntRange(1), default=20, show_default=True, help="How many seeds to play.")
+@click.option("--first", type=click.IntRange(0), default=1, show_default=True, help="The first of them.")
+@click.option("--seed", type=click.IntRange(0), help="Play this one alone, and say each step.")
+@json_option
+@with_example("softlanding sim --seeds 100")
+def sim_command(seeds: int, first: int, seed: int | None, as_json: bool) -> None:
+    """Play the whole system under simulated faults. Exit code 1 when a promise was broken; the seed is named."""
+    from softlanding.sim.run import command
+
+    result = command(first if seed is None else seed, seeds if seed is None else 1, seed is not None, _teller(as_json))
+    _say(result, as_json, result.get("words") or json.dumps(result))
+    raise click.exceptions.Exit(0 if result["held"] else 1)
+
+
+@group.command("drill")
+@click.argument("name")
+@click.option("--kills", type=click.IntRange(1), default=500, show_default=True, help="For `crashes`.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="For `crashes`.")
+@json_option
+@with_example("softlanding drill dispatcher-dies --json")
+def drill_command(name: str, kills: int, seed: int, as_json: bool) -> None:
+    """Play one lesson of the talk (or `all`) on a throw-away installation. Exit code 0 if the promise held."""
+    from softlanding.drills import DRILLS, run_crashes
+
+    tell = _teller(as_json)
+    if name == "crashes":
+        results = {name: run_crashes(kills, seed, tell)}
+    elif name == "all" or name in DRILLS:
+        results = {each: DRILLS[each].run(tell) for each in (DRILLS if name == "all" else [name])}
+    else:
+        raise click.UsageError(f"there is no drill '{name}': choose all, crashes, {', '.join(DRILLS)}")
+    result: dict[str, Any] = results[name] if name in results else {"drills": results}
+    held = all(each["held"] for each in results.values())
+    _say(result | {"held": held}, as_json, "\n".join(f"{each}: {_in_words(value)}" for each, value in results.items()))
+    raise click.exceptions.Exit(0 if held else 1)
+
+
+@group.command("bench")
+@click.argument("name")
+@json_option
+@with_example("softlanding bench messaging --json")
+def bench_command(name: str, as_json: bool) -> None:
+    """Measure this system beside its peers in one run (or `all`)."""
+    from softlanding.bench import BENCHES
+
+    if name != "all" and name not in BENCHES:
+        raise click.UsageError(f"there is no bench '{name}': choose all, {', '.join(BENCHES)}")
+    tell = _teller(as_json)
+    results = {each: BENCHES[each](tell) for each in (BENCHES if name == "all" else [name])}
+    result = results[name] if name in results else results
+    if as_json:
+        click.echo(json.dumps(result, ensure_ascii=False))
+
+
+def _teller(as_json: bool) -> Callable[[str], None]:
+    """Progress: lines for a person, JSON objects for a program."""
+
+    def tell(line: str) -> None:
+        click.echo(json.dumps({"progress": line}, ensure_ascii=False) if as_json else line)
+
+    return tell
+
+
+def _in_words(result: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in result.items() if not isinstance(value, (dict, list)))
+
+
 def _settings(data: str | None) -> Settings:
     return load_settings(folder=Path.cwd(), command_line={"data_folder": data})
 

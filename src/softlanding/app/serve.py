@@ -240,7 +240,7 @@ class ServiceProcess:
         if self.name == "schedule" and self.settings.profile == "embedded":
             await work.database.write(_ensure_first_person)
         if self.sample_on is not None and work.service.load_sample is not None:
-            await work.database.write(work.service.load_sample, self.sample_on)
+            await work.service.load_sample(work.database, self.sample_on)
 
     async def _connect(self, url: str) -> tuple[sa.Engine, sa.Engine]:
         """Engines for readers and the writer, once the database answers; waiting is said, not silent."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from softlanding.database import Transaction
+from softlanding.database import Database, Transaction
 from softlanding.errors import Refused
 from softlanding.messaging.envelope import Envelope
 from softlanding.messaging.inbox import Handler
@@ -52,6 +52,6 @@ class Service:
     chores: tuple[Chore, ...] = ()
     doors: Callable[["Work"], list[Any]] | None = None  # FastAPI routers, made by web.Doors.
     on_refused: Callable[[Transaction, datetime, Any, Envelope, Refused], None] | None = None
-    load_sample: Callable[[Transaction, datetime, date], object] | None = None
+    load_sample: Callable[[Database, date], Awaitable[object]] | None = None
     """Bring the sample conference in where there is none, or move an untouched one, to begin on that day."""
     at_start: tuple[Callable[[Transaction, datetime], object], ...] = ()  # Recovery, before anything is sent or heard.
