@@ -213,7 +213,7 @@ def drill_command(name: str, kills: int, seed: int, as_json: bool) -> None:
         results = {each: DRILLS[each].run(tell) for each in (DRILLS if name == "all" else [name])}
     else:
         raise click.UsageError(f"there is no drill '{name}': choose all, crashes, {', '.join(DRILLS)}")
-    result: dict[str, Any] = results[name] if name in results else {"drills": results}
+    result: dict[str, Any] = results.get(name, {"drills": results})
     held = all(each["held"] for each in results.values())
     _say(result | {"held": held}, as_json, "\n".join(f"{each}: {_in_words(value)}" for each, value in results.items()))
     raise click.exceptions.Exit(0 if held else 1)
@@ -231,7 +231,7 @@ def bench_command(name: str, as_json: bool) -> None:
         raise click.UsageError(f"there is no bench '{name}': choose all, {', '.join(BENCHES)}")
     tell = _teller(as_json)
     results = {each: BENCHES[each](tell) for each in (BENCHES if name == "all" else [name])}
-    result = results[name] if name in results else results
+    result = results.get(name, results)
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False))
 
