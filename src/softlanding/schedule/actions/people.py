@@ -1,0 +1,111 @@
+"""Staff and their roles, sign-in links, and speakers' personal links."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from softlanding import auth
+from softlanding.auth import EVERYWHERE, STAFF_ROLES, hash_of, load_person
+from softlanding.contracts.schedule import PersonState
+from softlanding.database import Transaction
+from softlanding.errors import Fault, Invalid, NotFound, Refused
+from softlanding.schedule import store
+from softlanding.schedule.actions.journeys import need_speaker
+
+Roles = Iterable[tuple[str, str]]
+
+
+def add_person(
+    tx: Transaction, now: datetime, *, name: str, email: str = "", phone: str = "", roles: Roles = ()
+) -> dict[str, Any]:
+    """A new member of staff. Raises Invalid for a name or roles that make no sense."""
+    if not name.strip():
+        raise Invalid(Fault("name", "give a name"))
+    if email and not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
+        raise Invalid(Fault("email", "this is no e-mail address"))
+    return _grant(tx, now, tx.ids.new(), name.strip(), email.strip(), phone.strip(), roles, revision=1)
+
+
+def change_roles(tx: Transaction, now: datetime, person: str, roles: Roles) -> dict[str, Any]:
+    """These roles and no others from now on. Raises NotFound for strangers."""
+    known = _need(tx, person)
+    return _grant(tx, now, person, known.name, known.email, known.phone, roles, revision=known.revision + 1)
+
+
+def remove_person(tx: Transaction, now: datetime, person: str) -> dict[str, Any]:
+    """They may do nothing any more: links and sessions end at once, in each service as it hears of it.
+
+    Raises Refused for the last one who may manage people.
+    """
+    known = _need(tx, person)
+    _refuse_last(tx, person, ())
+    state = PersonState(
+        person=person, name=known.name, email=known.email, phone=known.phone, roles=(), revision=known.revision + 1
+    )
+    auth.revoke(tx, now, state)
+    return {"person": person, "name": known.name}
+
+
+def note_sign_in_link(tx: Transaction, now: datetime, person: str, token: str) -> dict[str, Any]:
+    """A link was made for this person; the link itself is not kept. Raises NotFound for strangers."""
+    known = _need(tx, person)
+    store.speakers.note_sign_in_link(tx, now, hash_of(token), person)
+    return {"person": person, "name": known.name}
+
+
+def ensure_somebody(tx: Transaction, now: datetime, name: str) -> dict[str, Any]:
+    """An installation needs somebody who may do everything; the one there is, or a new one of this name."""
+    for known in auth.list_people(tx.connection):
+        if all((EVERYWHERE, role) in known.roles for role in STAFF_ROLES):
+            return {"person": known.person, "name": known.name, "roles": [list(role) for role in known.roles]}
+    return add_person(tx, now, name=name, roles=[(EVERYWHERE, role) for role in STAFF_ROLES])
+
+
+def renew_speaker_link(tx: Transaction, now: datetime, conference: str, code: str) -> dict[str, Any]:
+    """A new personal link for this speaker; the old one is dead. Raises NotFound."""
+    speaker = need_speaker(tx.connection, conference, code)
+    store.programmes.touch_sample(tx)
+    return {"speaker": code, "name": speaker.name, "token": store.speakers.renew_link(tx, now, conference, code)}
+
+
+def see_speaker_link(tx: Transaction, now: datetime, token: str) -> None:
+    store.speakers.see_link(tx, now, token)
+
+
+def give_links(tx: Transaction, now: datetime) -> bool:
+    """Speakers who have no personal link yet get one. True: there may be more."""
+    unlinked = store.speakers.list_unlinked(tx.connection)
+    for conference, code in unlinked:
+        store.speakers.renew_link(tx, now, conference, code)
+    return len(unlinked) == store.speakers.LINKS_AT_ONCE
+
+
+def _grant(
+    tx: Transaction, now: datetime, person: str, name: str, email: str, phone: str, roles: Roles, *, revision: int
+) -> dict[str, Any]:
+    wanted = tuple(sorted(set(roles)))
+    for _, role in wanted:
+        if role not in STAFF_ROLES:
+            raise Invalid(Fault("roles", f"'{role}' is none of the roles {', '.join(STAFF_ROLES)}"))
+    _refuse_last(tx, person, wanted)
+    auth.grant(
+        tx,
+        now,
+        PersonState(person=person, name=name, email=email, phone=phone, roles=wanted, revision=revision),
+    )
+    return {"person": person, "name": name, "roles": [list(role) for role in wanted]}
+
+
+def _refuse_last(tx: Transaction, person: str, roles: Roles) -> None:
+    """Somebody must stay who may manage people everywhere, once there was one."""
+    managers = {known.person for known in auth.list_people(tx.connection) if (EVERYWHERE, "organiser") in known.roles}
+    if managers == {person} and (EVERYWHERE, "organiser") not in roles:
+        raise Refused("nobody else may manage people here; give somebody else that role first")
+
+
+def _need(tx: Transaction, person: str) -> auth.Person:
+    known = load_person(tx.connection, person)
+    if known is None or known.is_revoked:
+        raise NotFound("there is no such person on the staff")
+    return known

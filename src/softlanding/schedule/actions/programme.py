@@ -1,0 +1,256 @@
+"""Programmes taken into a draft, and drafts frozen into releases."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from softlanding import conferences
+from softlanding.conferences import Conference, load_conference
+from softlanding.contracts.schedule import ConferenceChanged, ReleasePublished, TalkCancelled, TalkMoved
+from softlanding.database import Transaction
+from softlanding.errors import Invalid, Refused
+from softlanding.formats import Note, read_programme
+from softlanding.formats.programme import Programme, Talk
+from softlanding.messaging import outbox
+from softlanding.schedule import store
+from softlanding.schedule.actions.pickups import settle_wish
+from softlanding.schedule.model import (
+    PROMISE,
+    Diff,
+    Promise,
+    compare,
+    slots_by_speaker,
+    slug_of,
+    stamp,
+    still_removed,
+)
+from softlanding.schedule.store.programmes import Release, ReleaseHead
+
+NOTES_KEPT = 100
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A programme that was read and waits to be taken into its conference's draft."""
+
+    conference: str
+    programme: Programme
+    text: str
+    digest: str
+    filename: str
+    notes: tuple[Note, ...]
+
+
+def prepare_import(body: bytes, filename: str, zone: str | None, otherwise_zone: str | None = None) -> Prepared:
+    """Read the file, outside any transaction: FOSDEM's takes a second. Raises Invalid with every fault.
+
+    `zone` wins over the file's, `otherwise_zone` is taken where neither names one.
+    """
+    try:
+        reading = read_programme(body, filename, zone)
+    except Invalid:
+        if zone is not None or otherwise_zone is None:
+            raise
+        reading = read_programme(body, filename, otherwise_zone)
+    return prepare(reading.programme, filename, reading.notes)
+
+
+def prepare(programme: Programme, filename: str, notes: tuple[Note, ...] = ()) -> Prepared:
+    """As `prepare_import`, for a programme that is a value already."""
+    text = store.programmes.text_of(programme)
+    slug = slug_of(programme.conference.acronym)
+    return Prepared(slug, programme, text, store.programmes.digest_of(text), filename, notes)
+
+
+def import_programme(tx: Transaction, now: datetime, prepared: Prepared, *, dry_run: bool = False) -> dict[str, Any]:
+    """The programme becomes its conference's draft; nothing is public. The same file twice changes nothing."""
+    slug, programme = prepared.conference, prepared.programme
+    head = store.programmes.load_draft_head(tx.connection, slug)
+    if head is not None and head.digest == prepared.digest:
+        return _report(prepared, Diff(same=len(programme.talks))) | {"is_same": True, "dry_run": dry_run}
+    diff = compare(store.programmes.load_draft(tx.connection, slug) if head else None, programme)
+    report = _report(prepared, diff) | {"is_same": False, "dry_run": dry_run}
+    if dry_run:
+        return report
+    store.programmes.touch_sample(tx)
+    store.programmes.save_draft(tx, now, slug, prepared.text, prepared.digest, report | {"at": now.isoformat()})
+    store.speakers.keep_persons(tx, slug, programme.persons, None)
+    if head is None or head.release == 0:
+        _tell_conference(tx, now, slug, programme)
+    return report
+
+
+def _report(prepared: Prepared, diff: Diff) -> dict[str, Any]:
+    programme = prepared.programme
+    return {
+        "conference": prepared.conference,
+        "title": programme.conference.title,
+        "file": prepared.filename,
+        "talks": len(programme.talks),
+        "speakers": len(programme.persons),
+        "rooms": len(programme.rooms),
+        "added": len(diff.added),
+        "changed": len(diff.moved) + len(diff.changed) + len(diff.cancelled),
+        "removed": len(diff.removed),
+        "same": diff.same,
+        "notes": [asdict(note) for note in prepared.notes[:NOTES_KEPT]],
+    }
+
+
+def release_draft(
+    tx: Transaction,
+    now: datetime,
+    conference: str,
+    name: str = "",
+    note: str = "",
+    *,
+    by: str = "",
+    promise: Promise = PROMISE,
+    is_fresh: bool = False,
+) -> dict[str, Any]:
+    """The draft is frozen as the next release and told, with what changed; pickups follow their talks.
+
+    A draft that is public already stays the same release. `is_fresh` tells no changes: it is a new beginning.
+    """
+    head = store.programmes.need_draft(tx.connection, conference)
+    old = store.programmes.load_release(tx.connection, conference, head.release) if head.release else None
+    if old is not None and old.head.draft_digest == head.digest:
+        return _released(old.head, is_same=True)
+    draft = store.programmes.load_draft(tx.connection, conference)
+    assert draft is not None
+    if not draft.talks:
+        raise Refused("the draft has no talks; import a programme first")
+    release = _freeze(draft, old, conference, head.release + 1, head.digest, name, note, by, now, is_fresh=is_fresh)
+    store.programmes.touch_sample(tx)
+    store.programmes.add_release(tx, release)
+    store.speakers.keep_persons(tx, conference, draft.persons, slots_by_speaker(draft))
+    _tell_conference(tx, now, conference, draft)
+    _tell_release(tx, release, compare(None if is_fresh or old is None else old.programme, release.programme), old)
+    _follow_talks(tx, now, conference, promise, "a new release of the programme")
+    return _released(release.head, is_same=False)
+
+
+def _freeze(
+    draft: Programme,
+    old: Release | None,
+    conference: str,
+    number: int,
+    draft_digest: str,
+    name: str,
+    note: str,
+    by: str,
+    now: datetime,
+    *,
+    is_fresh: bool,
+) -> Release:
+    named = name.strip() or draft.version.strip() or f"v{number}"
+    stamped = stamp(old.programme if old else None, draft, named, now)
+    diff = compare(old.programme if old else None, stamped)
+    is_first = old is None or is_fresh
+    head = ReleaseHead(
+        conference=conference,
+        number=number,
+        name=named,
+        note=note,
+        released_by=by,
+        released_at=now,
+        digest="",
+        draft_digest=draft_digest,
+        changes=() if is_first else diff.lines(draft.conference.zone),
+        talks=len(draft.talks),
+        speakers=len(draft.persons),
+        rooms=len(draft.rooms),
+    )
+    removed = still_removed(old.removed, diff, stamped, now) if old is not None and not is_fresh else ()
+    return Release(head, stamped, removed)
+
+
+def _released(head: ReleaseHead, *, is_same: bool) -> dict[str, Any]:
+    changes = [asdict(change) for change in head.changes[:NOTES_KEPT]]
+    return {
+        "conference": head.conference,
+        "number": head.number,
+        "name": head.name,
+        "released_at": head.released_at.isoformat(),
+        "talks": head.talks,
+        "speakers": head.speakers,
+        "rooms": head.rooms,
+        "changes": changes if not is_same else [],
+        "changes_total": len(head.changes) if not is_same else 0,
+        "is_same": is_same,
+    }
+
+
+def _tell_conference(tx: Transaction, _now: datetime, slug: str, programme: Programme) -> None:
+    """The public facts of the conference, told when they are new or changed."""
+    meant = programme.conference
+    conference = Conference(slug, meant.title[:300], meant.zone, meant.starts_on, meant.ends_on)
+    if load_conference(tx.connection, slug) == conference:
+        return
+    conferences.keep(tx, conference)
+    outbox.add(
+        tx,
+        ConferenceChanged(
+            conference=slug,
+            title=conference.title,
+            zone=conference.zone,
+            first_on=conference.first_on,
+            last_on=conference.last_on,
+        ),
+    )
+
+
+def _tell_release(tx: Transaction, release: Release, diff: Diff, old: Release | None) -> None:
+    head = release.head
+    is_first = old is None or len(diff.added) == head.talks
+    outbox.add(
+        tx,
+        ReleasePublished(
+            conference=head.conference,
+            number=head.number,
+            name=head.name,
+            note=head.note,
+            released_at=head.released_at,
+            talks=head.talks,
+            speakers=head.speakers,
+            rooms=head.rooms,
+            added=() if is_first else _codes(diff.added),
+            removed=_codes((*diff.removed, *(new for _, new in diff.cancelled))),
+            moved=_codes(new for _, new in diff.moved),
+        ),
+    )
+    for talk in (*diff.removed, *(new for _, new in diff.cancelled)):
+        outbox.add(tx, TalkCancelled(**_talk_values(talk, head)))
+    for before, after in diff.moved:
+        outbox.add(tx, TalkMoved(**_talk_values(after, head), was_at=before.starts_at, was_room=before.room))
+
+
+def _codes(talks: Iterable[Talk]) -> tuple[str, ...]:
+    return tuple(talk.code for talk in talks)
+
+
+def _talk_values(talk: Talk, head: ReleaseHead) -> dict[str, Any]:
+    return {
+        "conference": head.conference,
+        "talk": talk.code,
+        "title": talk.title,
+        "room": talk.room,
+        "starts_at": talk.starts_at,
+        "duration_minutes": int(talk.duration.total_seconds() // 60),
+        "release": head.number,
+    }
+
+
+def _follow_talks(tx: Transaction, now: datetime, conference: str, promise: Promise, reason: str) -> None:
+    """Who must be there earlier or later than was asked for: the next revision of their pickups."""
+    open_journeys = store.journeys.list_open(tx.connection, conference)
+    wanted = [journey.pickup for journey in open_journeys if journey.pickup]
+    pickups = store.pickups.pickups_by_id(tx.connection, wanted)
+    rides = store.pickups.rides_by_pickup(tx.connection, wanted)
+    talks = {each.code: each.talks for each in store.speakers.list_speakers(tx.connection, conference)}
+    for journey in open_journeys:
+        last = pickups.get(journey.pickup or "")
+        if last is not None and last.is_open:
+            ride, slots = rides.get(last.id), talks.get(journey.speaker, ())
+            settle_wish(tx, now, journey, last, ride, slots, promise, reason)

@@ -1,0 +1,53 @@
+"""Schedule's nouns and rules: releases and what changed, journeys and the pickups that they need. Pure."""
+
+from softlanding.schedule.model.journeys import (
+    HAS_TAKEN_PLACE,
+    NEWS,
+    PROMISE,
+    SETTLING_WORDS,
+    Arrival,
+    Journey,
+    News,
+    Promise,
+    Speaker,
+    TalkSlot,
+    first_talk_after,
+    is_same_wish,
+    leg_of,
+    pickup_state,
+    read_arrival,
+)
+from softlanding.schedule.model.releases import (
+    Change,
+    Diff,
+    compare,
+    slots_by_speaker,
+    slug_of,
+    stamp,
+    still_removed,
+)
+
+__all__ = [
+    "HAS_TAKEN_PLACE",
+    "NEWS",
+    "PROMISE",
+    "SETTLING_WORDS",
+    "Arrival",
+    "Change",
+    "Diff",
+    "Journey",
+    "News",
+    "Promise",
+    "Speaker",
+    "TalkSlot",
+    "compare",
+    "first_talk_after",
+    "is_same_wish",
+    "leg_of",
+    "pickup_state",
+    "read_arrival",
+    "slots_by_speaker",
+    "slug_of",
+    "stamp",
+    "still_removed",
+]

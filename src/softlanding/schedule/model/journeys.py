@@ -1,0 +1,252 @@
+"""Speakers' journeys: who arrives when, what is heard of the flight, and the pickup that follows from both."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from softlanding.contracts.schedule import PickupState
+from softlanding.errors import Fault, Invalid
+
+KINDS = ("flight", "train")
+NEWS = ("on_time", "late", "landed", "diverted", "cancelled")
+SETTLING_WORDS = ("planned", "unplaced", "refused", "missed")  # Dispatch has answered about that revision.
+HAS_TAKEN_PLACE = ("boarded", "delivered")  # Nothing that is asked now changes such a ride.
+PARTY_MAX, LUGGAGE_MAX, WHEELCHAIRS_MAX = 50, 200, 10  # As the contract says.
+_FLIGHT = re.compile(r"(?:[A-Z]{2,3}|[A-Z]\d|\d[A-Z])\d{1,4}[A-Z]?")
+_UNTOLD = {"revision", "reason", "requested_at", "answer_by"}  # They differ without anything being asked anew.
+
+
+@dataclass(frozen=True)
+class TalkSlot:
+    """A talk as its speaker's journey needs it."""
+
+    code: str
+    title: str
+    room: str
+    starts_at: datetime
+    minutes: int
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """`talks` are those of the newest release that take place, in order of time."""
+
+    conference: str
+    code: str
+    name: str
+    email: str = ""
+    talks: tuple[TalkSlot, ...] = ()
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One way in, as announced. `place` is an IATA code or a station's name, `zone` the one of its clocks."""
+
+    kind: str
+    number: str
+    place: str
+    zone: str
+    landing_at: datetime
+    to_place: str
+    party: int = 1
+    luggage: int = 1
+    wheelchairs: int = 0
+    phone: str = ""
+    note: str = ""
+
+    @property
+    def on(self) -> date:
+        """The day of the landing, by the clocks there."""
+        return self.landing_at.astimezone(ZoneInfo(self.zone)).date()
+
+    def is_same_trip(self, other: "Arrival") -> bool:
+        """The same flight at the same planned time: what was heard of it still holds."""
+        return (self.number, self.place, self.landing_at) == (other.number, other.place, other.landing_at)
+
+
+@dataclass(frozen=True)
+class News:
+    """What was heard of a flight or train, when, and from whom."""
+
+    state: str
+    expected_at: datetime | None
+    at: datetime
+    source: str = "by hand"
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Journey:
+    """A speaker's arrival from announced to withdrawn; `pickup` is the last one asked for it."""
+
+    id: str
+    conference: str
+    speaker: str
+    speaker_name: str
+    arrival: Arrival
+    announced_at: datetime
+    news: News | None = None
+    pickup: str | None = None
+    version: int = 1
+    withdrawn_at: datetime | None = None
+    source_key: str | None = None
+    source_digest: str | None = None
+
+    @property
+    def leg(self) -> str:
+        return leg_of(self.conference, self.speaker, self.arrival.on)
+
+    @property
+    def expected_at(self) -> datetime:
+        """When it lands, as far as is known."""
+        heard = self.news.expected_at if self.news else None
+        return heard or self.arrival.landing_at
+
+    @property
+    def needs_pickup(self) -> bool:
+        """A cancelled flight brings nobody: its journey waits for another one."""
+        return self.withdrawn_at is None and not (self.news and self.news.state == "cancelled")
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What Schedule promises of each pickup: an answer within this time, and how long fetching is of use."""
+
+    answer_within: timedelta = timedelta(seconds=30)
+    expires_after: timedelta = timedelta(minutes=90)
+
+
+PROMISE = Promise()
+
+
+def leg_of(conference: str, speaker: str, on: date) -> str:
+    """What can be open only once: a speaker's arrival on a day."""
+    return f"{conference}/{speaker}/{on.isoformat()}/arrival"
+
+
+def first_talk_after(talks: Iterable[TalkSlot], landing_at: datetime) -> TalkSlot | None:
+    return min(
+        (talk for talk in talks if talk.starts_at > landing_at), key=lambda t: (t.starts_at, t.code), default=None
+    )
+
+
+def pickup_state(
+    journey: Journey,
+    talks: Iterable[TalkSlot],
+    promise: Promise,
+    now: datetime,
+    *,
+    pickup: str,
+    code: str,
+    revision: int,
+    reason: str = "",
+) -> PickupState:
+    """The whole of what is asked for, as revision `revision`."""
+    arrival, landing_at = journey.arrival, journey.expected_at
+    talk = first_talk_after(talks, landing_at)
+    note = "; ".join(part for part in (arrival.note, _news_note(journey)) if part)
+    return PickupState(
+        conference=journey.conference,
+        pickup=pickup,
+        code=code,
+        revision=revision,
+        speaker=journey.speaker,
+        speaker_name=journey.speaker_name,
+        phone=arrival.phone,
+        travel_number=arrival.number,
+        from_place=arrival.place,
+        to_place=arrival.to_place,
+        landing_at=landing_at,
+        party=arrival.party,
+        luggage=arrival.luggage,
+        wheelchairs=arrival.wheelchairs,
+        talk=talk.code if talk else None,
+        talk_title=talk.title if talk else None,
+        deadline_at=talk.starts_at if talk else None,
+        note=note,
+        reason=reason,
+        requested_at=now,
+        answer_by=now + promise.answer_within,
+        expires_at=landing_at + promise.expires_after,
+    )
+
+
+def _news_note(journey: Journey) -> str:
+    news = journey.news
+    if news is None or (news.state != "diverted" and not news.note):
+        return ""
+    return f"{news.state.replace('_', ' ')}: {news.note}".removesuffix(": ")
+
+
+def is_same_wish(asked: PickupState, wanted: PickupState) -> bool:
+    """Nothing in it would tell Dispatch anything new."""
+    return asked.model_dump(exclude=_UNTOLD) == wanted.model_dump(exclude=_UNTOLD)
+
+
+def read_arrival(
+    *,
+    kind: str,
+    number: str,
+    place: str,
+    zone: str,
+    on: date | None,
+    at: time | None,
+    to_place: str,
+    party: int = 1,
+    luggage: int = 1,
+    wheelchairs: int = 0,
+    phone: str = "",
+    note: str = "",
+) -> Arrival:
+    """The arrival, from values as people type them. Raises Invalid with every fault, each with its field."""
+    faults: list[Fault] = []
+    number = number.strip()
+    if kind not in KINDS:
+        faults.append(Fault("how", "choose plane or train"))
+    if kind == "flight":
+        number = re.sub(r"[\s-]", "", number.upper())
+        if not _FLIGHT.fullmatch(number):
+            faults.append(Fault("number", "write the flight's number as LH 2078"))
+    for field, value in (("airport", place), ("place", to_place)):
+        if not value.strip():
+            faults.append(Fault(field, "say where" if field == "airport" else "say where to"))
+    for field, count, least, most in _bounds(party, luggage, wheelchairs):
+        if not least <= count <= most:
+            faults.append(Fault(field, f"give a whole number from {least} to {most}"))
+    faults += [Fault(name, what) for name, what in (("on", "give the day"),) if on is None]
+    faults += [Fault("time", "give the time of arrival")] if at is None else []
+    if faults or on is None or at is None:
+        raise Invalid(*faults)
+    landing_at = _moment(on, at, zone)
+    return Arrival(
+        kind, number, place.strip(), zone, landing_at, to_place.strip(), party, luggage, wheelchairs, phone, note
+    )
+
+
+def _bounds(party: int, luggage: int, wheelchairs: int) -> tuple[tuple[str, int, int, int], ...]:
+    return (
+        ("party", party, 1, PARTY_MAX),
+        ("luggage", luggage, 0, LUGGAGE_MAX),
+        ("wheelchair", wheelchairs, 0, min(party, WHEELCHAIRS_MAX) if party >= 1 else WHEELCHAIRS_MAX),
+    )
+
+
+def _moment(on: date, at: time, zone: str) -> datetime:
+    """A wall time there as UTC. Raises Invalid for one that a change of the clocks skips, or beyond the calendar."""
+    try:
+        moment = datetime.combine(on, at.replace(tzinfo=None), tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        back = moment.astimezone(ZoneInfo(zone))
+    except OverflowError:
+        raise Invalid(Fault("on", "give a day of this century")) from None
+    if not 2000 <= on.year <= 2100:
+        raise Invalid(Fault("on", "give a day of this century"))
+    if (back.hour, back.minute) != (at.hour, at.minute):
+        raise Invalid(Fault("time", f"{at:%H:%M} does not exist on {on} in {zone}: the clocks change"))
+    return moment
+
+
+def arrival_values(arrival: Arrival) -> dict[str, object]:
+    """By field name, for a row."""
+    return {field.name: getattr(arrival, field.name) for field in fields(Arrival)}

@@ -1,0 +1,29 @@
+"""Schedule in one value: what it hears, what is due, what it writes, its doors."""
+
+from datetime import date
+from typing import Any
+
+from softlanding.database import Database
+from softlanding.lifecycle import Service
+from softlanding.schedule import tables
+from softlanding.schedule.actions.pickups import promise_of
+from softlanding.schedule.actions.sample import at_up
+from softlanding.schedule.subscriptions import ME, handlers
+from softlanding.schedule.timers import timers
+from softlanding.settings import Settings
+
+
+def make_service(settings: Settings) -> Service:
+    """The service, with the deadlines of these settings."""
+
+    async def load_sample(database: Database, first_day: date) -> dict[str, Any]:
+        return await at_up(database, first_day, promise_of(settings))
+
+    return Service(
+        name=ME,
+        tables=tables.tables,
+        migrations="softlanding.schedule.migrations",
+        handlers=handlers(),
+        timers=timers(),
+        load_sample=load_sample,
+    )

@@ -1,0 +1,149 @@
+"""Speakers as their journeys need them, their personal links, and the sign-in links that were made for staff."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from softlanding.auth import used_links
+from softlanding.database import Transaction
+from softlanding.formats.programme import Person
+from softlanding.schedule.model import Speaker, TalkSlot
+from softlanding.schedule.tables import sign_in_links, speaker_links, speakers
+
+LINKS_AT_ONCE = 100
+
+_SLOTS = TypeAdapter(tuple[TalkSlot, ...])
+_ONE = sa.select(speakers).where(
+    speakers.c.conference == sa.bindparam("of"), speakers.c.code == sa.bindparam("of_code")
+)
+_ALL = (
+    sa.select(speakers).where(speakers.c.conference == sa.bindparam("of")).order_by(speakers.c.folded, speakers.c.code)
+)
+_UNLINKED = sa.select(speakers.c.conference, speakers.c.code).where(speakers.c.is_linked.is_(False))
+
+
+@dataclass(frozen=True)
+class SpeakerLink:
+    """A personal link: whoever has it speaks for that speaker."""
+
+    token: str
+    conference: str
+    speaker: str
+    made_at: datetime
+    seen_at: datetime | None
+
+
+def fold(name: str) -> str:
+    return " ".join(name.casefold().split())[:300]
+
+
+def load_speaker(connection: sa.Connection, conference: str, code: str) -> Speaker | None:
+    row = connection.execute(_ONE, {"of": conference, "of_code": code}).first()
+    return _speaker(row) if row else None
+
+
+def list_speakers(connection: sa.Connection, conference: str) -> list[Speaker]:
+    """By name."""
+    return [_speaker(row) for row in connection.execute(_ALL, {"of": conference})]
+
+
+def find_speakers(connection: sa.Connection, conference: str, named: str) -> list[Speaker]:
+    """Those whose code, name or e-mail address this is; more than one when a name is borne twice."""
+    code = load_speaker(connection, conference, named.strip().upper())
+    if code is not None:
+        return [code]
+    folded = fold(named)
+    is_meant = (speakers.c.folded == folded) | ((speakers.c.email == folded) & (speakers.c.email != ""))
+    query = sa.select(speakers).where(speakers.c.conference == conference, is_meant).order_by(speakers.c.code)
+    return [_speaker(row) for row in connection.execute(query.limit(5))]
+
+
+def keep_persons(
+    tx: Transaction,
+    conference: str,
+    persons: Iterable[Person],
+    talks: Mapping[str, tuple[TalkSlot, ...]] | None,
+) -> None:
+    """Know these persons besides those known already; with `talks`, those are everybody's talks from now on."""
+    known = {row.code: dict(row._mapping) for row in tx.execute(_ALL, {"of": conference})}
+    for person in persons:
+        values = {"name": person.name[:300], "folded": fold(person.name), "email": person.email.casefold()[:300]}
+        empty = {"conference": conference, "code": person.code, "talks": "[]", "is_linked": False}
+        known[person.code] = known.get(person.code, empty) | values
+    if talks is not None:
+        for code, row in known.items():
+            row["talks"] = _SLOTS.dump_json(talks.get(code, ())).decode()
+    tx.execute(sa.delete(speakers).where(speakers.c.conference == conference))
+    if known:
+        tx.execute(sa.insert(speakers), list(known.values()))
+
+
+def add_guest(tx: Transaction, conference: str, code: str, name: str) -> None:
+    """Somebody who is fetched like a speaker without being in the programme."""
+    values = {"name": name, "folded": fold(name), "email": "", "talks": "[]", "is_linked": False}
+    tx.execute(sa.insert(speakers).values(conference=conference, code=code, **values))
+
+
+def has_unlinked(connection: sa.Connection) -> bool:
+    return connection.execute(_UNLINKED.limit(1)).first() is not None
+
+
+def list_unlinked(connection: sa.Connection) -> list[tuple[str, str]]:
+    return [(row.conference, row.code) for row in connection.execute(_UNLINKED.limit(LINKS_AT_ONCE))]
+
+
+def renew_link(tx: Transaction, now: datetime, conference: str, code: str) -> str:
+    """A new personal link for this speaker; the old one is dead from now on."""
+    live = f"{conference}/{code}"
+    revoked = sa.update(speaker_links).where(speaker_links.c.live_for == live)
+    tx.execute(revoked.values(live_for=None, revoked_at=now))
+    token = tx.ids.secret()
+    tx.execute(
+        sa.insert(speaker_links).values(token=token, conference=conference, speaker=code, live_for=live, made_at=now)
+    )
+    is_this = (speakers.c.conference == conference) & (speakers.c.code == code)
+    tx.execute(sa.update(speakers).where(is_this).values(is_linked=True))
+    return token
+
+
+def load_link(connection: sa.Connection, conference: str, token: str) -> SpeakerLink | None:
+    """The live link with this token."""
+    is_live = (speaker_links.c.token == token) & speaker_links.c.live_for.is_not(None)
+    row = connection.execute(sa.select(speaker_links).where(is_live, speaker_links.c.conference == conference)).first()
+    return _link(row) if row else None
+
+
+def links_by_speaker(connection: sa.Connection, conference: str) -> dict[str, SpeakerLink]:
+    is_live = (speaker_links.c.conference == conference) & speaker_links.c.live_for.is_not(None)
+    return {row.speaker: _link(row) for row in connection.execute(sa.select(speaker_links).where(is_live))}
+
+
+def see_link(tx: Transaction, now: datetime, token: str) -> None:
+    tx.execute(sa.update(speaker_links).where(speaker_links.c.token == token).values(seen_at=now))
+
+
+def note_sign_in_link(tx: Transaction, now: datetime, token_hash: str, person: str) -> None:
+    tx.execute(sa.insert(sign_in_links).values(token_hash=token_hash, person=person, made_at=now))
+
+
+def signed_in_at(connection: sa.Connection) -> dict[str, datetime]:
+    """When each person last used a sign-in link that was made here."""
+    joined = sign_in_links.join(used_links, used_links.c.token_hash == sign_in_links.c.token_hash)
+    rows = connection.execute(sa.select(sign_in_links.c.person, used_links.c.used_at).select_from(joined))
+    latest: dict[str, datetime] = {}
+    for row in rows:
+        latest[row.person] = max(row.used_at, latest.get(row.person, row.used_at))
+    return latest
+
+
+def _speaker(row: sa.Row[Any]) -> Speaker:
+    talks = _SLOTS.validate_json(row.talks) if row.talks != "[]" else ()
+    return Speaker(row.conference, row.code, row.name, row.email, talks)
+
+
+def _link(row: sa.Row[Any]) -> SpeakerLink:
+    return SpeakerLink(row.token, row.conference, row.speaker, row.made_at, row.seen_at)

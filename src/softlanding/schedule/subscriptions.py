@@ -1,0 +1,42 @@
+"""What Schedule hears: Dispatch's word about each pickup. The word about a revision ends the watch over it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from softlanding import auth, conferences
+from softlanding.contracts import SOURCES, full_type
+from softlanding.contracts.dispatch import RIDES, RideState
+from softlanding.database import Transaction
+from softlanding.messaging.envelope import Envelope
+from softlanding.messaging.inbox import Handler
+from softlanding.schedule import store
+from softlanding.schedule.model import SETTLING_WORDS
+from softlanding.schedule.store.pickups import Ride
+
+ME = "schedule"
+PEERS = tuple(source for source in SOURCES if source != ME)
+TAPPED = ("accepted", "arrived", "boarded", "delivered", "no_show")  # By a person: the sample is in use.
+
+STATES = {ride.TYPE: ride.TYPE.removeprefix("pickup.") for ride in RIDES} | {"pickup.driver_arrived": "arrived"}
+
+
+def handlers() -> Mapping[str, Handler]:
+    rides: dict[str, Handler] = {full_type("dispatch", ride): hear_ride for ride in RIDES}
+    return auth.handlers(ME, PEERS) | conferences.handlers(ME) | rides
+
+
+def hear_ride(tx: Transaction, now: datetime, fact: RideState, envelope: Envelope) -> None:
+    """Keep the ride as Dispatch has it now; end the watch if this answers what is watched.
+
+    Revisions compare within one epoch; the word of a newer epoch replaces an older one's. A pickup that is not known
+    here (this database was copied back) is kept all the same: it is the whole state.
+    """
+    word = STATES[fact.TYPE]
+    if word in SETTLING_WORDS:
+        store.pickups.end_watch(tx, now, fact.pickup, fact.revision, word)
+    if word in TAPPED:
+        store.programmes.touch_sample(tx)
+    known = store.pickups.load_ride(tx.connection, fact.pickup)
+    if known is not None and known.epoch == envelope.epoch and fact.revision < known.revision:
+        return
+    store.pickups.keep_ride(tx, Ride(fact.pickup, envelope.epoch, fact.revision, word, fact, now))
