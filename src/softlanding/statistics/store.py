@@ -72,7 +72,10 @@ _ADD_READY = sa.insert(ready_lives)
 def stored_fields(fact: type[Fact]) -> frozenset[str]:
     """What is kept of a fact: the fields that this release knows not to be personal. Unknown ones might be."""
     if fact not in _STORED:
-        _STORED[fact] = frozenset(fact.model_fields) - personal_fields(fact)
+        # At any depth: where a field may be absent, the mark stands at one of its choices.
+        shapes = fact.model_json_schema()["properties"].items()
+        marked = {name for name, shape in shapes if '"personal": true' in json.dumps(shape)}
+        _STORED[fact] = frozenset(fact.model_fields) - marked - personal_fields(fact)
     return _STORED[fact]
 
 
