@@ -1,0 +1,741 @@
+"""Pickups: asked for, changed, withdrawn, too late, given to a vehicle or taken back by a person.
+
+`publish` is the one way by which a plan comes into force.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from softlanding import incidents
+from softlanding.contracts.dispatch import (
+    PickupBoarded,
+    PickupDelivered,
+    PickupMissed,
+    PickupPlanned,
+    PickupRefused,
+    PickupStoodDown,
+    PickupUnplaced,
+    PlanPublished,
+    RideState,
+    TalkAtRisk,
+)
+from softlanding.contracts.schedule import PickupState
+from softlanding.database import Transaction
+from softlanding.dispatch import model, plans, store
+from softlanding.dispatch.model import Crew, Pickup
+from softlanding.dispatch.planner import time_at
+from softlanding.dispatch.plans import Desk, Found, Hand
+from softlanding.errors import Conflict, Fault, Invalid, Refused
+from softlanding.messaging import outbox
+from softlanding.messaging.envelope import Envelope
+
+MISSED_AT_ONCE = 50  # In one action; at start there are as many actions' worth as it takes.
+TRIED_AT_ONCE = 25
+EXPLAINED_MAX = 10  # So many rides without a place are told all the reasons; on a fuller day who looks is told.
+TOLD_FROM = timedelta(minutes=1)  # Nobody is told of times that moved by less.
+
+
+# Schedule's words
+
+
+def hear_request(tx: Transaction, now: datetime, desk: Desk, fact: PickupState, envelope: Envelope) -> None:
+    """A pickup is asked for, or changed: plan it at once, and answer for this revision. Raises Refused when it can
+    never be planned as asked."""
+    known = store.find_pickup(tx.connection, fact.pickup)
+    if known is not None and _is_old_word(known, fact, envelope):
+        return
+    hand = plans.take_hand(tx, now, desk, fact.conference)
+    pickup = _asked(hand, desk, now, fact, envelope, known)
+    if pickup.status == "delivered":
+        _say_delivered(tx, now, hand, pickup)
+    elif pickup.is_aboard:
+        _serve_on(tx, now, desk, hand, pickup)
+    elif pickup.due_at <= now:
+        _miss(tx, now, desk, hand, [pickup], is_new=known is None)
+    elif reason := model.impossible(pickup, hand.seats_most):
+        raise Refused(reason)
+    elif pickup.status == "arrived" and known is not None and known.from_place == pickup.from_place:
+        _serve_on(tx, now, desk, hand, pickup)
+    else:
+        _plan_anew(tx, now, desk, hand, pickup, is_new=known is None)
+
+
+def hear_withdrawn(tx: Transaction, now: datetime, desk: Desk, fact: PickupState, envelope: Envelope) -> None:
+    """It is not wanted any more: out of the plan, and the driver stands down; unless somebody is aboard."""
+    known = store.find_pickup(tx.connection, fact.pickup)
+    if known is not None and _is_old_word(known, fact, envelope):
+        return
+    hand = plans.take_hand(tx, now, desk, fact.conference)
+    pickup = _asked(hand, desk, now, fact, envelope, known)
+    if pickup.status == "delivered":
+        _say_delivered(tx, now, hand, pickup)
+    elif pickup.is_aboard:
+        store.save_pickup(tx, pickup)
+        _note(tx, now, pickup, "withdrawn, but aboard already: the ride goes on")
+        tell(tx, PickupBoarded, pickup, now, hand, reason="aboard already; nobody can stand down")
+    else:
+        reason = fact.reason or "withdrawn"
+        gone = model.off_vehicle(pickup, "stood_down", reason, now)
+        _leave(tx, now, desk, hand, gone, is_new=known is None, reason=f"{pickup.code} withdrawn")
+        _note(tx, now, gone, f"withdrawn: {reason}")
+        tell(tx, PickupStoodDown, gone, now, hand, reason=reason)
+
+
+def refuse_request(
+    tx: Transaction, now: datetime, desk: Desk, fact: PickupState, envelope: Envelope, refused: Refused
+) -> None:
+    """It can never be planned as asked: kept, out of the plan, and said so."""
+    known = store.find_pickup(tx.connection, fact.pickup)
+    hand = plans.take_hand(tx, now, desk, fact.conference)
+    pickup = _asked(hand, desk, now, fact, envelope, known)
+    gone = model.off_vehicle(pickup, "refused", str(refused), now)
+    _leave(tx, now, desk, hand, gone, is_new=known is None, reason=f"{pickup.code} refused")
+    _note(tx, now, gone, f"refused: {refused}")
+    tell(tx, PickupRefused, gone, now, hand, reason=str(refused))
+
+
+def _is_old_word(known: Pickup, fact: PickupState, envelope: Envelope) -> bool:
+    """Revisions compare within one epoch; a newer epoch's word replaces an older one's."""
+    return known.epoch == envelope.epoch and fact.revision <= known.revision
+
+
+def _asked(
+    hand: Hand, desk: Desk, now: datetime, fact: PickupState, envelope: Envelope, known: Pickup | None
+) -> Pickup:
+    """The pickup as Schedule now asks for it, in the state in which it stands here."""
+    asked = {
+        "code": fact.code,
+        "epoch": envelope.epoch,
+        "revision": fact.revision,
+        "direction": fact.direction,
+        "speaker": fact.speaker,
+        "speaker_name": fact.speaker_name,
+        "phone": fact.phone,
+        "travel_number": fact.travel_number,
+        "from_text": fact.from_place,
+        "to_text": fact.to_place,
+        "landing_at": fact.landing_at,
+        "party": fact.party,
+        "luggage": fact.luggage,
+        "wheelchairs": fact.wheelchairs,
+        "talk": fact.talk,
+        "talk_title": fact.talk_title,
+        "deadline_at": fact.deadline_at,
+        "note": fact.note,
+        "requested_at": fact.requested_at,
+        "answer_by": fact.answer_by,
+        "expires_at": fact.expires_at,
+        "due_at": fact.expires_at,
+        "asked_at": envelope.time,
+        "heard_at": now,
+    }
+    if known is None:
+        late = {"ready_at": fact.landing_at, "latest_board_at": fact.landing_at}
+        pickup = Pickup(id=fact.pickup, conference=fact.conference, **asked, **late)  # type: ignore[arg-type]
+    else:
+        pickup = replace(known, **asked)  # type: ignore[arg-type]
+    return _located(hand, desk, now, pickup)
+
+
+def _located(hand: Hand, desk: Desk, now: datetime, pickup: Pickup) -> Pickup:
+    """With its places found, and from when to when it can board."""
+    start, end = model.find_place(pickup.from_text, hand.by_text), model.find_place(pickup.to_text, hand.by_text)
+    if pickup.is_aboard:
+        start = pickup.from_place
+    exit_default = timedelta(minutes=desk.settings.leave_airport_international_minutes)
+    ready = model.ready_at(pickup, hand.places.get(start or ""), hand.places.get(end or ""), exit_default)
+    wait_max = timedelta(minutes=desk.settings.wait_max_minutes)
+    latest = max(ready, now) + wait_max
+    if pickup.direction == "departure":
+        latest = max(latest, model.leave_by(pickup, hand.places.get(end or "")))
+    return replace(pickup, from_place=start, to_place=end, ready_at=ready, latest_board_at=latest)
+
+
+def _say_delivered(tx: Transaction, now: datetime, hand: Hand, pickup: Pickup) -> None:
+    store.save_pickup(tx, pickup)
+    _note(tx, now, pickup, "changed after it was delivered: nothing to do")
+    tell(tx, PickupDelivered, pickup, now, hand, reason="delivered already; the change came too late")
+
+
+def _serve_on(tx: Transaction, now: datetime, desk: Desk, hand: Hand, pickup: Pickup) -> None:
+    """It changed while the driver has the passenger, or stands there: the same car, to a new place if that changed."""
+    before = hand.pickups.get(pickup.id)
+    shift = pickup.shift
+    if before is None or shift is None or shift not in hand.shifts or pickup.to_place in (None, before.to_place):
+        kept = replace(pickup, to_place=pickup.to_place or (before.to_place if before else None))
+        after = replace(hand, pickups={**hand.pickups, pickup.id: kept})
+        store.save_pickup(tx, kept)
+        publish(tx, now, desk, after, (), reason=f"{pickup.code} changed")
+    else:
+        after, lost = plans.redirected(hand, desk, pickup)
+        kept = _timed(after, pickup, shift)
+        store.save_pickup(tx, kept)
+        after = publish(tx, now, desk, after, (shift,), reason=f"{pickup.code} goes elsewhere", skip=(pickup.id,))
+        lose(tx, now, after, hand, lost)
+    _note(tx, now, kept, f"revision {kept.revision} while {model.said(kept.status)}")
+    tell(tx, PickupPlanned, kept, now, hand)
+
+
+def _timed(hand: Hand, pickup: Pickup, shift: str) -> Pickup:
+    board_at, deliver_at = plans.times_in(hand, shift)[pickup.id]
+    return replace(pickup, board_at=board_at, deliver_at=deliver_at, plan=hand.row.number + 1)
+
+
+def lose(tx: Transaction, now: datetime, hand: Hand, before: Hand, lost: Iterable[str]) -> None:
+    """Rides that their car can no longer take wait without a place; the timer seeks another at once."""
+    for ride_id in lost:
+        pickup = before.pickups[ride_id]
+        reason = f"{pickup.vehicle} can no longer take {pickup.code} in time"
+        gone = replace(model.off_vehicle(pickup, "unplaced", reason, now), tried=None)
+        store.clear_stops(tx, ride_id)
+        store.save_pickup(tx, gone)
+        _note(tx, now, gone, reason)
+        tell(tx, PickupUnplaced, gone, now, hand, reason=reason)
+
+
+# Planning
+
+
+def _plan_anew(tx: Transaction, now: datetime, desk: Desk, hand: Hand, pickup: Pickup, *, is_new: bool) -> None:
+    """Out of the car where it was, and into the same one again if it fits there; else into the best."""
+    was = pickup.shift
+    if pickup.is_on_vehicle:
+        hand = plans.without(hand, pickup.id)
+    if pickup.is_held:
+        left_out(tx, now, desk, hand, pickup, pickup.reason or "a person keeps it out of the plan", was, is_new=is_new)
+        return
+    unknown = _unknown_place(pickup)
+    if unknown:
+        left_out(tx, now, desk, hand, pickup, unknown, was, is_new=is_new)
+        return
+    found = plans.seek(hand, desk, pickup, only=_same_car(hand, pickup, was)) if was else None
+    if found is None or (found.placed is None and not pickup.is_pinned):
+        found = plans.seek(hand, desk, pickup)
+    if found.placed is None:
+        reason = _reason(tx, hand, found, pickup)
+        if pickup.is_pinned:
+            reason = f"a person placed it on {pickup.vehicle}, where it no longer fits: {reason}"
+        held = replace(pickup, is_held=pickup.is_pinned)
+        left_out(tx, now, desk, hand, held, reason, was, is_new=is_new)
+    else:
+        put(tx, now, desk, hand, found, pickup, was, is_new=is_new)
+
+
+def _same_car(hand: Hand, pickup: Pickup, was: str) -> list[str]:
+    """The shift where it was; with a person's word for the car, any shift of that car."""
+    if not pickup.is_pinned or was not in hand.crews:
+        return [was]
+    code = hand.crews[was].code
+    return [key for key, crew in hand.crews.items() if crew.code == code]
+
+
+def _unknown_place(pickup: Pickup) -> str:
+    texts = [
+        text
+        for text, slug in ((pickup.from_text, pickup.from_place), (pickup.to_text, pickup.to_place))
+        if slug is None
+    ]
+    if not texts:
+        return ""
+    named = " and ".join(f"'{text}'" for text in texts)
+    if len(texts) == 1:
+        return f"place {named} is not known: add it under Places"
+    return f"places {named} are not known: add them under Places"
+
+
+def _reason(tx: Transaction, hand: Hand, found: Found, pickup: Pickup) -> str:
+    """Why there is no place, with the ways out; briefly when there are so many that it would take seconds."""
+    if store.count_unplaced(tx.connection, hand.conference) >= EXPLAINED_MAX:
+        return plans.why_not_briefly(hand, pickup)
+    why, ways = plans.why_not(hand, found, pickup)
+    said = "; ".join(ways[: plans.WAYS_OUT_SAID])
+    return f"{why}. Ways out: {said}" if said else why
+
+
+def put(
+    tx: Transaction,
+    now: datetime,
+    desk: Desk,
+    hand: Hand,
+    found: Found,
+    pickup: Pickup,
+    was: str | None,
+    *,
+    is_new: bool = False,
+    reason: str = "",
+    by: str = "",
+) -> Pickup:
+    """The pickup into the place that was found, judged first, and told; it had been on the shift `was`."""
+    placed = found.placed
+    assert placed is not None, "only a place that was found can be taken"
+    shift, crew = placed.vehicle_id, hand.crews[placed.vehicle_id]
+    after = replace(hand, problem=found.problem, plan=placed.plan)
+    if broken := plans.violations_of(after, shift):
+        return _judged_out(tx, now, desk, hand, pickup, was, broken, is_new=is_new)
+    planned = replace(
+        pickup,
+        status="planned",
+        reason="",
+        shift=shift,
+        last_shift=was if was not in (None, shift) else pickup.last_shift,
+        vehicle=crew.vehicle,
+        board_at=time_at(found.problem, placed.board_s),
+        deliver_at=time_at(found.problem, placed.deliver_s),
+        plan=hand.row.number + 1,
+        accepted_at=None,
+        arrived_at=None,
+        ended_at=None,
+        is_held=False,
+    )
+    is_risk_new = _is_risk_new(planned)
+    planned = replace(planned, risk_revision=planned.revision) if is_risk_new else planned
+    after = replace(after, pickups={**hand.pickups, planned.id: planned})
+    store.keep_pickup(tx, planned, is_new=is_new)
+    shifts = (shift,) if was in (None, shift) else (was, shift)
+    after = publish(
+        tx, now, desk, after, shifts, reason=f"{planned.code} planned", skip=(planned.id,), freed=was is not None
+    )
+    words = f"planned on {crew.vehicle}, {hand.say(planned.board_at or now)} to {hand.say(planned.deliver_at or now)}"
+    _note(tx, now, planned, f"{words}{': ' + reason if reason else ''}", by)
+    tell(tx, PickupPlanned, planned, now, after, reason=reason)
+    if is_risk_new:
+        _tell_risk(tx, planned)
+    return planned
+
+
+def _judged_out(
+    tx: Transaction,
+    now: datetime,
+    desk: Desk,
+    hand: Hand,
+    pickup: Pickup,
+    was: str | None,
+    broken: list[str],
+    *,
+    is_new: bool,
+) -> Pickup:
+    """The planner's answer broke a limit: nobody sees that plan, and a person is called."""
+    reason = f"the plan with {pickup.code} broke a limit and was not used: {broken[0]}"
+    incidents.open_incident(
+        tx,
+        now,
+        cause=f"invalid-plan/{pickup.id}/{pickup.revision}",
+        kind="other",
+        about=f"pickup/{pickup.id}",
+        code=pickup.code,
+        conference=pickup.conference,
+        sentence=f"The planner's place for {pickup.code} broke a limit and was not used: assign it by hand",
+    )
+    left_out(tx, now, desk, hand, replace(pickup, is_held=True), reason, was, is_new=is_new)
+    return pickup
+
+
+def left_out(
+    tx: Transaction,
+    now: datetime,
+    desk: Desk,
+    hand: Hand,
+    pickup: Pickup,
+    reason: str,
+    was: str | None,
+    *,
+    is_new: bool = False,
+    by: str = "",
+) -> Pickup:
+    """The pickup without a place, with the reason, told. It had been on the shift `was`; `hand` no longer shows it."""
+    gone = model.off_vehicle(replace(pickup, shift=was), "unplaced", reason, now)
+    gone = replace(gone, tried=hand.row.freed, tried_at=now, is_held=pickup.is_held)
+    store.keep_pickup(tx, gone, is_new=is_new)
+    if was is not None:
+        hand = publish(tx, now, desk, hand, (was,), reason=f"{gone.code} has no place", freed=True)
+    _note(tx, now, gone, reason, by)
+    tell(tx, PickupUnplaced, gone, now, hand, reason=reason)
+    return gone
+
+
+def publish(
+    tx: Transaction,
+    now: datetime,
+    desk: Desk,
+    hand: Hand,
+    shifts: Iterable[str],
+    *,
+    reason: str,
+    skip: Iterable[str] = (),
+    freed: bool = False,
+) -> Hand:
+    """The hand's plan comes into force: the manifests of these shifts are written, who shares a car and is fetched at
+    another time is told, and run sheets follow. The hand as it is then kept. `skip`: whose times the caller writes."""
+    row = replace(hand.row, number=hand.row.number + 1, made_at=now, stamp=tx.ids.new())
+    row = replace(row, freed=tx.ids.new()) if freed else row
+    hand = replace(hand, row=row)
+    changed = sorted(set(shifts))
+    store.save_stops(tx, {shift: plans.rows_of(hand, shift) if shift in hand.shifts else [] for shift in changed})
+    for shift in changed:
+        hand = _retime(tx, now, hand, shift, set(skip), reason)
+    store.save_plan(tx, row)
+    outbox.add(
+        tx,
+        PlanPublished(
+            conference=row.conference,
+            plan=row.number,
+            published_at=now,
+            rides=sum(one.is_on_vehicle for one in hand.pickups.values()),
+            vehicles=sum(bool(one.stops) for one in hand.plan.manifests),
+            unplaced=store.count_unplaced(tx.connection, row.conference),
+            reason=reason,
+        ),
+    )
+    plans.keep_hand(tx, desk, hand)
+    return hand
+
+
+def _retime(tx: Transaction, now: datetime, hand: Hand, shift: str, skip: set[str], reason: str) -> Hand:
+    """Who shares the car and is fetched or brought at another time than they were told, is told."""
+    pickups = dict(hand.pickups)
+    for ride_id, (board_at, deliver_at) in plans.times_in(hand, shift).items():
+        other = pickups[ride_id]
+        if ride_id in skip or not other.is_on_vehicle or other.board_at is None or other.deliver_at is None:
+            continue
+        if other.is_aboard:
+            board_at = other.board_at
+        if (board_at, deliver_at) == (other.board_at, other.deliver_at):
+            continue
+        moved = max(abs(board_at - other.board_at), abs(deliver_at - other.deliver_at))
+        other = pickups[ride_id] = replace(other, board_at=board_at, deliver_at=deliver_at)
+        store.retime(tx, ride_id, board_at, deliver_at)
+        if moved >= TOLD_FROM:
+            told = replace(other, plan=hand.row.number)
+            _note(tx, now, told, f"now {hand.say(board_at)} to {hand.say(deliver_at)}: {reason}")
+            tell(tx, PickupPlanned, told, now, hand, reason=f"times moved: {reason}")
+        if _is_risk_new(other):
+            pickups[ride_id] = replace(other, risk_revision=other.revision)
+            store.mark_risk(tx, ride_id, other.revision)
+            _tell_risk(tx, other)
+    return replace(hand, pickups=pickups)
+
+
+def _leave(tx: Transaction, now: datetime, desk: Desk, hand: Hand, gone: Pickup, *, is_new: bool, reason: str) -> None:
+    """Keep a pickup that is over, and take it out of the plan if it was in it."""
+    store.keep_pickup(tx, gone, is_new=is_new)
+    before = hand.pickups.get(gone.id)
+    if before is not None and before.shift is not None:
+        store.clear_stops(tx, gone.id)
+        publish(tx, now, desk, plans.without(hand, gone.id), (before.shift,), reason=reason, freed=True)
+
+
+def tell(
+    tx: Transaction,
+    kind: type[RideState],
+    pickup: Pickup,
+    at: datetime,
+    hand: Hand,
+    *,
+    reason: str = "",
+    is_late_word: bool = False,
+) -> None:
+    """The pickup's whole state as a fact. `status` is where it stands, whichever fact this is."""
+    crew: Crew | None = hand.crews.get(pickup.shift or "")
+    outbox.add(
+        tx,
+        kind(
+            conference=pickup.conference,
+            pickup=pickup.id,
+            code=pickup.code,
+            revision=pickup.revision,
+            status=pickup.status,
+            at=at,
+            vehicle=crew.vehicle if crew else None,
+            driver_name=crew.driver_name if crew else None,
+            driver_phone=crew.driver_phone if crew else None,
+            plate=crew.plate if crew else None,
+            board_at=pickup.board_at,
+            deliver_at=pickup.deliver_at,
+            boarded_at=pickup.boarded_at,
+            delivered_at=pickup.delivered_at,
+            plan=pickup.plan,
+            reason=reason,
+            is_late_word=is_late_word,
+        ),
+    )
+
+
+def _is_risk_new(pickup: Pickup) -> bool:
+    return bool(pickup.talk) and pickup.is_talk_at_risk and pickup.risk_revision != pickup.revision
+
+
+def _tell_risk(tx: Transaction, pickup: Pickup) -> None:
+    """Once a revision: as planned, the speaker comes too late for the talk."""
+    assert pickup.talk is not None, "only a talk is at risk"
+    assert pickup.deadline_at is not None, "a talk at risk begins at some time"
+    outbox.add(
+        tx,
+        TalkAtRisk(
+            conference=pickup.conference,
+            talk=pickup.talk,
+            pickup=pickup.id,
+            code=pickup.code,
+            starts_at=pickup.deadline_at,
+            deliver_at=pickup.deliver_at,
+        ),
+    )
+
+
+def _note(tx: Transaction, now: datetime, pickup: Pickup, words: str, by: str = "") -> None:
+    store.add_history(tx, now, pickup.id, words, by)
+
+
+# Time's words
+
+
+def declare_missed(tx: Transaction, now: datetime, desk: Desk) -> bool:
+    """Those whose time passed before anybody was aboard: missed, each with an incident that a person must settle. True:
+    there may be more."""
+    due = store.list_due(tx.connection, now, MISSED_AT_ONCE)
+    for conference in sorted({pickup.conference for pickup in due}):
+        hand = plans.take_hand(tx, now, desk, conference)
+        _miss(tx, now, desk, hand, [one for one in due if one.conference == conference], is_new=False)
+    return len(due) == MISSED_AT_ONCE
+
+
+def declare_all_missed(tx: Transaction, now: datetime, desk: Desk) -> None:
+    """At start, before anything is sent out or heard."""
+    while declare_missed(tx, now, desk):
+        pass
+
+
+def _miss(tx: Transaction, now: datetime, desk: Desk, hand: Hand, due: list[Pickup], *, is_new: bool) -> None:
+    changed: set[str] = set()
+    for pickup in due:
+        before = hand.pickups.get(pickup.id)
+        gone = model.off_vehicle(pickup, "missed", f"nobody was aboard by {hand.say(pickup.due_at)}", now)
+        if before is not None and before.shift is not None:
+            changed.add(before.shift)
+            store.clear_stops(tx, pickup.id)
+            hand = plans.without(hand, pickup.id)
+        store.keep_pickup(tx, gone, is_new=is_new)
+        _note(tx, now, gone, f"missed: {gone.reason}")
+        tell(tx, PickupMissed, gone, now, hand, reason=gone.reason)
+        incidents.open_incident(
+            tx,
+            now,
+            cause=f"missed/{pickup.id}/{pickup.revision}",
+            kind="missed",
+            about=f"pickup/{pickup.id}",
+            code=pickup.code,
+            conference=pickup.conference,
+            sentence=f"{pickup.code} was missed: nobody was aboard at {pickup.from_text} by {hand.say(pickup.due_at)}",
+        )
+    if changed:
+        publish(tx, now, desk, hand, changed, reason=f"{len(due)} missed", freed=True)
+
+
+def declare_parked_missed(tx: Transaction, now: datetime) -> bool:
+    """A fact that was given up on keeps its deadline: when that has passed, a person must look after the pickup."""
+    for row in store.list_parked_due(tx.connection, now):
+        incidents.open_incident(
+            tx,
+            now,
+            cause=store.parked_cause(row),
+            kind="missed",
+            about=row.subject,
+            sentence=f"The request about {row.subject} could not be applied here, and its time has passed",
+        )
+    return False
+
+
+def retry_unplaced(tx: Transaction, now: datetime, desk: Desk) -> bool:
+    """Seek a place for those that have none, the most urgent first. True: there may be more."""
+    waiting = store.list_to_retry(tx.connection, now, TRIED_AT_ONCE)
+    for pickup in waiting:
+        hand = plans.take_hand(tx, now, desk, pickup.conference)
+        _retry(tx, now, desk, hand, pickup)
+    return len(waiting) == TRIED_AT_ONCE
+
+
+def _retry(tx: Transaction, now: datetime, desk: Desk, hand: Hand, pickup: Pickup) -> None:
+    located = _located(hand, desk, now, pickup)
+    if located.from_place is None or located.to_place is None:
+        store.mark_tried(tx, now, pickup.id, hand.row.freed)
+        return
+    if located.from_place == located.to_place:
+        store.mark_tried(tx, now, pickup.id, hand.row.freed)
+        return
+    found = plans.seek(hand, desk, located)
+    if found.placed is not None:
+        put(tx, now, desk, hand, found, located, None)
+    elif None in (pickup.from_place, pickup.to_place):
+        left_out(tx, now, desk, hand, located, _reason(tx, hand, found, located), None)
+    else:
+        store.mark_tried(tx, now, pickup.id, hand.row.freed)
+
+
+# What facts did to manifests
+
+
+def mend(tx: Transaction, now: datetime, desk: Desk, conference: str, *, reason: str, shift: str | None = None) -> None:
+    """Manifests that no longer hold after facts changed (of one shift, or all) are laid anew; who loses a place waits
+    for another, which the timer seeks at once."""
+    before = plans.take_hand(tx, now, desk, conference)
+    hand = before
+    lost: list[str] = []
+    changed: list[str] = []
+    for manifest in before.plan.manifests:
+        if not manifest.stops or shift not in (None, manifest.vehicle_id):
+            continue
+        hand, gone = plans.mended(hand, manifest.vehicle_id)
+        lost += gone
+        if gone or hand.manifest(manifest.vehicle_id).stops != manifest.stops:
+            changed.append(manifest.vehicle_id)
+    if changed:
+        hand = publish(tx, now, desk, hand, changed, reason=reason, freed=bool(lost))
+        lose(tx, now, hand, before, lost)
+
+
+# People's words
+
+
+def assign(
+    tx: Transaction,
+    now: datetime,
+    desk: Desk,
+    conference: str,
+    code: str,
+    vehicle: str,
+    *,
+    reason: str,
+    by: str,
+    revision: int | None = None,
+) -> dict[str, Any]:
+    """A person gives the ride to this vehicle, or moves it there; no plan takes it away again. A person may let
+    somebody wait longer than a plan may; every other limit holds. Raises Refused with the limit in words."""
+    pickup = _in_hand(tx, conference, code, reason, revision)
+    if pickup.is_aboard:
+        raise Refused(f"{pickup.code} is aboard {pickup.vehicle}; it cannot be moved")
+    if pickup.status not in ("planned", "accepted", "arrived", "unplaced", "missed", "no_show"):
+        raise Refused(f"{pickup.code} is {model.said(pickup.status)}; it cannot be assigned")
+    hand = plans.take_hand(tx, now, desk, conference)
+    shifts = [key for key, crew in hand.crews.items() if crew.code == vehicle and key in hand.shifts]
+    if not shifts:
+        raise Refused(f"vehicle {vehicle} has no shift from now on: add one under Fleet")
+    pickup = _located(hand, desk, now, pickup)
+    if unknown := _unknown_place(pickup):
+        raise Refused(unknown)
+    was, hand = pickup.shift, plans.without(hand, pickup.id)
+    pickup = _of_use(pickup, now)
+    patient = replace(pickup, latest_board_at=pickup.due_at, is_pinned=True)
+    found = plans.seek(hand, desk, patient, only=shifts)
+    if found.placed is None:
+        raise Refused(_why_not_there(hand, found, patient, shifts))
+    planned = put(tx, now, desk, hand, found, patient, was, reason=f"by {by}: {reason}", by=by)
+    return answer_of(planned)
+
+
+def _why_not_there(hand: Hand, found: Found, pickup: Pickup, shifts: list[str]) -> str:
+    """Why not in the shift of this vehicle that would be nearest."""
+    nearest = min(shifts, key=lambda key: abs(hand.shifts[key].from_at - pickup.ready_at))
+    at_the_time = [key for key in shifts if hand.shifts[key].from_at <= pickup.ready_at <= hand.shifts[key].to_at]
+    why, _ways = plans.why_not(hand, found, pickup, only=(at_the_time or [nearest])[0])
+    return why or "it does not fit there"
+
+
+def take_back(
+    tx: Transaction,
+    now: datetime,
+    desk: Desk,
+    conference: str,
+    code: str,
+    *,
+    reason: str,
+    by: str,
+    revision: int | None = None,
+) -> dict[str, Any]:
+    """A person takes the ride from its vehicle, to the queue, where it waits for a person; or takes up again what was
+    missed, which is then planned anew."""
+    pickup = _in_hand(tx, conference, code, reason, revision)
+    hand = plans.take_hand(tx, now, desk, conference)
+    if pickup.status in ("missed", "no_show"):
+        again = replace(_of_use(_located(hand, desk, now, pickup), now), status="unplaced", ended_at=None)
+        _note(tx, now, again, f"taken up again: {reason}", by)
+        _plan_anew(tx, now, desk, hand, again, is_new=False)
+        return answer_of(store.load_pickup(tx.connection, conference, pickup.id))
+    if pickup.is_aboard or not pickup.is_on_vehicle:
+        raise Refused(f"{pickup.code} is {model.said(pickup.status)}; there is no ride to take back")
+    hand = plans.without(hand, pickup.id)
+    words = f"taken back by {by}: {reason}"
+    return answer_of(left_out(tx, now, desk, hand, replace(pickup, is_held=True), words, pickup.shift, by=by))
+
+
+def lock(
+    tx: Transaction, now: datetime, _desk: Desk, conference: str, code: str, *, reason: str, by: str
+) -> dict[str, Any]:
+    """The ride stays on its vehicle, whatever is planned."""
+    pickup = _in_hand(tx, conference, code, reason, None)
+    if not pickup.is_on_vehicle:
+        raise Refused(f"{pickup.code} is {model.said(pickup.status)}; only a planned ride can be locked to its vehicle")
+    kept = replace(pickup, is_pinned=True)
+    _change(tx, now, kept)
+    _note(tx, now, kept, f"locked to {pickup.vehicle}: {reason}", by)
+    return answer_of(kept)
+
+
+def unlock(
+    tx: Transaction, now: datetime, desk: Desk, conference: str, code: str, *, reason: str, by: str
+) -> dict[str, Any]:
+    """A person's word for or against a vehicle ends; what waits in the queue is planned again."""
+    pickup = _in_hand(tx, conference, code, reason, None)
+    if not pickup.is_pinned and not pickup.is_held:
+        raise Refused(f"{pickup.code} is not locked")
+    free = replace(pickup, is_pinned=False, is_held=False)
+    _note(tx, now, free, f"unlocked: {reason}", by)
+    if pickup.status == "unplaced":
+        hand = plans.take_hand(tx, now, desk, conference)
+        _plan_anew(tx, now, desk, hand, _located(hand, desk, now, free), is_new=False)
+    else:
+        _change(tx, now, free)
+    return answer_of(store.load_pickup(tx.connection, conference, pickup.id))
+
+
+def _in_hand(tx: Transaction, conference: str, code: str, reason: str, revision: int | None) -> Pickup:
+    if not reason.strip():
+        raise Invalid(Fault("reason", "say why; it is kept in the record"))
+    pickup = store.load_pickup(tx.connection, conference, code)
+    if revision is not None and revision != pickup.revision:
+        raise Conflict(f"{pickup.code} has changed meanwhile (revision {pickup.revision}); look at it again")
+    return pickup
+
+
+def _of_use(pickup: Pickup, now: datetime) -> Pickup:
+    """What a person takes up after its time gets a little more time."""
+    return replace(pickup, due_at=now + model.GRACE) if pickup.due_at <= now else pickup
+
+
+def _change(tx: Transaction, now: datetime, pickup: Pickup) -> None:
+    """Save what plans are made from, without another plan."""
+    store.save_pickup(tx, pickup)
+    stir(tx, now, pickup.conference)
+
+
+def stir(tx: Transaction, now: datetime, conference: str, *, freed: bool = False) -> None:
+    """What plans are made from has changed: hands that were kept are of no use. `freed`: somebody without a place might
+    get one now."""
+    row = store.take_plan(tx, now, conference)
+    row = replace(row, stamp=tx.ids.new(), freed=tx.ids.new() if freed else row.freed)
+    store.save_plan(tx, row)
+
+
+def answer_of(pickup: Pickup) -> dict[str, Any]:
+    """What a door answers about a pickup, as JSON values."""
+    return {
+        "pickup": pickup.id,
+        "code": pickup.code,
+        "revision": pickup.revision,
+        "status": pickup.status,
+        "vehicle": pickup.vehicle,
+        "board_at": pickup.board_at.isoformat() if pickup.board_at else None,
+        "deliver_at": pickup.deliver_at.isoformat() if pickup.deliver_at else None,
+        "plan": pickup.plan,
+        "reason": pickup.reason,
+    }

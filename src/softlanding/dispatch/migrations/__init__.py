@@ -1,0 +1,1 @@
+"""How Dispatch's tables came to be what they are."""

@@ -1,0 +1,39 @@
+"""Dispatch as one value: what it hears, what it does when time passes, its doors. Start reading here."""
+
+from datetime import date, datetime
+
+from softlanding import auth, conferences
+from softlanding.contracts import SOURCES
+from softlanding.database import Database, Transaction
+from softlanding.dispatch import subscriptions, timers
+from softlanding.dispatch.actions import fleet, pickups
+from softlanding.dispatch.plans import Desk
+from softlanding.dispatch.tables import tables
+from softlanding.lifecycle.service import Service
+from softlanding.sample import sample
+from softlanding.settings import Settings
+
+NAME = "dispatch"
+
+
+def make_service(settings: Settings) -> Service:
+    """The service, with a desk of its own: two of them in one process share nothing."""
+    desk = Desk(settings.dispatch)
+    peers = tuple(source for source in SOURCES if source != NAME)
+
+    def missed_first(tx: Transaction, now: datetime) -> None:
+        pickups.declare_all_missed(tx, now, desk)
+
+    async def load_sample(database: Database, first_day: date) -> object:
+        return await database.write(fleet.load_sample, desk, sample(first_day))
+
+    return Service(
+        name=NAME,
+        tables=tables,
+        migrations="softlanding.dispatch.migrations",
+        handlers={**auth.handlers(NAME, peers), **conferences.handlers(NAME), **subscriptions.handlers(desk)},
+        timers=timers.timers(desk),
+        on_refused=subscriptions.on_refused(desk),
+        load_sample=load_sample,
+        at_start=(missed_first,),
+    )
