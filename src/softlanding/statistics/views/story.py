@@ -135,7 +135,7 @@ def _gap(lane: str, from_at: datetime, to_at: datetime | None, words: str) -> di
 
 def _overlap(gap: dict[str, Any], first: datetime, until: datetime | None) -> bool:
     begins_in_time = until is None or gap["from_at"] <= until
-    return begins_in_time and (gap["to_at"] is None or gap["to_at"] >= first)
+    return begins_in_time and (gap["to_at"] is None or gap["to_at"] > first)
 
 
 def _awaited(state: str, row: Any, kinds: set[str]) -> list[tuple[str, datetime | None]]:
