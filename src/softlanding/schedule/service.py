@@ -4,8 +4,8 @@ from datetime import date
 from typing import Any
 
 from softlanding.database import Database
-from softlanding.lifecycle import Service
-from softlanding.schedule import tables
+from softlanding.lifecycle import Service, Work
+from softlanding.schedule import pages, tables
 from softlanding.schedule.actions.pickups import promise_of
 from softlanding.schedule.actions.sample import at_up
 from softlanding.schedule.subscriptions import ME, handlers
@@ -25,5 +25,11 @@ def make_service(settings: Settings) -> Service:
         migrations="softlanding.schedule.migrations",
         handlers=handlers(),
         timers=timers(),
+        doors=doors,
         load_sample=load_sample,
     )
+
+
+def doors(work: Work) -> list[Any]:
+    """Every route of Schedule."""
+    return pages.make_doors(work)

@@ -145,6 +145,6 @@ watches = sa.Table(
 flags = sa.Table(
     "flag",
     tables,
-    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("name", sa.String(120), primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from softlanding.conferences import Conference, load_conference
-from softlanding.database import Transaction
+from softlanding.database import Database, Transaction
 from softlanding.errors import Fault, Invalid, NotFound, Refused, SoftlandingError
-from softlanding.formats import ArrivalRow, RowFault
+from softlanding.formats import ArrivalRow, RowFault, read_arrivals
 from softlanding.formats.airports import airport
 from softlanding.schedule import store
 from softlanding.schedule.actions.pickups import ask_for_pickup, is_aboard, withdraw_pickup
@@ -122,6 +122,23 @@ def _expected(journey: Journey, news: News) -> datetime | None:
     return news.expected_at or (journey.news.expected_at if journey.news else None)
 
 
+async def import_table(
+    database: Database, conference: Conference, body: bytes | str, promise: Promise, *, dry_run: bool
+) -> dict[str, Any]:
+    """A whole table, in actions of some rows each. Cut off half way, the same table again does the rest.
+
+    Raises Invalid for a table that cannot be read as a whole; then nothing happened.
+    """
+    rows = read_arrivals(body, conference.zone)
+    whole: dict[str, Any] = {"added": [], "changed": [], "same": 0, "faults": [], "warnings": [], "dry_run": dry_run}
+    for begin in range(0, len(rows), ROWS_AT_ONCE):
+        part = rows[begin : begin + ROWS_AT_ONCE]
+        report = await database.write(import_arrivals, conference.slug, part, promise, dry_run=dry_run)
+        for name, found in report.items():
+            whole[name] += found
+    return whole
+
+
 def import_arrivals(
     tx: Transaction,
     now: datetime,
@@ -207,7 +224,7 @@ def _arrival_of(row: ArrivalRow, zone: str, known: Journey | None) -> Arrival:
         kind=row.kind,
         number=row.number,
         place=row.at,
-        zone=zone,
+        conference_zone=zone,
         on=local.date(),
         at=local.time(),
         to_place=row.to,
@@ -217,6 +234,14 @@ def _arrival_of(row: ArrivalRow, zone: str, known: Journey | None) -> Arrival:
         phone=known.arrival.phone if known else "",
         note=known.arrival.note if known else "",
     )
+
+
+def tell_destinations(tx: Transaction, _now: datetime, conference: str, names: Sequence[str]) -> dict[str, Any]:
+    """Where one can be taken in this conference, for the choices of forms. Raises NotFound."""
+    need_conference(tx.connection, conference)
+    kept = list(dict.fromkeys(names))
+    store.programmes.save_flag(tx, f"destinations/{conference}", {"names": kept})
+    return {"conference": conference, "destinations": kept}
 
 
 def need_conference(connection: sa.Connection, slug: str) -> Conference:

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from softlanding import auth
-from softlanding.auth import EVERYWHERE, STAFF_ROLES, hash_of, load_person
+from softlanding.auth import EVERYWHERE, SIGN_IN_LASTS, STAFF_ROLES, Signer, hash_of, load_person
 from softlanding.contracts.schedule import PersonState
-from softlanding.database import Transaction
+from softlanding.database import Database, Transaction
 from softlanding.errors import Fault, Invalid, NotFound, Refused
 from softlanding.schedule import store
 from softlanding.schedule.actions.journeys import need_speaker
@@ -45,6 +45,15 @@ def remove_person(tx: Transaction, now: datetime, person: str) -> dict[str, Any]
     )
     auth.revoke(tx, now, state)
     return {"person": person, "name": known.name}
+
+
+async def make_sign_in_link(
+    database: Database, signer: Signer, person: str, nonce: str, now: datetime, base_url: str
+) -> tuple[str, str, datetime]:
+    """(name, address, until when) of a link that lets this person in once. Raises NotFound for strangers."""
+    token = signer.sign_in_token(person, nonce, now)
+    known = await database.write(note_sign_in_link, person, token)
+    return known["name"], f"{base_url}/sign-in/{token}", now + SIGN_IN_LASTS
 
 
 def note_sign_in_link(tx: Transaction, now: datetime, person: str, token: str) -> dict[str, Any]:

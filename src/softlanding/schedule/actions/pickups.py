@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -78,9 +79,7 @@ def withdraw_pickup(tx: Transaction, now: datetime, pickup: Pickup, reason: str)
     return withdrawn
 
 
-def take_by_hand(
-    tx: Transaction, now: datetime, conference: str, named: str, *, by: str, word: str
-) -> dict[str, object]:
+def take_by_hand(tx: Transaction, now: datetime, conference: str, named: str, *, by: str, word: str) -> dict[str, Any]:
     """A person fetches them: Dispatch is told to stand down, and what is open about it is settled.
 
     Until Dispatch says that it stood down, a driver may still come. Raises Refused when it is too late for that.
@@ -101,7 +100,7 @@ def take_by_hand(
 
 def say_not_needed(
     tx: Transaction, now: datetime, conference: str, named: str, *, by: str, note: str
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The unanswered pickup is not needed: withdrawn, and settled as such."""
     pickup = store.pickups.need_pickup(tx.connection, conference, named)
     store.programmes.touch_sample(tx)
@@ -113,9 +112,7 @@ def say_not_needed(
     return {"pickup": pickup.id, "code": pickup.code, "revision": revision, "word": "not needed"}
 
 
-def go_on_waiting(
-    tx: Transaction, now: datetime, conference: str, named: str, *, by: str, note: str
-) -> dict[str, object]:
+def go_on_waiting(tx: Transaction, now: datetime, conference: str, named: str, *, by: str, note: str) -> dict[str, Any]:
     """Answered meanwhile: settled. Still unanswered: out of sight for five minutes, and then back."""
     pickup = store.pickups.need_pickup(tx.connection, conference, named)
     until = now + GOES_ON_WAITING

@@ -9,7 +9,7 @@ from softlanding.conferences import list_conferences
 from softlanding.database import Database, Transaction
 from softlanding.sample import Sample, sample
 from softlanding.schedule import store
-from softlanding.schedule.actions.journeys import import_arrivals
+from softlanding.schedule.actions.journeys import import_arrivals, tell_destinations
 from softlanding.schedule.actions.people import add_person
 from softlanding.schedule.actions.pickups import is_aboard, withdraw_pickup
 from softlanding.schedule.actions.programme import import_programme, prepare, release_draft
@@ -40,6 +40,7 @@ def load_sample(tx: Transaction, now: datetime, given: Sample, promise: Promise)
     if list_conferences(tx.connection):
         return {"did": "nothing", "conference": None, "first_day": None}
     slug = _release(tx, now, given, promise, is_fresh=True)
+    tell_destinations(tx, now, slug, [each.name for each in given.places if each.kind in ("hotel", "venue")])
     known = {person.email for person in auth.list_people(tx.connection)}
     for row in given.staff:
         if row.email not in known:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from softlanding.contracts.schedule import PickupState
 from softlanding.errors import Fault, Invalid
+from softlanding.formats.airports import airport
 
 KINDS = ("flight", "train")
 NEWS = ("on_time", "late", "landed", "diverted", "cancelled")
@@ -190,7 +191,7 @@ def read_arrival(
     kind: str,
     number: str,
     place: str,
-    zone: str,
+    conference_zone: str,
     on: date | None,
     at: time | None,
     to_place: str,
@@ -200,15 +201,23 @@ def read_arrival(
     phone: str = "",
     note: str = "",
 ) -> Arrival:
-    """The arrival, from values as people type them. Raises Invalid with every fault, each with its field."""
+    """The arrival, from values as people type them; day and time are those of the clocks where it lands.
+
+    Raises Invalid with every fault, each with its field.
+    """
     faults: list[Fault] = []
-    number = number.strip()
+    number, zone = number.strip(), conference_zone
     if kind not in KINDS:
         faults.append(Fault("how", "choose plane or train"))
     if kind == "flight":
         number = re.sub(r"[\s-]", "", number.upper())
         if not _FLIGHT.fullmatch(number):
             faults.append(Fault("number", "write the flight's number as LH 2078"))
+        place = place.strip().upper()
+        there = airport(place)
+        zone = there.zone if there else zone
+        if place and there is None:
+            faults.append(Fault("airport", f"{place[:20]} is no IATA airport code; write it as HAM or BER"))
     for field, value in (("airport", place), ("place", to_place)):
         if not value.strip():
             faults.append(Fault(field, "say where" if field == "airport" else "say where to"))
@@ -223,6 +232,18 @@ def read_arrival(
     return Arrival(
         kind, number, place.strip(), zone, landing_at, to_place.strip(), party, luggage, wheelchairs, phone, note
     )
+
+
+def read_news(state: str, on: date | None, expected: time | None, zone: str, *, at: datetime, note: str = "") -> News:
+    """What a person enters of a flight; day and time are those of the clocks where it lands. Raises Invalid."""
+    if state not in NEWS:
+        raise Invalid(Fault("news", "choose what is known: " + ", ".join(NEWS)))
+    if expected is not None and on is None:
+        raise Invalid(Fault("on", "give the day of the new time"))
+    if state == "late" and expected is None:
+        raise Invalid(Fault("expected", "give the new time"))
+    expected_at = _moment(on, expected, zone) if on and expected else None
+    return News(state, expected_at, at, "by hand", note)
 
 
 def _bounds(party: int, luggage: int, wheelchairs: int) -> tuple[tuple[str, int, int, int], ...]:

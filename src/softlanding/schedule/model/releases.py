@@ -11,6 +11,7 @@ from softlanding.formats.programme import Programme, Talk
 from softlanding.schedule.model.journeys import TalkSlot
 
 RESERVED = frozenset({"api", "operations", "sign-in", "sign-out", "static", "trees", "-"})
+FAULTS_SHOWN = 20
 CALENDAR_FIELDS = ("title", "room", "starts_at", "duration", "is_cancelled")
 COMPARED = (*CALENDAR_FIELDS, "subtitle", "track", "kind", "language", "abstract_html", "description_html", "persons")
 
@@ -143,3 +144,41 @@ def _change(old: Talk, new: Talk) -> Change:
 
 def _minutes(talk: Talk) -> str:
     return f"{int(talk.duration.total_seconds() // 60)} min"
+
+
+def find_faults(programme: Programme) -> list[tuple[bool, str]]:
+    """(blocks the release, sentence) for what is wrong, blocking ones first; at most `FAULTS_SHOWN`."""
+    blocking = [] if programme.talks else [(True, "There is no talk in it.")]
+    takes_place = [talk for talk in programme.talks if not talk.is_cancelled]
+    rooms = {talk.code: (talk.room,) for talk in takes_place}
+    persons = {talk.code: talk.persons for talk in takes_place}
+    names = {person.code: person.name for person in programme.persons}
+    zone = programme.zone
+    clashes = [
+        *(f"{room} is taken twice: {_pair(pair, zone)}" for room, pair in _overlaps(takes_place, rooms)),
+        *(
+            f"{names.get(code, code)} is in two talks at once: {_pair(pair, zone)}"
+            for code, pair in _overlaps(takes_place, persons)
+        ),
+    ]
+    more = [f"and {len(clashes) - FAULTS_SHOWN} more of this kind"] if len(clashes) > FAULTS_SHOWN else []
+    return blocking + [(False, text) for text in (*clashes[:FAULTS_SHOWN], *more)]
+
+
+def _overlaps(talks: list[Talk], holders: Mapping[str, tuple[str, ...]]) -> list[tuple[str, tuple[Talk, Talk]]]:
+    """Who or what is held by two talks at once, with the two. Touching ends are no overlap."""
+    last: dict[str, Talk] = {}
+    found = []
+    for talk in sorted(talks, key=lambda each: (each.starts_at, each.code)):
+        for holder in holders[talk.code]:
+            before = last.get(holder)
+            if before is not None and talk.starts_at < before.ends_at:
+                found.append((holder, (before, talk)))
+            if before is None or talk.ends_at > before.ends_at:
+                last[holder] = talk
+    return found
+
+
+def _pair(pair: tuple[Talk, Talk], zone: ZoneInfo) -> str:
+    at = pair[1].starts_at.astimezone(zone)
+    return f"“{pair[0].title}” and “{pair[1].title}”, {at:%a} {at.day} {at:%b} {at:%H:%M}"

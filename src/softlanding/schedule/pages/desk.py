@@ -1,0 +1,117 @@
+"""The organiser's desk: import into the draft, look at what changed, release."""
+
+import asyncio
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from softlanding import keys
+from softlanding.auth import EVERYWHERE
+from softlanding.conferences import Conference, load_conference
+from softlanding.errors import Forbidden, Invalid, SoftlandingError
+from softlanding.lifecycle import Work
+from softlanding.schedule import views
+from softlanding.schedule.actions.programme import Prepared, import_programme, prepare_import, release_draft
+from softlanding.schedule.pages.shared import (
+    ANSWERS,
+    ORGANISERS,
+    Values,
+    alarms,
+    faults_in_words,
+    live,
+    promise,
+    status_of,
+)
+from softlanding.web import Doors, Pages, read_form, read_upload, refused, see_other
+
+
+def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
+    async def show(request: Request, slug: str, error: SoftlandingError | None = None, form: Any = None) -> Response:
+        conference = await _conference(work, slug)
+        values = await work.database.read(views.desk.desk, slug) | await alarms(work, conference)
+        return pages.show(
+            request,
+            "organise.html",
+            conference=conference,
+            title="Organise",
+            stream=f"/{slug}/organise/stream",
+            status=status_of(error) if error else 200,
+            refused=_refused(form, error) if error else None,
+            **values,
+        )
+
+    @doors.page("/{conference}/organise/", who=ORGANISERS)
+    async def organise(request: Request, conference: str) -> Response:
+        return await show(request, conference)
+
+    @doors.page("/{conference}/organise/stream", who=ORGANISERS)
+    async def organise_stream(request: Request, conference: str) -> Response:
+        found = await _conference(work, conference)
+
+        async def values() -> Values:
+            given = await alarms(work, found)
+            return {name: {name: given[name]} for name in ("peers", "unanswered")}
+
+        return live(request, work, pages, found, values)
+
+    @doors.page("/{conference}/organise/import", who=ORGANISERS, methods=("POST",))
+    async def take_programme(request: Request, conference: str) -> Response:
+        form = await read_form(request)
+        try:
+            filename, body = await read_upload(request)
+            prepared = await asyncio.to_thread(prepare_import, body, filename, None, work.settings.zone)
+            _check_conference(request, conference, prepared)
+            report = await work.database.write(keys.once, form.key, "programme.import", import_programme, prepared)
+        except ANSWERS as error:
+            return await show(request, conference, error, form)
+        return see_other(f"/{prepared.conference}/organise/", _said(report))
+
+    @doors.page("/{conference}/organise/release", who=ORGANISERS, methods=("POST",))
+    async def release(request: Request, conference: str) -> Response:
+        form = await read_form(request)
+        try:
+            done = await work.database.write(
+                keys.once,
+                form.key,
+                "programme.release",
+                release_draft,
+                conference,
+                note=form.text("note", most=300),
+                by=request.state.visitor.name,
+                promise=promise(work),
+            )
+        except ANSWERS as error:
+            return await show(request, conference, error, form)
+        already = "was released already" if done["is_same"] else "is released; the public sees it in a moment"
+        return see_other(f"/{conference}/organise/", f"v{done['number']} {already}.")
+
+
+async def _conference(work: Work, slug: str) -> Conference:
+    """The conference; one that is not there yet has a desk all the same, where its programme is imported."""
+    today = work.parts.clock.now().date()
+    known = await work.database.read(load_conference, slug)
+    return known or Conference(slug, slug, work.settings.zone or "UTC", today, today)
+
+
+def _check_conference(request: Request, slug: str, prepared: Prepared) -> None:
+    """A file of another conference goes to that one, if whoever brings it may work there. Raises Forbidden."""
+    roles = request.state.visitor.roles
+    if prepared.conference == slug or (EVERYWHERE, "organiser") in roles or (prepared.conference, "organiser") in roles:
+        return
+    raise Forbidden(f"this file is of the conference '{prepared.conference}', and you organise '{slug}'")
+
+
+def _refused(form: Any, error: SoftlandingError) -> dict[str, Any]:
+    answer = refused(form, error)
+    if isinstance(error, Invalid) and form.name == "import":
+        answer["faults"] = {"": "Nothing was imported. " + faults_in_words(error)}
+    return answer
+
+
+def _said(report: dict[str, Any]) -> str:
+    if report["is_same"]:
+        return f"{report['file']} is what the draft already has: nothing was changed."
+    words = {"added": "new", "changed": "changed", "removed": "removed", "same": "as they were"}
+    counts = ", ".join(f"{report[name]} {word}" for name, word in words.items())
+    return f"{report['file']} is in the draft of {report['title']}: {counts}. Nothing is public until you release."

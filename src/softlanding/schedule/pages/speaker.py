@@ -1,0 +1,132 @@
+"""A speaker's own page, opened by a personal link: my talks, my journey, and whatever changes in it."""
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from softlanding import keys
+from softlanding.conferences import Conference
+from softlanding.errors import Forbidden, NotFound, SoftlandingError, Unavailable
+from softlanding.lifecycle import Work
+from softlanding.schedule import store, views
+from softlanding.schedule.actions.journeys import announce_arrival, change_arrival, withdraw_arrival
+from softlanding.schedule.actions.people import see_speaker_link
+from softlanding.schedule.model import Speaker
+from softlanding.schedule.pages.shared import ANSWERS, Values, arrival_from, live, promise, status_of
+from softlanding.web import LINK, Doors, Form, Pages, read_form, refused, see_other
+
+SEEN_ANEW = timedelta(minutes=5)  # Not each look is worth a commit.
+PATH = "/{conference}/speaker/{token}"
+
+
+def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
+    async def show(
+        request: Request, slug: str, token: str, form: Form | None = None, error: SoftlandingError | None = None
+    ) -> Response:
+        conference, speaker = await _enter(work, pages, slug, token)
+        address = f"/{slug}/speaker/{token}"
+        values = await work.database.read(views.speaker.speaker_page, slug, speaker, work.parts.clock.now())
+        response = pages.show(
+            request,
+            "speaker_page.html",
+            conference=conference,
+            title=speaker.name,
+            status=status_of(error) if error else 200,
+            refused=refused(form, error) if form and error else None,
+            stream=f"{address}/stream",
+            address=address,
+            **values,
+        )
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+
+    @doors.page(PATH, who=LINK)
+    async def speaker_page(request: Request, conference: str, token: str) -> Response:
+        answer = await show(request, conference, token)
+        await _see(work, conference, token)
+        return answer
+
+    @doors.page(PATH + "/stream", who=LINK)
+    async def speaker_stream(request: Request, conference: str, token: str) -> Response:
+        found, speaker = await _enter(work, pages, conference, token)
+
+        async def values() -> Values:
+            now = work.parts.clock.now()
+            given = await work.database.read(views.speaker.journey_of_speaker, found.slug, speaker.code, now)
+            return {"journey": given}
+
+        return live(request, work, pages, found, values)
+
+    @doors.page(PATH + "/arrival", who=LINK, methods=("POST",))
+    async def arrival(request: Request, conference: str, token: str) -> Response:
+        form = await read_form(request)
+        found, speaker = await _enter(work, pages, conference, token)
+        try:
+            answer = await _announce_or_change(work, found, speaker, form)
+        except ANSWERS as error:
+            return await show(request, conference, token, form, error)
+        return see_other(f"/{conference}/speaker/{token}", _said(answer))
+
+    @doors.page(PATH + "/withdraw", who=LINK, methods=("POST",))
+    async def withdraw(request: Request, conference: str, token: str) -> Response:
+        form = await read_form(request)
+        found, speaker = await _enter(work, pages, conference, token)
+        try:
+            journey = await work.database.read(views.speaker.present_journey, found.slug, speaker.code)
+            if journey is None:
+                raise NotFound("there is no arrival of yours to withdraw")
+            reason = form.text("reason", most=200) or "withdrawn by the speaker"
+            await work.database.write(
+                keys.once, form.key, "arrival.withdraw", withdraw_arrival, found.slug, journey.id, reason=reason
+            )
+        except ANSWERS as error:
+            return await show(request, conference, token, form, error)
+        return see_other(f"/{conference}/speaker/{token}", "Your pickup is withdrawn. Nobody is sent.")
+
+
+async def _enter(work: Work, pages: Pages, slug: str, token: str) -> tuple[Conference, Speaker]:
+    """Whose page this link opens, now. Raises Forbidden for a link that is not (any more) good."""
+    conference = await pages.conference(slug)
+    speaker = await work.database.read(views.staff.speaker_by_token, slug, token.replace("\x00", "")[:64])
+    if speaker is None:
+        raise Forbidden("this personal link does not work (any more); ask the organisers for your new one")
+    return conference, speaker
+
+
+async def _see(work: Work, slug: str, token: str) -> None:
+    """Organisers see who has opened the page."""
+    link = await work.database.read(store.speakers.load_link, slug, token)
+    now = work.parts.clock.now()
+    if link is not None and (link.seen_at is None or now - link.seen_at > SEEN_ANEW):
+        with suppress(Unavailable):  # The page is worth more than the mark.
+            await work.database.write(see_speaker_link, token)
+
+
+async def _announce_or_change(work: Work, conference: Conference, speaker: Speaker, form: Form) -> dict[str, Any]:
+    """One arrival per speaker's page: the first time it is announced, then changed."""
+    slug, wanted = conference.slug, arrival_from(form, conference.zone)
+    journey = await work.database.read(views.speaker.present_journey, slug, speaker.code)
+    door = "speaker.arrival"
+    if journey is None:
+        return await work.database.write(
+            keys.once, form.key, door, announce_arrival, slug, speaker.code, wanted, promise(work)
+        )
+    return await work.database.write(
+        keys.once,
+        form.key,
+        door,
+        change_arrival,
+        slug,
+        journey.id,
+        wanted,
+        promise(work),
+        reason="the speaker changed the arrival",
+    )
+
+
+def _said(answer: dict[str, Any]) -> str:
+    warnings = "".join(f" But {warning}." for warning in answer["warnings"])
+    return f"Thank you. We look for a car for you; your pickup is {answer['code']}.{warnings}"

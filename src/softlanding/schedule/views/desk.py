@@ -1,0 +1,117 @@
+"""The organiser's desk: the draft against what is public, and what is wrong with it."""
+
+import re
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from softlanding.schedule import store
+from softlanding.schedule.model import compare, find_faults
+from softlanding.schedule.store.programmes import DraftHead, ReleaseHead
+from softlanding.schedule.views.journeys import load_ways
+
+CHANGES_SHOWN = 100
+
+
+def desk(connection: sa.Connection, conference: str) -> dict[str, Any]:
+    """All of organise.html but its live fragments."""
+    head = store.programmes.load_draft_head(connection, conference)
+    if head is None:
+        return _empty() | {"journeys": _journeys(connection, conference)}
+    release = store.programmes.load_newest_head(connection, conference)
+    changes, faults = _against_release(connection, head, release)
+    return {
+        "draft": {name: head.imported[name] for name in ("talks", "speakers", "rooms")}
+        | {"changed_at": head.changed_at},
+        "release": _release(release),
+        "changes": changes[:CHANGES_SHOWN],
+        "changes_total": len(changes) if release else head.imported["talks"],
+        "faults": faults,
+        "imported": _imported(head),
+        "journeys": _journeys(connection, conference),
+    }
+
+
+def _empty() -> dict[str, Any]:
+    return {
+        "draft": {"talks": 0, "speakers": 0, "rooms": 0, "changed_at": None},
+        "release": None,
+        "changes": [],
+        "changes_total": 0,
+        "faults": [],
+        "imported": None,
+    }
+
+
+def _against_release(
+    connection: sa.Connection, head: DraftHead, release: ReleaseHead | None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """(changes, faults). A draft that is public is not read: there is nothing to say about it."""
+    if release is not None and release.draft_digest == head.digest:
+        return [], []
+    draft = store.programmes.load_draft(connection, head.conference)
+    assert draft is not None
+    faults = [{"blocks": blocks, "text": text} for blocks, text in find_faults(draft)]
+    if release is None:
+        return [], faults
+    public = store.programmes.load_release(connection, head.conference, release.number)
+    lines = compare(public.programme if public else None, draft).lines(draft.conference.zone)
+    return [asdict(line) for line in lines], faults
+
+
+def _release(head: ReleaseHead | None) -> dict[str, Any] | None:
+    if head is None:
+        return None
+    return {
+        "number": head.number,
+        "at": head.released_at,
+        "by": head.released_by or "a program",
+        "note": head.note,
+        "talks": head.talks,
+    }
+
+
+def _imported(head: DraftHead) -> dict[str, Any]:
+    said = head.imported
+    return {
+        "file": said["file"],
+        "at": datetime.fromisoformat(said["at"]),
+        **{name: said[name] for name in ("added", "changed", "removed", "same")},
+        "notes": [_note(note) for note in said["notes"]],
+    }
+
+
+def _note(note: dict[str, Any]) -> dict[str, Any]:
+    line = re.search(r":(\d+)$", note["where"])
+    more = f" ({note['times']} times)" if note["times"] > 1 else ""
+    return {"line": int(line[1]) if line else None, "text": note["what"] + more}
+
+
+def _journeys(connection: sa.Connection, conference: str) -> dict[str, int]:
+    states = [way.state for way in load_ways(connection, store.journeys.list_open(connection, conference))]
+    waiting = sum(state in ("requested", "unanswered") for state in states)
+    off = sum(state in ("withdrawn", "stood_down", "by_hand", "unplaced", "refused", "missed") for state in states)
+    return {"count": len(states), "planned": len(states) - waiting - off, "waiting": waiting}
+
+
+def programme_summary(connection: sa.Connection, conference: str) -> dict[str, Any]:
+    """Draft and releases, for programs. Raises NotFound."""
+    head = store.programmes.need_draft(connection, conference)
+    found = desk(connection, conference)
+    return {
+        "conference": conference,
+        "draft": found["draft"] | {"digest": head.digest},
+        "changes": found["changes"],
+        "changes_total": found["changes_total"],
+        "faults": found["faults"],
+        "imported": found["imported"],
+        "releases": [release_view(each) for each in store.programmes.list_release_heads(connection, conference)],
+    }
+
+
+def release_view(head: ReleaseHead) -> dict[str, Any]:
+    """A release without its programme and changes."""
+    names = ("number", "name", "note", "released_by", "released_at", "talks", "speakers", "rooms")
+    return {name: getattr(head, name) for name in names} | {"changes": len(head.changes)}

@@ -1,0 +1,63 @@
+"""Staff with their roles, and speakers with their personal links."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from softlanding.auth import EVERYWHERE, list_people
+from softlanding.schedule import store
+from softlanding.schedule.model import Speaker
+from softlanding.schedule.views.journeys import load_ways
+
+
+def people(connection: sa.Connection, conference: str | None, me: str | None) -> list[dict[str, Any]]:
+    """Everybody with a role here or everywhere, or with none yet, by name. Without a conference: all."""
+    seen = store.speakers.signed_in_at(connection)
+    return [
+        {
+            "id": person.person,
+            "name": person.name,
+            "email": person.email,
+            "phone": person.phone,
+            "roles": {role for place, role in person.roles if conference is None or place in (EVERYWHERE, conference)},
+            "is_me": person.person == me,
+            "seen_at": seen.get(person.person),
+        }
+        for person in list_people(connection)
+        if conference is None or not person.roles or any(place in (EVERYWHERE, conference) for place, _ in person.roles)
+    ]
+
+
+def speakers(connection: sa.Connection, conference: str, base_url: str) -> list[dict[str, Any]]:
+    """Every speaker by name, with the personal link as a full address."""
+    links = store.speakers.links_by_speaker(connection, conference)
+    ways = {way.journey.speaker: way for way in load_ways(connection, store.journeys.list_open(connection, conference))}
+    found = []
+    for speaker in store.speakers.list_speakers(connection, conference):
+        link, way = links.get(speaker.code), ways.get(speaker.code)
+        arrival = way.journey.arrival if way else None
+        found.append(
+            {
+                "code": speaker.code,
+                "name": speaker.name,
+                "talks": len(speaker.talks),
+                "link": f"{base_url}/{conference}/speaker/{link.token}" if link else "",
+                "seen_at": link.seen_at if link else None,
+                "phone": arrival.phone if arrival else "",
+                "journey": {"number": arrival.number, "landing_at": way.journey.expected_at, "state": way.state}
+                if way and arrival
+                else None,
+            }
+        )
+    return found
+
+
+def speaker_choices(connection: sa.Connection, conference: str) -> list[dict[str, str]]:
+    """Who an arrival can be entered for, by name."""
+    return [{"code": each.code, "name": each.name} for each in store.speakers.list_speakers(connection, conference)]
+
+
+def speaker_by_token(connection: sa.Connection, conference: str, token: str) -> Speaker | None:
+    """Whose live personal link this is."""
+    link = store.speakers.load_link(connection, conference, token)
+    return store.speakers.load_speaker(connection, conference, link.speaker) if link else None
