@@ -78,6 +78,11 @@ def throw_away(
             shutil.rmtree(base, ignore_errors=True)
 
 
+def mortal_command(*words: str) -> list[str]:
+    """The command `softlanding` with these words, as a child that dies with the process that starts it."""
+    return [sys.executable, "-c", _PROGRAM, str(os.getpid()), *words]
+
+
 def wait_for(condition: Callable[[], T | None], within_s: float, what: str) -> T:
     """The first true value of `condition`. Raises NotInTime that says what did not come."""
     clock, pause = SystemClock(), threading.Event()
@@ -129,8 +134,7 @@ class Installation:
         assert self._up is None, "it is started already"
         said = self.base / "up.jsonl"
         self._heard = said.stat().st_size if said.exists() else 0
-        command = [sys.executable, "-c", _PROGRAM, str(os.getpid())]
-        command += ["up", "--json", "--data", str(self.data), "--port", str(self.port), *self.words]
+        command = mortal_command("up", "--json", "--data", str(self.data), "--port", str(self.port), *self.words)
         with said.open("ab") as output, (self.base / "up.err").open("ab") as errors:
             self._up = subprocess.Popen(
                 command,

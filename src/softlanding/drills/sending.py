@@ -26,6 +26,7 @@ AIRPORT = "HAM"
 HOTEL = "Pension Plan B"
 ACKNOWLEDGED_WITHIN_S = 60.0
 AGAIN_AFTER_S = 0.05
+AGAIN = (502, 503, 504)  # Anything else is an answer, or a bug.
 NEAR_ONE_OF = 4  # So many are asked for on a day when cars drive, until all those days are full.
 REPEATED_OF_TEN = 1  # So many of ten acknowledged requests are sent once more: the first answer must come again.
 
@@ -85,7 +86,7 @@ def send_until_taken(client: httpx.Client, wanted: Wanted, clock: Clock, pause: 
             if answer.is_success:
                 return wanted.sent(answer.json()["pickup"]), again
             why = f"{answer.status_code} {answer.text[:200]}"
-            if answer.status_code < 500:
+            if answer.status_code not in AGAIN:
                 raise NotTaken(f"{wanted} was refused: {why}")
         except httpx.HTTPError as error:
             why = f"{type(error).__name__}: {error}"
