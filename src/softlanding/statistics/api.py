@@ -59,8 +59,8 @@ def _add_pickups(doors: Doors, work: Work) -> None:
     @doors.api("/api/statistics/waits", who=_READERS, summary="How long people waited from ready to aboard, in seconds")
     async def waits(conference: Text = None) -> dict[str, Any]:
         found = await work.database.read(views.waits, conference)
-        seconds = {name: value and value.total_seconds() for name, value in (("p50", found.p50), ("p95", found.p95))}
-        return {"count": found.count, "bins_minutes": dict(found.bins)} | seconds
+        percentiles = {"p50": _seconds(found.p50), "p95": _seconds(found.p95)}
+        return {"count": found.count, "bins_minutes": dict(found.bins)} | percentiles
 
     @doors.api("/api/statistics/pickups", who=_READERS, summary="Pickups as both services last spoke of them")
     async def pickups(conference: Text = None, state: Text = None, limit: Limit = PAGE_MAX) -> list[dict[str, Any]]:
@@ -97,7 +97,7 @@ def _add_operations(doors: Doors, work: Work) -> None:
     async def services() -> list[dict[str, Any]]:
         now = work.parts.clock.now()
         cards = service_cards(work, await work.database.read(views.services_rows, work.life.began_at, now), now)
-        return [card | {"lag": card["lag"] and card["lag"].total_seconds()} for card in cards]
+        return [card | {"lag": _seconds(card["lag"])} for card in cards]
 
     @doors.api("/api/statistics/lives", who=_READERS, summary="Lives of all services, newest first")
     async def lives() -> list[dict[str, Any]]:
@@ -118,6 +118,10 @@ def _add_operations(doors: Doors, work: Work) -> None:
     @doors.api("/api/statistics/all-dead-letters", who=_READERS, summary="Facts parked by any service, by subject")
     async def letters() -> list[dict[str, Any]]:
         return await work.database.read(views.letters_view, parked_at_peers(work))
+
+
+def _seconds(length: timedelta | None) -> float | None:
+    return length.total_seconds() if length is not None else None
 
 
 def _death_view(story: views.DeathStory) -> dict[str, Any]:
