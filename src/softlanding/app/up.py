@@ -56,6 +56,7 @@ PRELOAD = (
     "softlanding.statistics.service",
 )
 LOOPBACK = "127.0.0.1"
+SMALL_GO = {"GOGC": "50", "GOMEMLIMIT": "48MiB"}  # Soft: Go collects sooner, and still takes more when it must.
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def _nats(settings: Settings) -> Process:
     plan = front_door.NatsPlan(port, monitor, data / "nats")
     config = _write_private(data / "run" / "nats.conf", front_door.nats_config(plan))
     argv = (str(front_door.nats_binary()), "-c", str(config))
-    return Process("nats", External(argv, plain_environment()), PortReady(port), stage=1)
+    return Process("nats", External(argv, plain_environment() | SMALL_GO), PortReady(port), stage=1)
 
 
 def _caddy(settings: Settings) -> Process:
@@ -197,7 +198,7 @@ def _caddy(settings: Settings) -> Process:
     argv = (str(front_door.caddy_binary()), "run", "--config", str(config), "--adapter", "caddyfile")
     home = {"HOME": str(data / "caddy"), "XDG_DATA_HOME": str(data / "caddy"), "XDG_CONFIG_HOME": str(data / "caddy")}
     ready = HttpReady(f"http://{LOOPBACK}:{settings.front_door.port}/-/front-door")
-    return Process("front-door", External(argv, plain_environment() | home), ready, stage=3)
+    return Process("front-door", External(argv, plain_environment() | home | SMALL_GO), ready, stage=3)
 
 
 def static_folders() -> dict[str, Path]:

@@ -27,7 +27,12 @@ def migrate(engine: sa.Engine, packages: Sequence[str], stage: Stage = "pre") ->
 
     Waits while another process migrates. Raises Refused when the database is newer than this code.
     """
-    with exclusively(engine, "migrations"), _alembic(engine, packages) as (config, script, connection):
+    with exclusively(engine, "migrations"):
+        return [] if _is_current(engine, packages) else _upgrade(engine, packages, stage)
+
+
+def _upgrade(engine: sa.Engine, packages: Sequence[str], stage: Stage) -> list[str]:
+    with _alembic(engine, packages) as (config, script, connection):
         before = _current(connection)
         _refuse_newer(script, before)
         for head in sorted(script.get_heads()):
@@ -35,6 +40,22 @@ def migrate(engine: sa.Engine, packages: Sequence[str], stage: Stage = "pre") ->
                 command.upgrade(config, head)
         connection.commit()
         return sorted(set(_current(connection)) - set(before))
+
+
+def _is_current(engine: sa.Engine, packages: Sequence[str]) -> bool:
+    """The usual case, told without Alembic: it would cost each process 13 MB and a tenth of a second."""
+    with engine.connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return False
+        applied = set(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars())
+    return applied == {head for package in packages for head in _heads(package)}
+
+
+def _heads(package: str) -> list[str]:
+    """The newest revision of each branch, by file name: `pre_schedule_0002`."""
+    names = sorted(path.name.removesuffix(".py") for path in files(package).iterdir() if path.name.endswith(".py"))
+    newest = {name.rpartition("_")[0]: name for name in names if name.startswith(("pre_", "post_"))}
+    return sorted(newest.values())
 
 
 def pending(engine: sa.Engine, packages: Sequence[str]) -> list[str]:
