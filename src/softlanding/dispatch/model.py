@@ -342,9 +342,9 @@ def _contradiction(pickup: Pickup, tap: str) -> str:
         return f"{pickup.code} was withdrawn: nobody has to come. Call the desk if somebody is with you"
     if pickup.status == "unplaced":
         return f"{pickup.code} was taken from you and waits for another car. Call the desk if somebody is with you"
-    if tap == "delivered":
+    if tap == "delivered" and pickup.status in ON_VEHICLE:
         return f"{pickup.code} is {said(pickup.status)}: say first that the passenger is aboard"
-    if tap == "no_show":
+    if tap == "no_show" and pickup.status in ("planned", "accepted"):
         return f"{pickup.code} is {said(pickup.status)}: say first that you have arrived, and wait"
     return f"{pickup.code} is {said(pickup.status)} already"
 

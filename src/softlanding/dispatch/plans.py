@@ -116,9 +116,20 @@ def keep_hand(tx: Transaction, desk: Desk, hand: Hand) -> None:
     desk.kept[hand.conference, tx.life] = hand
 
 
-def load_hand(connection: sa.Connection, now: datetime, settings: DispatchSettings, row: PlanRow) -> Hand:
-    """The hand from rows alone. It speaks of a moment shortly after `now`, so that it can be kept for a while."""
-    at, conference = now + KEPT, row.conference
+def load_hand(
+    connection: sa.Connection,
+    now: datetime,
+    settings: DispatchSettings,
+    row: PlanRow,
+    *,
+    news: tuple[str, datetime] | None = None,
+) -> Hand:
+    """The hand from rows alone. It speaks of a moment shortly after `now`, so that it can be kept for a while.
+
+    With `news` of a shift, it speaks of the moment of that news, and what the shift's manifest says of later counts no
+    more: whoever is late is not on the way to the next stop, whatever was planned.
+    """
+    at, conference = news[1] if news else now + KEPT, row.conference
     known = load_conference(connection, conference)
     zone = ZoneInfo(known.zone if known else "UTC")
     places = store.load_places(connection, conference)
@@ -136,7 +147,7 @@ def load_hand(connection: sa.Connection, now: datetime, settings: DispatchSettin
     plain = {"place_ids": list(matrix.place_ids), "seconds": [list(line) for line in matrix.seconds]}
     by_text = model.places_by_text(places)
     hand = Hand(row, at, zone, places, by_text, shifts, crews, pickups, names, problem, Plan(()), plain)
-    return _with_rides(hand, settings, rows)
+    return _with_rides(hand, settings, rows, loose=news[0] if news else None)
 
 
 def _shifts_of_use(
@@ -171,12 +182,12 @@ def _vehicles(
     return tuple(found)
 
 
-def _with_rides(hand: Hand, settings: DispatchSettings, rows: Sequence[StopRow]) -> Hand:
+def _with_rides(hand: Hand, settings: DispatchSettings, rows: Sequence[StopRow], *, loose: str | None) -> Hand:
     problem, pickups = hand.problem, hand.pickups
     stops = {key: _stops(problem, list(group)) for key, group in groupby(rows, key=lambda row: row.shift)}
     stops = {key: stops.get(key, ()) for key in hand.shifts}
     frozen = {
-        key: manifest[: _frozen_count(hand, settings, problem.vehicles[number], manifest)]
+        key: manifest[: _frozen_count(hand, settings, problem.vehicles[number], manifest, is_loose=key == loose)]
         for number, (key, manifest) in enumerate(stops.items())
     }
     riding = {ride_id for manifest in stops.values() for stop in manifest for ride_id in stop.boards}
@@ -211,7 +222,9 @@ def _stops(problem: Problem, rows: list[StopRow]) -> tuple[Stop, ...]:
     return tuple(found)
 
 
-def _frozen_count(hand: Hand, settings: DispatchSettings, vehicle: Vehicle, stops: Sequence[Stop]) -> int:
+def _frozen_count(
+    hand: Hand, settings: DispatchSettings, vehicle: Vehicle, stops: Sequence[Stop], *, is_loose: bool
+) -> int:
     """How many stops, from the first, no plan may change: what happened, what a driver has agreed to and is near,
     and where the car must be on its way by now."""
     problem, count, here = hand.problem, 0, vehicle.start_place_id
@@ -222,7 +235,7 @@ def _frozen_count(hand: Hand, settings: DispatchSettings, vehicle: Vehicle, stop
         happened = any(state in ("arrived", "boarded", "delivered") for state in states)
         happened = happened or any(hand.pickups[one].status == "delivered" for one in stop.alights)
         agreed = "accepted" in states and stop.begin_s <= near_s
-        if happened or agreed or stop.begin_s - drive <= problem.now_s:
+        if happened or (not is_loose and (agreed or stop.begin_s - drive <= problem.now_s)):
             count = number
         here = stop.place_id
     return count

@@ -267,6 +267,19 @@ def clear_stops(tx: Transaction, pickup: str) -> None:
     tx.execute(_CLEAR_PICKUP, {"of_pickup": pickup})
 
 
+def write_stop_time(tx: Transaction, pickup: str, kind: str, at: datetime) -> None:
+    """When it really happened. Where others board or alight too, the car stood until the last of them."""
+    row = tx.execute(sa.select(stops).where(stops.c.pickup == pickup, stops.c.kind == kind)).first()
+    if row is None:
+        return
+    halt = (stops.c.shift == row.shift) & (stops.c.position == row.position)
+    is_shared = len(tx.execute(sa.select(stops.c.pickup).where(halt)).all()) > 1
+    begin_at = row.begin_at if is_shared else at
+    depart_at = max(row.depart_at, at) if is_shared else at
+    times = {"arrive_at": min(row.arrive_at, begin_at), "begin_at": begin_at, "depart_at": depart_at}
+    tx.execute(sa.update(stops).where(halt).values(times))
+
+
 def load_plan(connection: sa.Connection, conference: str) -> PlanRow | None:
     row = connection.execute(_PLAN, {"of_conference": conference}).first()
     return PlanRow(*row) if row else None

@@ -10,8 +10,10 @@ from typing import Any
 
 from softlanding import incidents
 from softlanding.contracts.dispatch import (
+    PickupAccepted,
     PickupBoarded,
     PickupDelivered,
+    PickupDriverArrived,
     PickupMissed,
     PickupPlanned,
     PickupRefused,
@@ -34,7 +36,7 @@ from softlanding.messaging.envelope import Envelope
 MISSED_AT_ONCE = 50  # In one action; at start there are as many actions' worth as it takes.
 TRIED_AT_ONCE = 25
 EXPLAINED_MAX = 10  # So many rides without a place are told all the reasons; on a fuller day who looks is told.
-TOLD_FROM = timedelta(minutes=1)  # Nobody is told of times that moved by less.
+TOLD_FROM = timedelta(minutes=3)  # Nobody is told of times that moved by less.
 
 
 # Schedule's words
@@ -172,10 +174,11 @@ def _serve_on(tx: Transaction, now: datetime, desk: Desk, hand: Hand, pickup: Pi
         after, lost = plans.redirected(hand, desk, pickup)
         kept = _timed(after, pickup, shift)
         store.save_pickup(tx, kept)
-        after = publish(tx, now, desk, after, (shift,), reason=f"{pickup.code} goes elsewhere", skip=(pickup.id,))
+        after = publish(tx, now, desk, after, (shift,), reason=f"{pickup.code} goes elsewhere", quiet=(pickup.id,))
         lose(tx, now, after, hand, lost)
     _note(tx, now, kept, f"revision {kept.revision} while {model.said(kept.status)}")
-    tell(tx, PickupPlanned, kept, now, hand)
+    tell(tx, PickupPlanned, kept, now, after)
+    _tell_again(tx, now, after, kept, reason="")
 
 
 def _timed(hand: Hand, pickup: Pickup, shift: str) -> Pickup:
@@ -295,7 +298,7 @@ def put(
     store.keep_pickup(tx, planned, is_new=is_new)
     shifts = (shift,) if was in (None, shift) else (was, shift)
     after = publish(
-        tx, now, desk, after, shifts, reason=f"{planned.code} planned", skip=(planned.id,), freed=was is not None
+        tx, now, desk, after, shifts, reason=f"{planned.code} planned", quiet=(planned.id,), freed=was is not None
     )
     words = f"planned on {crew.vehicle}, {hand.say(planned.board_at or now)} to {hand.say(planned.deliver_at or now)}"
     _note(tx, now, planned, f"{words}{': ' + reason if reason else ''}", by)
@@ -363,18 +366,18 @@ def publish(
     shifts: Iterable[str],
     *,
     reason: str,
-    skip: Iterable[str] = (),
+    quiet: Iterable[str] = (),
     freed: bool = False,
 ) -> Hand:
     """The hand's plan comes into force: the manifests of these shifts are written, who shares a car and is fetched at
-    another time is told, and run sheets follow. The hand as it is then kept. `skip`: whose times the caller writes."""
+    another time is told, and run sheets follow. The hand as it is then kept. `quiet`: whom the caller tells of."""
     row = replace(hand.row, number=hand.row.number + 1, made_at=now, stamp=tx.ids.new())
     row = replace(row, freed=tx.ids.new()) if freed else row
     hand = replace(hand, row=row)
     changed = sorted(set(shifts))
     store.save_stops(tx, {shift: plans.rows_of(hand, shift) if shift in hand.shifts else [] for shift in changed})
     for shift in changed:
-        hand = _retime(tx, now, hand, shift, set(skip), reason)
+        hand = _retime(tx, now, hand, shift, set(quiet), reason)
     store.save_plan(tx, row)
     outbox.add(
         tx,
@@ -392,12 +395,12 @@ def publish(
     return hand
 
 
-def _retime(tx: Transaction, now: datetime, hand: Hand, shift: str, skip: set[str], reason: str) -> Hand:
+def _retime(tx: Transaction, now: datetime, hand: Hand, shift: str, quiet: set[str], reason: str) -> Hand:
     """Who shares the car and is fetched or brought at another time than they were told, is told."""
     pickups = dict(hand.pickups)
     for ride_id, (board_at, deliver_at) in plans.times_in(hand, shift).items():
         other = pickups[ride_id]
-        if ride_id in skip or not other.is_on_vehicle or other.board_at is None or other.deliver_at is None:
+        if not other.is_on_vehicle or other.board_at is None or other.deliver_at is None:
             continue
         if other.is_aboard:
             board_at = other.board_at
@@ -406,10 +409,10 @@ def _retime(tx: Transaction, now: datetime, hand: Hand, shift: str, skip: set[st
         moved = max(abs(board_at - other.board_at), abs(deliver_at - other.deliver_at))
         other = pickups[ride_id] = replace(other, board_at=board_at, deliver_at=deliver_at)
         store.retime(tx, ride_id, board_at, deliver_at)
-        if moved >= TOLD_FROM:
+        if moved >= TOLD_FROM and ride_id not in quiet:
             told = replace(other, plan=hand.row.number)
             _note(tx, now, told, f"now {hand.say(board_at)} to {hand.say(deliver_at)}: {reason}")
-            tell(tx, PickupPlanned, told, now, hand, reason=f"times moved: {reason}")
+            _tell_again(tx, now, hand, told, reason=f"times moved: {reason}")
         if _is_risk_new(other):
             pickups[ride_id] = replace(other, risk_revision=other.revision)
             store.mark_risk(tx, ride_id, other.revision)
@@ -460,6 +463,20 @@ def tell(
             is_late_word=is_late_word,
         ),
     )
+
+
+_STANDS: dict[str, type[RideState]] = {
+    "planned": PickupPlanned,
+    "accepted": PickupAccepted,
+    "arrived": PickupDriverArrived,
+    "boarded": PickupBoarded,
+}
+
+
+def _tell_again(tx: Transaction, now: datetime, hand: Hand, pickup: Pickup, *, reason: str) -> None:
+    """The pickup's state once more, because something about it changed: by the fact that brought it where it stands."""
+    since = {"accepted": pickup.accepted_at, "arrived": pickup.arrived_at, "boarded": pickup.boarded_at}
+    tell(tx, _STANDS[pickup.status], pickup, since.get(pickup.status) or now, hand, reason=reason)
 
 
 def _is_risk_new(pickup: Pickup) -> bool:
@@ -575,22 +592,42 @@ def _retry(tx: Transaction, now: datetime, desk: Desk, hand: Hand, pickup: Picku
 # What facts did to manifests
 
 
-def mend(tx: Transaction, now: datetime, desk: Desk, conference: str, *, reason: str, shift: str | None = None) -> None:
-    """Manifests that no longer hold after facts changed (of one shift, or all) are laid anew; who loses a place waits
-    for another, which the timer seeks at once."""
+def mend(tx: Transaction, now: datetime, desk: Desk, conference: str, *, reason: str) -> None:
+    """Manifests that no longer hold after facts changed are laid anew; who loses a place waits for another, which the
+    timer seeks at once."""
     before = plans.take_hand(tx, now, desk, conference)
+    _mend(tx, now, desk, before, [one.vehicle_id for one in before.plan.manifests if one.stops], reason)
+
+
+def mend_shift(tx: Transaction, now: datetime, desk: Desk, pickup: Pickup, shift: str, at: datetime) -> None:
+    """As `mend`, for one car after news of this pickup at `at`: it may be late, or early, for all that follows."""
+    conference = pickup.conference
+    row = store.take_plan(tx, now, conference)
+    before = plans.load_hand(tx.connection, now, desk.settings, row, news=(shift, at))
+    if shift in before.shifts and before.manifest(shift).stops:
+        _mend(tx, now, desk, before, [shift], f"{pickup.code} {model.said(pickup.status)}", quiet=(pickup.id,))
+    stir(tx, now, conference)
+
+
+def _mend(
+    tx: Transaction,
+    now: datetime,
+    desk: Desk,
+    before: Hand,
+    shifts: list[str],
+    reason: str,
+    quiet: Iterable[str] = (),
+) -> None:
     hand = before
     lost: list[str] = []
     changed: list[str] = []
-    for manifest in before.plan.manifests:
-        if not manifest.stops or shift not in (None, manifest.vehicle_id):
-            continue
-        hand, gone = plans.mended(hand, manifest.vehicle_id)
+    for shift in shifts:
+        hand, gone = plans.mended(hand, shift)
         lost += gone
-        if gone or hand.manifest(manifest.vehicle_id).stops != manifest.stops:
-            changed.append(manifest.vehicle_id)
+        if gone or hand.manifest(shift).stops != before.manifest(shift).stops:
+            changed.append(shift)
     if changed:
-        hand = publish(tx, now, desk, hand, changed, reason=reason, freed=bool(lost))
+        hand = publish(tx, now, desk, hand, changed, reason=reason, freed=bool(lost), quiet=quiet)
         lose(tx, now, hand, before, lost)
 
 
