@@ -5,9 +5,10 @@ from typing import Any
 
 from softlanding.database import Database
 from softlanding.lifecycle import Service, Work
-from softlanding.schedule import pages, tables
+from softlanding.schedule import api, pages, tables
 from softlanding.schedule.actions.pickups import promise_of
 from softlanding.schedule.actions.sample import at_up
+from softlanding.schedule.publish import make_chore
 from softlanding.schedule.subscriptions import ME, handlers
 from softlanding.schedule.timers import timers
 from softlanding.settings import Settings
@@ -25,6 +26,7 @@ def make_service(settings: Settings) -> Service:
         migrations="softlanding.schedule.migrations",
         handlers=handlers(),
         timers=timers(),
+        chores=(make_chore(settings),),
         doors=doors,
         load_sample=load_sample,
     )
@@ -32,4 +34,4 @@ def make_service(settings: Settings) -> Service:
 
 def doors(work: Work) -> list[Any]:
     """Every route of Schedule."""
-    return pages.make_doors(work)
+    return [*api.make_doors(work), *pages.make_doors(work)]

@@ -193,7 +193,7 @@ def _take_row(
     tx: Transaction, now: datetime, conference: Conference, row: ArrivalRow, promise: Promise
 ) -> tuple[str, dict[str, Any]]:
     """What a row leads to. By its own key it is known again even after its arrival was changed by hand."""
-    speaker = _speaker_meant(tx.connection, conference.slug, row.speaker)
+    speaker = speaker_meant(tx.connection, conference.slug, row.speaker)
     key, digest = f"{conference.slug}/{speaker.code}/{row.on.isoformat()}", _digest(row)
     known = store.journeys.find_by_source(tx.connection, key)
     if known is not None and known.source_digest == digest:
@@ -261,7 +261,7 @@ def need_speaker(connection: sa.Connection, conference: str, code: str) -> Speak
     return known
 
 
-def _speaker_meant(connection: sa.Connection, conference: str, named: str) -> Speaker:
+def speaker_meant(connection: sa.Connection, conference: str, named: str) -> Speaker:
     """By code, name or e-mail address. Raises Invalid when nobody or more than one is meant."""
     found = store.speakers.find_speakers(connection, conference, named)
     if not found:

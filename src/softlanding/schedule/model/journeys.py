@@ -256,13 +256,10 @@ def _bounds(party: int, luggage: int, wheelchairs: int) -> tuple[tuple[str, int,
 
 def _moment(on: date, at: time, zone: str) -> datetime:
     """A wall time there as UTC. Raises Invalid for one that a change of the clocks skips, or beyond the calendar."""
-    try:
-        moment = datetime.combine(on, at.replace(tzinfo=None), tzinfo=ZoneInfo(zone)).astimezone(UTC)
-        back = moment.astimezone(ZoneInfo(zone))
-    except OverflowError:
-        raise Invalid(Fault("on", "give a day of this century")) from None
     if not 2000 <= on.year <= 2100:
         raise Invalid(Fault("on", "give a day of this century"))
+    moment = datetime.combine(on, at.replace(tzinfo=None), tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    back = moment.astimezone(ZoneInfo(zone))
     if (back.hour, back.minute) != (at.hour, at.minute):
         raise Invalid(Fault("time", f"{at:%H:%M} does not exist on {on} in {zone}: the clocks change"))
     return moment

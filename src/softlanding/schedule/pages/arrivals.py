@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from softlanding import keys
 from softlanding.conferences import Conference
-from softlanding.errors import Invalid, SoftlandingError
+from softlanding.errors import SoftlandingError
 from softlanding.formats import arrivals_template
 from softlanding.lifecycle import Work
 from softlanding.schedule import store, views
@@ -22,17 +22,18 @@ from softlanding.schedule.model import read_news
 from softlanding.schedule.pages.shared import (
     ANSWERS,
     TRAVEL,
+    Name,
     Values,
     alarms,
     arrival_from,
     clock_of,
     day_of,
-    faults_in_words,
     live,
     promise,
+    refused_form,
     status_of,
 )
-from softlanding.web import Doors, Form, Pages, read_form, read_upload, refused, see_other
+from softlanding.web import Doors, Form, Pages, read_form, read_upload, see_other
 
 
 def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
@@ -67,7 +68,7 @@ class _Shown:
             title="Arrivals",
             stream=_address(conference, "/stream"),
             status=status_of(error) if error else 200,
-            refused=_refused(form, error) if form and error else None,
+            refused=refused_form(form, error) if form and error else None,
             journeys=await read(views.journeys.arrivals, slug, zone),
             speakers=await read(views.staff.speaker_choices, slug),
             places=await read(views.journeys.destinations, slug),
@@ -116,7 +117,7 @@ def _add_entering(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
 
 def _add_changing(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
     @doors.page("/{conference}/organise/arrivals/{journey}/change", who=TRAVEL, methods=("POST",))
-    async def change(request: Request, conference: str, journey: str) -> Response:
+    async def change(request: Request, conference: str, journey: Name) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
             arrival = arrival_from(form, found.zone)
@@ -128,7 +129,7 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
         return see_other(_address(found), _said(answer, "is changed" if answer["is_changed"] else "is as it was"))
 
     @doors.page("/{conference}/organise/arrivals/{journey}/withdraw", who=TRAVEL, methods=("POST",))
-    async def withdraw(request: Request, conference: str, journey: str) -> Response:
+    async def withdraw(request: Request, conference: str, journey: Name) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
             reason = form.required("reason", "a reason")
@@ -140,7 +141,7 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
         return see_other(_address(found), _said(answer, "is withdrawn"))
 
     @doors.page("/{conference}/organise/arrivals/{journey}/news", who=TRAVEL, methods=("POST",))
-    async def news(request: Request, conference: str, journey: str) -> Response:
+    async def news(request: Request, conference: str, journey: Name) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
             known = await work.database.read(store.journeys.load_journey, found.slug, journey)
@@ -175,13 +176,6 @@ def _add_import(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
 
 def _address(conference: Conference, more: str = "") -> str:
     return f"/{conference.slug}/organise/arrivals{more}"
-
-
-def _refused(form: Form, error: SoftlandingError) -> dict[str, Any]:
-    answer = refused(form, error)
-    if isinstance(error, Invalid) and form.name == "import":
-        answer["faults"] = {"": "Nothing was imported. " + faults_in_words(error)}
-    return answer
 
 
 def _said(answer: dict[str, Any], what: str) -> str:

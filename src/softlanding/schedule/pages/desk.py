@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from softlanding import keys
 from softlanding.auth import EVERYWHERE
 from softlanding.conferences import Conference, load_conference
-from softlanding.errors import Forbidden, Invalid, SoftlandingError
+from softlanding.errors import Forbidden, SoftlandingError
 from softlanding.lifecycle import Work
 from softlanding.schedule import views
 from softlanding.schedule.actions.programme import Prepared, import_programme, prepare_import, release_draft
@@ -18,12 +18,12 @@ from softlanding.schedule.pages.shared import (
     ORGANISERS,
     Values,
     alarms,
-    faults_in_words,
     live,
     promise,
+    refused_form,
     status_of,
 )
-from softlanding.web import Doors, Pages, read_form, read_upload, refused, see_other
+from softlanding.web import Doors, Pages, read_form, read_upload, see_other
 
 
 def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
@@ -37,7 +37,7 @@ def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
             title="Organise",
             stream=f"/{slug}/organise/stream",
             status=status_of(error) if error else 200,
-            refused=_refused(form, error) if error else None,
+            refused=refused_form(form, error) if error else None,
             **values,
         )
 
@@ -100,13 +100,6 @@ def _check_conference(request: Request, slug: str, prepared: Prepared) -> None:
     if prepared.conference == slug or (EVERYWHERE, "organiser") in roles or (prepared.conference, "organiser") in roles:
         return
     raise Forbidden(f"this file is of the conference '{prepared.conference}', and you organise '{slug}'")
-
-
-def _refused(form: Any, error: SoftlandingError) -> dict[str, Any]:
-    answer = refused(form, error)
-    if isinstance(error, Invalid) and form.name == "import":
-        answer["faults"] = {"": "Nothing was imported. " + faults_in_words(error)}
-    return answer
 
 
 def _said(report: dict[str, Any]) -> str:

@@ -18,8 +18,8 @@ from softlanding.schedule.actions.people import (
     remove_person,
     renew_speaker_link,
 )
-from softlanding.schedule.pages.shared import ANSWERS, ORGANISERS, public_url, status_of
-from softlanding.web import Doors, Form, Pages, read_form, refused, see_other
+from softlanding.schedule.pages.shared import ANSWERS, ORGANISERS, Name, public_url, refused_form, status_of
+from softlanding.web import Doors, Form, Pages, read_form, see_other
 from softlanding.web.doors import signer_of
 
 
@@ -47,7 +47,7 @@ async def _show(
         conference=conference,
         title="People",
         status=status_of(error) if error else 200,
-        refused=refused(form, error) if form and error else None,
+        refused=refused_form(form, error) if form and error else None,
         people=found,
         link=link,
     )
@@ -77,7 +77,7 @@ def _add_people(doors: Doors, work: Work, pages: Pages) -> None:
 
 def _add_one(doors: Doors, work: Work, pages: Pages) -> None:
     @doors.page("/{conference}/organise/people/{person}/roles", who=ORGANISERS, methods=("POST",))
-    async def roles(request: Request, conference: str, person: str) -> Response:
+    async def roles(request: Request, conference: str, person: Name) -> Response:
         form = await read_form(request)
         try:
             known = await _person(work, person, conference, request.state.visitor)
@@ -90,7 +90,7 @@ def _add_one(doors: Doors, work: Work, pages: Pages) -> None:
         return see_other(f"/{conference}/organise/people", f"{known.name}'s roles are saved.")
 
     @doors.page("/{conference}/organise/people/{person}/remove", who=ORGANISERS, methods=("POST",))
-    async def remove(request: Request, conference: str, person: str) -> Response:
+    async def remove(request: Request, conference: str, person: Name) -> Response:
         form = await read_form(request)
         if person == request.state.visitor.person:
             raise Forbidden("you cannot remove yourself; ask another organiser")
@@ -102,7 +102,7 @@ def _add_one(doors: Doors, work: Work, pages: Pages) -> None:
         return see_other(f"/{conference}/organise/people", f"{known.name} is off the staff.")
 
     @doors.page("/{conference}/organise/people/{person}/link", who=ORGANISERS, methods=("POST",))
-    async def link(request: Request, conference: str, person: str) -> Response:
+    async def link(request: Request, conference: str, person: Name) -> Response:
         await _person(work, person, conference, request.state.visitor)
         name, url, until = await make_sign_in_link(
             work.database,
@@ -123,7 +123,7 @@ def qr_image(text: str) -> str:
 
 async def _person(work: Work, person: str, conference: str, visitor: Visitor) -> Any:
     """Somebody whom this visitor may manage. Raises NotFound, Forbidden."""
-    known = await work.database.read(load_person, person.replace("\x00", "")[:36])
+    known = await work.database.read(load_person, person)
     if known is None or known.is_revoked:
         raise NotFound("there is no such person on the staff")
     if not _is_everywhere(visitor) and any(place != conference for place, _ in known.roles):
@@ -159,8 +159,8 @@ def _add_speakers(doors: Doors, work: Work, pages: Pages) -> None:
         return pages.show(request, "speakers.html", conference=found, title="Speakers", speakers=rows)
 
     @doors.page("/{conference}/organise/speakers/{code}/link", who=ORGANISERS, methods=("POST",))
-    async def link(request: Request, conference: str, code: str) -> Response:
-        form, code = await read_form(request), code.replace("\x00", "")[:40]
+    async def link(request: Request, conference: str, code: Name) -> Response:
+        form = await read_form(request)
         try:
             done = await work.database.write(keys.once, form.key, "speaker.link", renew_speaker_link, conference, code)
         except ANSWERS as error:

@@ -2,22 +2,25 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, time
-from typing import Any
+from types import SimpleNamespace
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Path, Request
 from fastapi.responses import Response
 
 from softlanding.conferences import Conference
-from softlanding.errors import Conflict, Fault, Invalid, NotFound, Refused
+from softlanding.errors import Conflict, Fault, Invalid, NotFound, Refused, SoftlandingError
 from softlanding.lifecycle import Work
 from softlanding.schedule import views
 from softlanding.schedule.actions.pickups import promise_of
 from softlanding.schedule.model import Promise, read_arrival
-from softlanding.web import Form, Pages, peers_view, staff, stream
+from softlanding.web import Form, Pages, peers_view, refused, staff, stream
 
 ORGANISERS = staff("organiser")
 TRAVEL = staff("organiser", "coordinator")
 ANSWERS = (Invalid, Refused, Conflict, NotFound)  # What a form that was refused is shown again with.
+
+Name = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 
 Values = Mapping[str, Mapping[str, Any]]
 """Fragment's name to its template's values."""
@@ -91,8 +94,11 @@ def clock_of(text: str, field: str) -> time | None:
         raise Invalid(Fault(field, "write the time as 14:05")) from None
 
 
-def faults_in_words(error: Invalid, most: int = 8) -> str:
-    """All that is wrong with a file, as one message."""
-    shown = [str(fault) for fault in error.faults[:most]]
-    more = len(error.faults) - len(shown)
-    return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+def refused_form(form: Form, error: SoftlandingError, most: int = 8) -> Any:
+    """The form as it was typed, for `page.refused`; all that is wrong with a file as one message."""
+    answer = refused(form, error)
+    if isinstance(error, Invalid) and form.name == "import":
+        shown = "; ".join(str(fault) for fault in error.faults[:most])
+        more = len(error.faults) - most
+        answer["faults"] = {"": f"Nothing was imported. {shown}" + (f"; and {more} more" if more > 0 else "")}
+    return SimpleNamespace(**answer)  # In a mapping, templates would take `values` for its method.

@@ -15,8 +15,17 @@ from softlanding.schedule import store, views
 from softlanding.schedule.actions.journeys import announce_arrival, change_arrival, withdraw_arrival
 from softlanding.schedule.actions.people import see_speaker_link
 from softlanding.schedule.model import Speaker
-from softlanding.schedule.pages.shared import ANSWERS, Values, arrival_from, live, promise, status_of
-from softlanding.web import LINK, Doors, Form, Pages, read_form, refused, see_other
+from softlanding.schedule.pages.shared import (
+    ANSWERS,
+    Name,
+    Values,
+    arrival_from,
+    live,
+    promise,
+    refused_form,
+    status_of,
+)
+from softlanding.web import LINK, Doors, Form, Pages, read_form, see_other
 
 SEEN_ANEW = timedelta(minutes=5)  # Not each look is worth a commit.
 PATH = "/{conference}/speaker/{token}"
@@ -35,7 +44,7 @@ def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
             conference=conference,
             title=speaker.name,
             status=status_of(error) if error else 200,
-            refused=refused(form, error) if form and error else None,
+            refused=refused_form(form, error) if form and error else None,
             stream=f"{address}/stream",
             address=address,
             **values,
@@ -44,13 +53,13 @@ def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
         return response
 
     @doors.page(PATH, who=LINK)
-    async def speaker_page(request: Request, conference: str, token: str) -> Response:
+    async def speaker_page(request: Request, conference: str, token: Name) -> Response:
         answer = await show(request, conference, token)
         await _see(work, conference, token)
         return answer
 
     @doors.page(PATH + "/stream", who=LINK)
-    async def speaker_stream(request: Request, conference: str, token: str) -> Response:
+    async def speaker_stream(request: Request, conference: str, token: Name) -> Response:
         found, speaker = await _enter(work, pages, conference, token)
 
         async def values() -> Values:
@@ -61,7 +70,7 @@ def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
         return live(request, work, pages, found, values)
 
     @doors.page(PATH + "/arrival", who=LINK, methods=("POST",))
-    async def arrival(request: Request, conference: str, token: str) -> Response:
+    async def arrival(request: Request, conference: str, token: Name) -> Response:
         form = await read_form(request)
         found, speaker = await _enter(work, pages, conference, token)
         try:
@@ -71,7 +80,7 @@ def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
         return see_other(f"/{conference}/speaker/{token}", _said(answer))
 
     @doors.page(PATH + "/withdraw", who=LINK, methods=("POST",))
-    async def withdraw(request: Request, conference: str, token: str) -> Response:
+    async def withdraw(request: Request, conference: str, token: Name) -> Response:
         form = await read_form(request)
         found, speaker = await _enter(work, pages, conference, token)
         try:
@@ -90,7 +99,7 @@ def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
 async def _enter(work: Work, pages: Pages, slug: str, token: str) -> tuple[Conference, Speaker]:
     """Whose page this link opens, now. Raises Forbidden for a link that is not (any more) good."""
     conference = await pages.conference(slug)
-    speaker = await work.database.read(views.staff.speaker_by_token, slug, token.replace("\x00", "")[:64])
+    speaker = await work.database.read(views.staff.speaker_by_token, slug, token)
     if speaker is None:
         raise Forbidden("this personal link does not work (any more); ask the organisers for your new one")
     return conference, speaker

@@ -11,7 +11,7 @@ from softlanding import keys
 from softlanding.errors import Fault, Invalid
 from softlanding.lifecycle import Work
 from softlanding.schedule.actions.pickups import go_on_waiting, say_not_needed, take_by_hand
-from softlanding.schedule.pages.shared import ANSWERS, TRAVEL
+from softlanding.schedule.pages.shared import ANSWERS, TRAVEL, Name
 from softlanding.web import Doors, Form, read_form, see_other
 
 Settling = Callable[..., dict[str, Any]]
@@ -20,13 +20,13 @@ WORDS: dict[str, Settling] = {"wait": go_on_waiting, "not-needed": say_not_neede
 
 def add_doors(doors: Doors, work: Work) -> None:
     @doors.page("/{conference}/organise/unanswered/{pickup}/by-hand", who=TRAVEL, methods=("POST",))
-    async def by_hand(request: Request, conference: str, pickup: str) -> Response:
+    async def by_hand(request: Request, conference: str, pickup: Name) -> Response:
         form, by = await read_form(request), request.state.visitor.name
         back = _back(request, conference)
         try:
             word = form.required("note", "who fetches them, and how")
             await work.database.write(
-                keys.once, form.key, "pickup.by_hand", take_by_hand, conference, _plain(pickup), by=by, word=word
+                keys.once, form.key, "pickup.by_hand", take_by_hand, conference, pickup, by=by, word=word
             )
         except ANSWERS as error:
             return see_other(back, str(error), "refused")
@@ -35,14 +35,14 @@ def add_doors(doors: Doors, work: Work) -> None:
         )
 
     @doors.page("/{conference}/organise/unanswered/{pickup}/settle", who=TRAVEL, methods=("POST",))
-    async def settle(request: Request, conference: str, pickup: str) -> Response:
+    async def settle(request: Request, conference: str, pickup: Name) -> Response:
         form, by = await read_form(request), request.state.visitor.name
         back = _back(request, conference)
         try:
             action = _action(form)
             note = form.text("note", most=300)
             await work.database.write(
-                keys.once, form.key, "pickup.settle", action, conference, _plain(pickup), by=by, note=note
+                keys.once, form.key, "pickup.settle", action, conference, pickup, by=by, note=note
             )
         except ANSWERS as error:
             return see_other(back, str(error), "refused")
@@ -62,7 +62,3 @@ def _back(request: Request, conference: str) -> str:
     path = urlsplit(request.headers.get("Referer", "")).path
     own = (f"/{conference}/organise/", f"/{conference}/organise/arrivals")
     return path if path in own else own[1]
-
-
-def _plain(named: str) -> str:
-    return named.replace("\x00", "")[:36]

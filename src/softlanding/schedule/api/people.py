@@ -1,0 +1,98 @@
+"""Staff: who is there, what they may do, links with which they sign in."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Request
+from pydantic import Field
+
+from softlanding import keys
+from softlanding.auth import EVERYWHERE
+from softlanding.errors import Forbidden
+from softlanding.lifecycle import Work
+from softlanding.schedule import views
+from softlanding.schedule.actions.people import add_person, change_roles, make_sign_in_link, remove_person
+from softlanding.schedule.api.shared import (
+    ORGANISERS,
+    ORGANISERS_LOOK,
+    Given,
+    Line,
+    Name,
+    NeededLine,
+    Short,
+    public_url,
+)
+from softlanding.web import Doors
+from softlanding.web.common import Key
+from softlanding.web.doors import signer_of
+
+
+class Role(Given):
+    """What somebody may do, in one conference or (`*`) everywhere."""
+
+    conference: Annotated[str, Field(max_length=80, pattern=r"^(\*|[a-z0-9][a-z0-9-]*)$")]
+    role: Literal["organiser", "coordinator", "operator"]
+
+
+class NewPerson(Given):
+    name: NeededLine
+    email: Line = ""
+    phone: Short = ""
+    roles: Annotated[list[Role], Field(max_length=200, default_factory=list)]
+
+
+class RolesGiven(Given):
+    roles: Annotated[list[Role], Field(max_length=200)]
+
+
+def add_doors(doors: Doors, work: Work) -> None:
+    """For organisers of the whole installation, and programs that may write."""
+
+    @doors.api("/api/schedule/people", who=ORGANISERS_LOOK, summary="Staff and their roles, by name")
+    async def people(request: Request) -> list[dict[str, Any]]:
+        found = await work.database.read(views.staff.people, None, request.state.visitor.person)
+        return [person | {"roles": sorted(person["roles"])} for person in found]
+
+    @doors.api("/api/schedule/people", who=ORGANISERS, methods=("POST",), status_code=201, summary="Add a person")
+    async def add(key: Key, given: NewPerson) -> dict[str, Any]:
+        return await work.database.write(
+            keys.once,
+            key,
+            "person.add",
+            add_person,
+            name=given.name,
+            email=given.email,
+            phone=given.phone,
+            roles=_pairs(given.roles),
+        )
+
+    @doors.api("/api/schedule/people/{person}/roles", who=ORGANISERS, methods=("PUT",), summary="Change the roles")
+    async def roles(person: Name, key: Key, given: RolesGiven) -> dict[str, Any]:
+        return await work.database.write(keys.once, key, "person.roles", change_roles, person, _pairs(given.roles))
+
+    @doors.api("/api/schedule/people/{person}/revoke", who=ORGANISERS, methods=("POST",), summary="Remove a person")
+    async def revoke(request: Request, person: Name, key: Key) -> dict[str, Any]:
+        if person == request.state.visitor.person:
+            raise Forbidden("you cannot remove yourself; ask another organiser")
+        return await work.database.write(keys.once, key, "person.remove", remove_person, person)
+
+    @doors.api(
+        "/api/schedule/people/{person}/sign-in-link",
+        who=ORGANISERS,
+        methods=("POST",),
+        summary="A link to sign in once",
+    )
+    async def sign_in_link(request: Request, person: Name) -> dict[str, Any]:
+        name, url, until = await make_sign_in_link(
+            work.database,
+            signer_of(work),
+            person,
+            work.parts.ids.secret(),
+            work.parts.clock.now(),
+            public_url(work, request),
+        )
+        return {"person": person, "name": name, "url": url, "until": until}
+
+
+def _pairs(roles: list[Role]) -> list[tuple[str, str]]:
+    """An operator looks after the whole system, whichever conference was named."""
+    return [(EVERYWHERE if each.role == "operator" else each.conference, each.role) for each in roles]

@@ -1,0 +1,156 @@
+"""Conferences, their programmes and releases, and the sample."""
+
+import asyncio
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+from fastapi import Header, Query, Request
+from pydantic import Field
+
+from softlanding import keys
+from softlanding.conferences import list_conferences
+from softlanding.errors import Fault, Invalid
+from softlanding.lifecycle import Work
+from softlanding.schedule import store, views
+from softlanding.schedule.actions.journeys import tell_destinations
+from softlanding.schedule.actions.pickups import promise_of
+from softlanding.schedule.actions.programme import Prepared, import_programme, prepare_import, release_draft
+from softlanding.schedule.actions.sample import at_up
+from softlanding.schedule.api.shared import (
+    ORGANISERS,
+    ORGANISERS_LOOK,
+    TRAVEL,
+    TRAVEL_LOOK,
+    Given,
+    Line,
+    NeededLine,
+    Note,
+    Slug,
+    a_file,
+    read_body,
+)
+from softlanding.web import Doors
+from softlanding.web.common import Key
+
+Half = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=190)]  # Two actions share it.
+
+
+class Release(Given):
+    """`name` is what exports call the version; the file's own by default."""
+
+    name: Line = ""
+    note: Note = ""
+
+
+class Destinations(Given):
+    names: Annotated[list[NeededLine], Field(max_length=500)]
+
+
+class SampleDay(Given):
+    first_day: date | None = None
+
+
+def add_doors(doors: Doors, work: Work) -> None:
+    _add_programme(doors, work)
+    _add_releases(doors, work)
+    _add_conferences(doors, work)
+
+
+def _add_programme(doors: Doors, work: Work) -> None:
+    @doors.api(
+        "/api/schedule/programmes",
+        who=ORGANISERS,
+        methods=("POST",),
+        summary="Import schedule.xml or schedule.json into the draft of its conference, and release it if asked",
+        openapi_extra=a_file("application/octet-stream", "<schedule>…</schedule>"),
+    )
+    async def take_programme(
+        request: Request,
+        key: Half,
+        filename: Annotated[str, Query(max_length=200)] = "schedule",
+        zone: Annotated[str | None, Query(max_length=60)] = None,
+        release: bool = False,
+        note: Annotated[str, Query(max_length=500)] = "",
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        body = await read_body(request)
+        prepared = await asyncio.to_thread(prepare_import, body, filename, zone, work.settings.zone)
+        return await _take(work, prepared, key, request.state.visitor.name, note, release=release, dry_run=dry_run)
+
+    @doors.api(
+        "/api/schedule/{conference}/programme",
+        who=ORGANISERS_LOOK,
+        summary="The draft against what is public, what is wrong with it, and the releases",
+    )
+    async def programme(conference: Slug) -> dict[str, Any]:
+        return await work.database.read(views.desk.programme_summary, conference)
+
+
+async def _take(
+    work: Work, prepared: Prepared, key: str, by: str, note: str, *, release: bool, dry_run: bool
+) -> dict[str, Any]:
+    """Two actions, each below 250 ms; cut off between them, the same key does the second."""
+    if dry_run:
+        return await work.database.write(import_programme, prepared, dry_run=True)
+    report = await work.database.write(keys.once, key, "programme.import", import_programme, prepared)
+    if not release:
+        return report
+    released = await work.database.write(
+        keys.once,
+        f"{key}#release",
+        "programme.release",
+        release_draft,
+        prepared.conference,
+        note=note.replace("\x00", ""),
+        by=by,
+        promise=promise_of(work.settings),
+    )
+    return report | {"release": released}
+
+
+def _add_releases(doors: Doors, work: Work) -> None:
+    @doors.api("/api/schedule/{conference}/releases", who=ORGANISERS_LOOK, summary="Releases, newest first")
+    async def releases(conference: Slug) -> list[dict[str, Any]]:
+        heads = await work.database.read(store.programmes.list_release_heads, conference)
+        return [views.desk.release_view(head) for head in heads]
+
+    @doors.api("/api/schedule/{conference}/releases", who=ORGANISERS, methods=("POST",), summary="Release the draft")
+    async def release(request: Request, conference: Slug, key: Key, given: Release) -> dict[str, Any]:
+        return await work.database.write(
+            keys.once,
+            key,
+            "programme.release",
+            release_draft,
+            conference,
+            given.name,
+            given.note,
+            by=request.state.visitor.name,
+            promise=promise_of(work.settings),
+        )
+
+
+def _add_conferences(doors: Doors, work: Work) -> None:
+    @doors.api("/api/schedule/conferences", who=TRAVEL_LOOK, summary="Conferences, the latest first")
+    async def conferences() -> list[dict[str, Any]]:
+        return [vars(found) for found in await work.database.read(list_conferences)]
+
+    @doors.api(
+        "/api/schedule/{conference}/destinations",
+        who=TRAVEL,
+        methods=("PUT",),
+        summary="Say where one can be taken in this conference, for the choices of forms",
+    )
+    async def destinations(conference: Slug, given: Destinations) -> dict[str, Any]:
+        return await work.database.write(tell_destinations, conference, list(given.names))
+
+    @doors.api(
+        "/api/schedule/sample",
+        who=ORGANISERS,
+        methods=("POST",),
+        summary="Bring the sample conference in where there is none, or move an untouched one",
+    )
+    async def sample(given: SampleDay) -> dict[str, Any]:
+        first_day = given.first_day or work.parts.clock.now().date() + timedelta(days=1)
+        if not 2000 <= first_day.year <= 2100:
+            raise Invalid(Fault("first_day", "give a day of this century"))
+        return await at_up(work.database, first_day, promise_of(work.settings))
