@@ -14,6 +14,8 @@ if (choice) {
   choice.addEventListener("change", () => { try { localStorage.setItem("keys", choice.checked ? "on" : "off"); } catch { /* Private window: for this page only. */ } });
 }
 
+document.querySelector(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 const typing = (element) => element.closest("input:not([type=checkbox], [type=radio]), select, textarea, dialog, [contenteditable]");
 
 document.addEventListener("keydown", (event) => {

@@ -6,7 +6,6 @@ const STALE_S = 25; // Two beats of 10 s and some air.
 const SILENT_S = 60;
 const POLL_S = 10;
 const main = document.querySelector("main[data-stream]");
-const age = document.getElementById("age");
 const title = document.title;
 let heardAt = Date.now();
 let reading = null;
@@ -65,9 +64,9 @@ function replace(id, fresh) {
   const old = document.getElementById(id);
   if (!old || !fresh || old.outerHTML === fresh.outerHTML) return;
   if (old.querySelector("[aria-busy=true]")) { setTimeout(() => replace(id, fresh), 300); return; }
+  const focused = old.contains(document.activeElement) ? pathOf(document.activeElement, old) : null;
   keepDetails(old, fresh);
   keepFields(old, fresh);
-  const focused = old.contains(document.activeElement) ? pathOf(document.activeElement, old) : null;
   const known = new Set([...old.querySelectorAll("[data-alarm]")].map((alarm) => alarm.dataset.alarm));
   const scrolled = old.scrollTop;
   old.replaceWith(fresh);
@@ -138,6 +137,7 @@ const words = (seconds) => seconds < 90 ? `${Math.round(seconds)} s` : seconds <
 function tick() {
   if (document.hidden) return;
   const seconds = (Date.now() - heardAt) / 1000;
+  const age = ageElement();
   if (age) {
     age.dataset.age = seconds < STALE_S ? "live" : seconds < SILENT_S ? "late" : "silent";
     age.lastElementChild.textContent = seconds < STALE_S ? `live · heard ${words(seconds)} ago` : seconds < SILENT_S ? `no news for ${words(seconds)}, asking again` : `not live: as of ${words(seconds)} ago`;
@@ -146,8 +146,10 @@ function tick() {
   if (seconds >= STALE_S && !polling && Date.now() - polledAt > POLL_S * 1000) poll();
 }
 
+const ageElement = () => document.getElementById("age"); // Looked up each time: forms.js replaces the page's inside.
+
 // Ages count on the server's clock: the phone's may be wrong.
-const skew = age ? Date.parse(age.dataset.at) - (performance.timeOrigin + (performance.getEntriesByType("navigation")[0]?.responseStart ?? 0)) : 0;
+const skew = ageElement() ? Date.parse(ageElement().dataset.at) - (performance.timeOrigin + (performance.getEntriesByType("navigation")[0]?.responseStart ?? 0)) : 0;
 
 document.addEventListener("input", (event) => { const form = event.target.form; if (form) form.dataset.touched = "yes"; });
 document.addEventListener("visibilitychange", () => (document.hidden ? reading?.abort() : follow()));

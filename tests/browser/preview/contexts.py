@@ -2,6 +2,7 @@
 
 Pure values, no service: so that a look can be judged, and checked, before anything behind it runs.
 """
+# ruff: noqa: E501 - Example sentences are left whole.
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace as Value
@@ -54,7 +55,13 @@ ROOMS = [
 TRACKS = [
     Value(slug=slug, name=name, number=number)
     for number, (slug, name) in enumerate(
-        (("failure", "Failing well"), ("queues", "Queues & time"), ("data", "Data"), ("people", "People"), ("edge", "Edge")),
+        (
+            ("failure", "Failing well"),
+            ("queues", "Queues & time"),
+            ("data", "Data"),
+            ("people", "People"),
+            ("edge", "Edge"),
+        ),
         start=1,
     )
 ]
@@ -102,11 +109,16 @@ def pause(start: datetime, length: int, title: str) -> Value:
 
 def day(number: int, on: int) -> Value:
     base = (number - 1) * 20
-    slots: list[Value] = [Value(start_at=at(8, 30, day=on), talks=[pause(at(8, 30, day=on), 30, "Doors, coffee and badges")])]
+    slots: list[Value] = [
+        Value(start_at=at(8, 30, day=on), talks=[pause(at(8, 30, day=on), 30, "Doors, coffee and badges")])
+    ]
     slots.append(
         Value(
             start_at=at(9, day=on),
-            talks=[talk(base, at(9, day=on), 45, ROOMS[0], kind="keynote"), talk(base + 4, at(9, day=on), 180, ROOMS[4], kind="workshop")],
+            talks=[
+                talk(base + 18, at(9, day=on), 45, ROOMS[0], kind="keynote"),
+                talk(base + 17, at(9, day=on), 180, ROOMS[4], kind="workshop"),
+            ],
         )
     )
     for index, hour in enumerate((10, 11, 14, 15, 16)):
@@ -114,14 +126,14 @@ def day(number: int, on: int) -> Value:
         talks = [talk(base + index * 3 + n, start, (45, 45, 30, 50)[n], ROOMS[n]) for n in range(4)]
         if hour == 14:
             talks[1].was = "was 10:00 in Tower"
-            talks.append(talk(base + 9, start, 110, ROOMS[4], kind="workshop"))
+            talks.append(talk(base + 16, start, 110, ROOMS[4], kind="workshop"))
         slots.append(Value(start_at=start, talks=talks))
         if hour == 11:
             slots.append(Value(start_at=at(12, day=on), talks=[pause(at(12, day=on), 90, "Lunch")]))
             slots.append(
                 Value(
                     start_at=at(13, 30, day=on),
-                    talks=[talk(base + 7, at(13, 30, day=on), 15, ROOMS[0], kind="lightning", is_new=True)],
+                    talks=[talk(base + 19, at(13, 30, day=on), 15, ROOMS[0], kind="lightning", is_new=True)],
                 )
             )
     return Value(number=number, on=at(12, day=on), rooms=ROOMS, slots=slots)
@@ -244,10 +256,17 @@ def unanswered() -> list[Value]:
 
 
 def organise() -> dict[str, Any]:
-    notes = [Value(line=212, text="no language; “en” is assumed"), Value(line=None, text="3 persons have no guid; they got one")]
+    notes = [
+        Value(line=212, text="no language; “en” is assumed"),
+        Value(line=None, text="3 persons have no guid; they got one"),
+    ]
     imported = Value(file="softconf.xml", at=at(8, 40, day=20), added=2, changed=4, removed=1, same=55, notes=notes)
     return {
-        "page": page(message=Value(kind="done", text="Imported: 2 talks are new, 4 changed. The public sees them with the next release.")),
+        "page": page(
+            message=Value(
+                kind="done", text="Imported: 2 talks are new, 4 changed. The public sees them with the next release."
+            )
+        ),
         "stream": f"{BASE}/organise/stream",
         "peers": PEERS[1:],
         "unanswered": [],
@@ -294,11 +313,43 @@ def journey(number: str, name: str, lands: datetime, **more: Any) -> Value:
 def journeys() -> list[Value]:
     return [
         journey("LH2034", "Ada Lovelace", at(13, 52), news="landed", expected_at=at(13, 49), state="boarded", party=2),
-        journey("SK675", "Grace Hopper", at(15, 20), pickup="M2RT", news="late", expected_at=at(16, 5), state="accepted"),
-        journey("ICE 1001", "Barbara Liskov", at(15, 36), pickup="P4WD", how="train", airport="Berlin Hbf", board_at=None, vehicle="", state="unplaced", why="No vehicle with a wheelchair place is free before 17:10.", wheelchair=True),
-        journey("TP534", "Joana Prates", at(17, 40), pickup="R9HC", state="requested", board_at=None, vehicle="", to_place="Guesthouse Spree"),
+        journey(
+            "SK675", "Grace Hopper", at(15, 20), pickup="M2RT", news="late", expected_at=at(16, 5), state="accepted"
+        ),
+        journey(
+            "ICE 1001",
+            "Barbara Liskov",
+            at(15, 36),
+            pickup="P4WD",
+            how="train",
+            airport="Berlin Hbf",
+            board_at=None,
+            vehicle="",
+            state="unplaced",
+            why="No vehicle with a wheelchair place is free before 17:10.",
+            wheelchair=True,
+        ),
+        journey(
+            "TP534",
+            "Joana Prates",
+            at(17, 40),
+            pickup="R9HC",
+            state="requested",
+            board_at=None,
+            vehicle="",
+            to_place="Guesthouse Spree",
+        ),
         journey("AF1734", "Ines Moreau", at(9, 10, day=23), pickup="W3KM", state="planned"),
-        journey("LO389", "Tomasz Zielinski", at(8, 5), pickup="B6NE", news="cancelled", state="withdrawn", board_at=None, vehicle=""),
+        journey(
+            "LO389",
+            "Tomasz Zielinski",
+            at(8, 5),
+            pickup="B6NE",
+            news="cancelled",
+            state="withdrawn",
+            board_at=None,
+            vehicle="",
+        ),
     ]
 
 
@@ -310,9 +361,21 @@ PLACES = [
 
 
 def arrivals() -> dict[str, Any]:
-    faults = [Value(row=7, reason="“31.11.2026” is not a day: November has 30. Write 2026-11-30."), Value(row=12, reason="Nobody called “Grase Hopper” speaks here. Did you mean Grace Hopper?")]
+    faults = [
+        Value(row=7, reason="“31.11.2026” is not a day: November has 30. Write 2026-11-30."),
+        Value(row=12, reason="Nobody called “Grase Hopper” speaks here. Did you mean Grace Hopper?"),
+    ]
     return {
-        "page": page(refused=Value(name="arrival", values={"speaker": "GRA", "number": "SK 67 5", "party": "0"}, faults={"": "The arrival was not added: two fields need another look.", "party": "At least one person must arrive."})),
+        "page": page(
+            refused=Value(
+                name="arrival",
+                values={"speaker": "GRA", "number": "SK 67 5", "party": "0"},
+                faults={
+                    "": "The arrival was not added: two fields need another look.",
+                    "party": "At least one person must arrive.",
+                },
+            )
+        ),
         "stream": f"{BASE}/organise/arrivals/stream",
         "peers": DISPATCH_DOWN,
         "unanswered": unanswered(),
@@ -325,18 +388,34 @@ def arrivals() -> dict[str, Any]:
 
 
 def change_arrival() -> dict[str, Any]:
-    chosen = journey("SK675", "Grace Hopper", at(15, 20), pickup="M2RT", on="2026-11-22", time="15:20", place="adlon", news="late")
+    chosen = journey(
+        "SK675", "Grace Hopper", at(15, 20), pickup="M2RT", on="2026-11-22", time="15:20", place="adlon", news="late"
+    )
     return arrivals() | {"page": page(), "chosen": chosen, "report": None, "unanswered": [], "peers": PEERS[1:]}
 
 
 def no_arrivals() -> dict[str, Any]:
-    return arrivals() | {"page": page(), "journeys": [], "speakers": [], "report": None, "unanswered": [], "peers": PEERS[1:]}
+    return arrivals() | {
+        "page": page(),
+        "journeys": [],
+        "speakers": [],
+        "report": None,
+        "unanswered": [],
+        "peers": PEERS[1:],
+    }
 
 
 def people() -> dict[str, Any]:
     staff = [
         Value(id="1", name="Ana Vidal", email="ana@softconf.example", roles=STAFF.roles, is_me=True, seen_at=NOW),
-        Value(id="2", name="Ben Okafor", email="ben@softconf.example", roles={"coordinator"}, is_me=False, seen_at=at(9, 2)),
+        Value(
+            id="2",
+            name="Ben Okafor",
+            email="ben@softconf.example",
+            roles={"coordinator"},
+            is_me=False,
+            seen_at=at(9, 2),
+        ),
         Value(id="3", name="Cleo Park", email="", roles={"operator"}, is_me=False, seen_at=None),
     ]
     link = Value(name="Cleo Park", url="https://softconf.example/sign-in/9f2c1e7a4b", qr="/qr.svg", until=at(18))
@@ -345,10 +424,20 @@ def people() -> dict[str, Any]:
 
 def speakers() -> dict[str, Any]:
     rows = [
-        Value(code=j.speaker.code, name=j.speaker.name, talks=1, link=f"{BASE}/speaker/abc", seen_at=at(11), phone=j.phone, journey=j)
+        Value(
+            code=j.speaker.code,
+            name=j.speaker.name,
+            talks=1,
+            link=f"{BASE}/speaker/abc",
+            seen_at=at(11),
+            phone=j.phone,
+            journey=j,
+        )
         for j in journeys()
     ]
-    rows.append(Value(code="YUK", name="Yuki Tanaka", talks=2, link=f"{BASE}/speaker/def", seen_at=None, phone="", journey=None))
+    rows.append(
+        Value(code="YUK", name="Yuki Tanaka", talks=2, link=f"{BASE}/speaker/def", seen_at=None, phone="", journey=None)
+    )
     return {"page": page(), "speakers": rows}
 
 
@@ -360,15 +449,54 @@ def speaker_page() -> dict[str, Any]:
         Value(words="In the car", state="todo", at=None),
         Value(words="Hotel Adlon", state="todo", at=at(14, 55)),
     ]
-    ride = Value(board_at=at(14, 10), deliver_at=at(14, 55), source="driver, 14:04", is_live=True, driver="Dana", phone="+49 151 5550 20", vehicle="grey van", plate="B-SL 26", meeting="Terminal 1, gate B, exit 3", sign="SOFTCONF")
-    way = Value(how="flight", number="LH2034", airport="BER", landing_at=at(13, 52), expected_at=at(13, 49), news="landed", to_place="Hotel Adlon", pickup="K7QX", state="arrived", said="Your driver waits for you.", steps=steps)
-    edit = Value(how="flight", number="LH2034", on="2026-11-22", time="13:52", airport="BER", place="adlon", party=2, luggage=2, phone="+49 30 5550 117", note="", wheelchair=False)
+    ride = Value(
+        board_at=at(14, 10),
+        deliver_at=at(14, 55),
+        source="driver, 14:04",
+        is_live=True,
+        driver="Dana",
+        phone="+49 151 5550 20",
+        vehicle="grey van",
+        plate="B-SL 26",
+        meeting="Terminal 1, gate B, exit 3",
+        sign="SOFTCONF",
+    )
+    way = Value(
+        how="flight",
+        number="LH2034",
+        airport="BER",
+        landing_at=at(13, 52),
+        expected_at=at(13, 49),
+        news="landed",
+        to_place="Hotel Adlon",
+        pickup="K7QX",
+        state="arrived",
+        said="Your driver waits for you.",
+        steps=steps,
+    )
+    edit = Value(
+        how="flight",
+        number="LH2034",
+        on="2026-11-22",
+        time="13:52",
+        airport="BER",
+        place="adlon",
+        party=2,
+        luggage=2,
+        phone="+49 30 5550 117",
+        note="",
+        wheelchair=False,
+    )
     return {
         "page": page(None),
         "stream": f"{BASE}/speaker/token/stream",
         "address": f"{BASE}/speaker/token",
         "speaker": Value(name="Ada Lovelace"),
-        "talks": [Value(code="T000", title="Failing well", room="Main Hall", start_at=at(10, 30, day=23), duration=minutes(45))],
+        "talks": [
+            Value(
+                code="T000", title="Failing well", room="Main Hall", start_at=at(10, 30, day=23), duration=minutes(45)
+            )
+        ],
         "journey": way,
         "ride": ride,
         "desk": "+49 30 5550 100",
@@ -385,7 +513,14 @@ def new_speaker() -> dict[str, Any]:
 
 
 def ride(code: str, passenger: str, board: datetime, deliver: datetime, state: str = "planned", **more: Any) -> Value:
-    values = {"party": 1, "from_place": "BER T1", "to_place": "Hotel Adlon", "is_late": False, "is_pinned": False, "line": 0}
+    values = {
+        "party": 1,
+        "from_place": "BER T1",
+        "to_place": "Hotel Adlon",
+        "is_late": False,
+        "is_pinned": False,
+        "line": 0,
+    }
     return Value(code=code, passenger=passenger, board_at=board, deliver_at=deliver, state=state, **(values | more))
 
 
@@ -404,19 +539,87 @@ def vehicle(code: str, name: str, driver: str | None, state: str, rides: list[Va
 def vehicles() -> list[Value]:
     late = Value(from_at=at(15), to_at=at(23))
     return [
-        vehicle("V1", "Grey van", "Dana Weiss", "driving", [ride("B6NE", "Tomasz Zielinski", at(12, 40), at(13, 25), "delivered"), ride("K7QX", "Ada Lovelace", at(13, 58), at(14, 55), "boarded"), ride("N8VG", "Noor Haddad", at(14, 5), at(15, 10), "boarded", line=1), ride("M2RT", "Grace Hopper", at(16, 20), at(17, 5), "accepted")], lines=2),
-        vehicle("V2", "Blue estate", "Ali Demir", "silent", [ride("F5YA", "Radoslav Petkov", at(13, 30), at(14, 20), "boarded", is_late=True), ride("W3KM", "Ines Moreau", at(15, 15), at(16, 0))], seen_at=NOW - minutes(6)),
-        vehicle("V3", "White van", "Maja Kovač", "driving", [ride("Z2CJ", "Mei-Lin Tan", at(14, 20), at(15, 0), "arrived"), ride("H4DS", "Sofia Rinaldi", at(15, 30), at(16, 30), is_pinned=True), ride("Q9UB", "Yuki Tanaka", at(15, 40), at(16, 40), line=1)], lines=2),
-        vehicle("V4", "Red hatchback", "Piotr Nowak", "free", [ride("E7LT", "Frida Lindqvist", at(16, 50), at(17, 35))], shift=Value(from_at=at(10), to_at=at(18))),
-        vehicle("V5", "Green van", "Chiara Bruno", "off", [ride("R9HC", "Joana Prates", at(18, 10), at(18, 55))], seen_at=None, shift=late),
+        vehicle(
+            "V1",
+            "Grey van",
+            "Dana Weiss",
+            "driving",
+            [
+                ride("B6NE", "Tomasz Zielinski", at(12, 40), at(13, 25), "delivered"),
+                ride("K7QX", "Ada Lovelace", at(13, 58), at(14, 55), "boarded"),
+                ride("N8VG", "Noor Haddad", at(14, 5), at(15, 10), "boarded", line=1),
+                ride("M2RT", "Grace Hopper", at(16, 20), at(17, 5), "accepted"),
+            ],
+            lines=2,
+        ),
+        vehicle(
+            "V2",
+            "Blue estate",
+            "Ali Demir",
+            "silent",
+            [
+                ride("F5YA", "Radoslav Petkov", at(13, 30), at(14, 20), "boarded", is_late=True),
+                ride("W3KM", "Ines Moreau", at(15, 15), at(16, 0)),
+            ],
+            seen_at=NOW - minutes(6),
+        ),
+        vehicle(
+            "V3",
+            "White van",
+            "Maja Kovač",
+            "driving",
+            [
+                ride("Z2CJ", "Mei-Lin Tan", at(14, 20), at(15, 0), "arrived"),
+                ride("H4DS", "Sofia Rinaldi", at(15, 30), at(16, 30), is_pinned=True),
+                ride("Q9UB", "Yuki Tanaka", at(15, 40), at(16, 40), line=1),
+            ],
+            lines=2,
+        ),
+        vehicle(
+            "V4",
+            "Red hatchback",
+            "Piotr Nowak",
+            "free",
+            [ride("E7LT", "Frida Lindqvist", at(16, 50), at(17, 35))],
+            shift=Value(from_at=at(10), to_at=at(18)),
+        ),
+        vehicle(
+            "V5",
+            "Green van",
+            "Chiara Bruno",
+            "off",
+            [ride("R9HC", "Joana Prates", at(18, 10), at(18, 55))],
+            seen_at=None,
+            shift=late,
+        ),
         vehicle("V6", "Black saloon", None, "off", [], seen_at=None, shift=None),
     ]
 
 
 def queue() -> list[Value]:
     return [
-        Value(code="P4WD", passenger="Barbara Liskov", party=1, from_place="Berlin Hbf", to_place="Hotel Adlon", ready_at=at(15, 50), expires_at=at(16, 50), state="unplaced", why="No vehicle with a wheelchair place is free before 17:10."),
-        Value(code="T3XN", passenger="Cpt. Marek Dvořák", party=2, from_place="BER T1", to_place="Kongresshalle", ready_at=at(18, 5), expires_at=at(19, 35), state="requested", why=""),
+        Value(
+            code="P4WD",
+            passenger="Barbara Liskov",
+            party=1,
+            from_place="Berlin Hbf",
+            to_place="Hotel Adlon",
+            ready_at=at(15, 50),
+            expires_at=at(16, 50),
+            state="unplaced",
+            why="No vehicle with a wheelchair place is free before 17:10.",
+        ),
+        Value(
+            code="T3XN",
+            passenger="Cpt. Marek Dvořák",
+            party=2,
+            from_place="BER T1",
+            to_place="Kongresshalle",
+            ready_at=at(18, 5),
+            expires_at=at(19, 35),
+            state="requested",
+            why="",
+        ),
     ]
 
 
@@ -425,16 +628,50 @@ MISSED_WORDS = [("by-taxi", "By taxi"), ("later", "Fetched later"), ("not-needed
 
 def alarms() -> list[Value]:
     return [
-        Value(id="inc-1", kind="missed", title="K2FD was missed: Leslie Nwosu waited for a car that never came", detail="LH187, ready 13:05 at BER T1, to Hotel Adlon. Dispatch was down 12:58–13:36.", since=at(13, 36), pickup="K2FD", phone="+44 20 5550 9", words=MISSED_WORDS),
-        Value(id="inc-2", kind="no_show", title="Ali says: nobody came for F8QA, Karen Sand", detail="", since=at(14, 6), pickup="F8QA", phone=None, words=[("found", "Found after all"), ("by-taxi", "By taxi"), ("gone", "Left by themselves")]),
+        Value(
+            id="inc-1",
+            kind="missed",
+            title="K2FD was missed: Leslie Nwosu waited for a car that never came",
+            detail="LH187, ready 13:05 at BER T1, to Hotel Adlon. Dispatch was down 12:58–13:36.",
+            since=at(13, 36),
+            pickup="K2FD",
+            phone="+44 20 5550 9",
+            words=MISSED_WORDS,
+        ),
+        Value(
+            id="inc-2",
+            kind="no_show",
+            title="Ali says: nobody came for F8QA, Karen Sand",
+            detail="",
+            since=at(14, 6),
+            pickup="F8QA",
+            phone=None,
+            words=[("found", "Found after all"), ("by-taxi", "By taxi"), ("gone", "Left by themselves")],
+        ),
     ]
 
 
 def chosen_pickup() -> Value:
     options = [
-        Value(code="V3", name="White van, Maja", board_at=at(15, 5), deliver_at=at(15, 50), fits=True, why="3 seats free, moves nobody"),
-        Value(code="V1", name="Grey van, Dana", board_at=at(16, 20), deliver_at=at(17, 5), fits=True, why="moves Noor Haddad 6 min"),
-        Value(code="V4", name="Red hatchback, Piotr", board_at=None, deliver_at=None, fits=False, why="2 bags too many"),
+        Value(
+            code="V3",
+            name="White van, Maja",
+            board_at=at(15, 5),
+            deliver_at=at(15, 50),
+            fits=True,
+            why="3 seats free, moves nobody",
+        ),
+        Value(
+            code="V1",
+            name="Grey van, Dana",
+            board_at=at(16, 20),
+            deliver_at=at(17, 5),
+            fits=True,
+            why="moves Noor Haddad 6 min",
+        ),
+        Value(
+            code="V4", name="Red hatchback, Piotr", board_at=None, deliver_at=None, fits=False, why="2 bags too many"
+        ),
     ]
     history = [
         Value(at=at(14, 2), words="Dana took the ride", by="Dana, phone"),
@@ -442,11 +679,42 @@ def chosen_pickup() -> Value:
         Value(at=at(13, 49), words="SK675 is 45 min late, revision 2", by="Ana Vidal"),
         Value(at=at(9, 12, day=20), words="Asked for by Schedule", by="Grace Hopper"),
     ]
-    return Value(code="M2RT", passenger="Grace Hopper", phone="+1 202 5550 14", party=1, luggage=2, wheelchair=False, arrival="SK675", from_place="BER T1", to_place="Hotel Adlon", ready_at=at(16, 20), expires_at=at(17, 50), note="Will wear a red scarf.", state="accepted", why="", revision=2, is_pinned=False, vehicle=Value(code="V1", name="Grey van", driver="Dana Weiss"), board_at=at(16, 20), deliver_at=at(17, 5), history=history, options=options)
+    return Value(
+        code="M2RT",
+        passenger="Grace Hopper",
+        phone="+1 202 5550 14",
+        party=1,
+        luggage=2,
+        wheelchair=False,
+        arrival="SK675",
+        from_place="BER T1",
+        to_place="Hotel Adlon",
+        ready_at=at(16, 20),
+        expires_at=at(17, 50),
+        note="Will wear a red scarf.",
+        state="accepted",
+        why="",
+        revision=2,
+        is_pinned=False,
+        vehicle=Value(code="V1", name="Grey van", driver="Dana Weiss"),
+        board_at=at(16, 20),
+        deliver_at=at(17, 5),
+        history=history,
+        options=options,
+    )
 
 
 def board() -> dict[str, Any]:
-    counts = {"requested": 1, "planned": 6, "accepted": 1, "arrived": 1, "boarded": 3, "delivered": 9, "unplaced": 1, "missed": 1}
+    counts = {
+        "requested": 1,
+        "planned": 6,
+        "accepted": 1,
+        "arrived": 1,
+        "boarded": 3,
+        "delivered": 9,
+        "unplaced": 1,
+        "missed": 1,
+    }
     return {
         "page": page(),
         "stream": f"{BASE}/dispatch/stream?pickup=M2RT",
@@ -462,18 +730,60 @@ def board() -> dict[str, Any]:
 
 
 def empty_board() -> dict[str, Any]:
-    counts = dict.fromkeys(("requested", "planned", "accepted", "arrived", "boarded", "delivered", "unplaced", "missed"), 0)
-    return board() | {"counts": counts, "alarms": [], "queue": [], "vehicles": [], "chosen": None, "stream": f"{BASE}/dispatch/stream"}
+    counts = dict.fromkeys(
+        ("requested", "planned", "accepted", "arrived", "boarded", "delivered", "unplaced", "missed"), 0
+    )
+    return board() | {
+        "counts": counts,
+        "alarms": [],
+        "queue": [],
+        "vehicles": [],
+        "chosen": None,
+        "stream": f"{BASE}/dispatch/stream",
+    }
 
 
 def report() -> Value:
-    return Value(file="fleet.csv", dry_run=False, added=6, changed=0, same=2, faults=[Value(row=4, reason="A vehicle needs at least one seat; this row says 0.")])
+    return Value(
+        file="fleet.csv",
+        dry_run=False,
+        added=6,
+        changed=0,
+        same=2,
+        faults=[Value(row=4, reason="A vehicle needs at least one seat; this row says 0.")],
+    )
 
 
 def fleet() -> dict[str, Any]:
-    cars = [Value(code=v.code, name=v.name, plate=v.plate, seats=v.seats, luggage=v.seats, wheelchair=v.code == "V3") for v in vehicles()]
-    drivers = [Value(id=v.code.lower(), name=v.driver.name, phone=v.driver.phone, link=f"{BASE}/drive/t-{v.code}", qr="/qr.svg", seen_at=v.seen_at) for v in vehicles() if v.driver]
-    shifts = [Value(id=f"s-{v.code}", driver=v.driver.name, vehicle=v.name, code=v.code, from_at=v.shift.from_at, to_at=v.shift.to_at, rides=len(v.rides)) for v in vehicles() if v.driver]
+    cars = [
+        Value(code=v.code, name=v.name, plate=v.plate, seats=v.seats, luggage=v.seats, wheelchair=v.code == "V3")
+        for v in vehicles()
+    ]
+    drivers = [
+        Value(
+            id=v.code.lower(),
+            name=v.driver.name,
+            phone=v.driver.phone,
+            link=f"{BASE}/drive/t-{v.code}",
+            qr="/qr.svg",
+            seen_at=v.seen_at,
+        )
+        for v in vehicles()
+        if v.driver
+    ]
+    shifts = [
+        Value(
+            id=f"s-{v.code}",
+            driver=v.driver.name,
+            vehicle=v.name,
+            code=v.code,
+            from_at=v.shift.from_at,
+            to_at=v.shift.to_at,
+            rides=len(v.rides),
+        )
+        for v in vehicles()
+        if v.driver
+    ]
     return {"page": page(), "vehicles": cars, "drivers": drivers, "shifts": shifts, "report": report()}
 
 
@@ -483,15 +793,46 @@ def empty_fleet() -> dict[str, Any]:
 
 def places() -> dict[str, Any]:
     rows = [
-        Value(slug="ber-t1", name="BER Terminal 1", kind="airport", address="Willy-Brandt-Platz, 12529 Schönefeld", latitude=52.3667, longitude=13.5033, note="gate B, exit 3", minutes_to=[Value(name="Hotel Adlon", drive=minutes(42)), Value(name="Kongresshalle", drive=minutes(38))]),
-        Value(slug="adlon", name="Hotel Adlon", kind="hotel", address="Unter den Linden 77, 10117 Berlin", latitude=52.516, longitude=13.380, note="", minutes_to=[]),
+        Value(
+            slug="ber-t1",
+            name="BER Terminal 1",
+            kind="airport",
+            address="Willy-Brandt-Platz, 12529 Schönefeld",
+            latitude=52.3667,
+            longitude=13.5033,
+            note="gate B, exit 3",
+            minutes_to=[Value(name="Hotel Adlon", drive=minutes(42)), Value(name="Kongresshalle", drive=minutes(38))],
+        ),
+        Value(
+            slug="adlon",
+            name="Hotel Adlon",
+            kind="hotel",
+            address="Unter den Linden 77, 10117 Berlin",
+            latitude=52.516,
+            longitude=13.380,
+            note="",
+            minutes_to=[],
+        ),
     ]
     return {"page": page(), "places": rows, "report": None}
 
 
 def runsheet() -> dict[str, Any]:
     rides = [
-        Value(code=r.code, passenger=r.passenger, phone="+49 30 5550 117", party=2, luggage=2, wheelchair=False, arrival="LH2034", from_place="BER Terminal 1, gate B, exit 3", to_place=r.to_place, board_at=r.board_at, deliver_at=r.deliver_at, note="")
+        Value(
+            code=r.code,
+            passenger=r.passenger,
+            phone="+49 30 5550 117",
+            party=2,
+            luggage=2,
+            wheelchair=False,
+            arrival="LH2034",
+            from_place="BER Terminal 1, gate B, exit 3",
+            to_place=r.to_place,
+            board_at=r.board_at,
+            deliver_at=r.deliver_at,
+            note="",
+        )
         for r in vehicles()[0].rides
     ]
     rides[1].wheelchair = True
@@ -500,7 +841,14 @@ def runsheet() -> dict[str, Any]:
         Value(driver=v.driver, vehicle=v, shift=v.shift, qr="/qr.svg", rides=rides if v.code == "V1" else rides[:2])
         for v in vehicles()[:3]
     ]
-    return {"page": page(), "styles": "", "plan": Value(number=13, made_at=at(14, 1)), "printed_at": at(14, 2), "desk": "+49 30 5550 100", "sheets": sheets}
+    return {
+        "page": page(),
+        "styles": "",
+        "plan": Value(number=13, made_at=at(14, 1)),
+        "printed_at": at(14, 2),
+        "desk": "+49 30 5550 100",
+        "sheets": sheets,
+    }
 
 
 def driven(code: str, passenger: str, state: str, board: datetime, **more: Any) -> Value:
@@ -512,20 +860,26 @@ def driven(code: str, passenger: str, state: str, board: datetime, **more: Any) 
         "sign": "SOFTCONF",
         "arrival": "LH2034",
         "arrival_news": "landed 13:49",
-        "from_place": Value(name="BER Terminal 1", address="Willy-Brandt-Platz, 12529 Schönefeld", note="Gate B, exit 3"),
+        "from_place": Value(
+            name="BER Terminal 1", address="Willy-Brandt-Platz, 12529 Schönefeld", note="Gate B, exit 3"
+        ),
         "to_place": Value(name="Hotel Adlon", address="Unter den Linden 77, 10117 Berlin", note=""),
         "note": "",
         "said": "",
         "no_show_from": None,
     }
-    return Value(code=code, passenger=passenger, state=state, board_at=board, deliver_at=board + minutes(45), **(values | more))
+    return Value(
+        code=code, passenger=passenger, state=state, board_at=board, deliver_at=board + minutes(45), **(values | more)
+    )
 
 
 def drive() -> dict[str, Any]:
     rides = [
         driven("B6NE", "Tomasz Zielinski", "delivered", at(12, 40)),
         driven("K7QX", "Ada Lovelace", "arrived", at(14, 10), said="you arrived 14:04", no_show_from=at(14, 25)),
-        driven("M2RT", "Grace Hopper", "planned", at(16, 20), party=1, wheelchair=False, arrival="SK675", arrival_news=""),
+        driven(
+            "M2RT", "Grace Hopper", "planned", at(16, 20), party=1, wheelchair=False, arrival="SK675", arrival_news=""
+        ),
     ]
     return {
         "page": page(None),
@@ -548,13 +902,34 @@ def idle_drive() -> dict[str, Any]:
 
 def services() -> list[Value]:
     def one(service: str, state: str = "ready", **more: Any) -> Value:
-        values = {"since": at(8, 1, 4), "life": "01a4f7", "release": "0.1.0", "beat_at": NOW - timedelta(seconds=1), "waiting_for": "", "lag": timedelta(milliseconds=40), "backlog": 0, "expired": 0, "parked": 0, "beats": [True] * 60}
+        values = {
+            "since": at(8, 1, 4),
+            "life": "01a4f7",
+            "release": "0.1.0",
+            "beat_at": NOW - timedelta(seconds=1),
+            "waiting_for": "",
+            "lag": timedelta(milliseconds=40),
+            "backlog": 0,
+            "expired": 0,
+            "parked": 0,
+            "beats": [True] * 60,
+        }
         return Value(service=service, state=state, **(values | more))
 
     lost = [True] * 44 + [False] * 4 + [True] * 12
     return [
         one("schedule"),
-        one("dispatch", "silent", since=at(14, 12, 11), beat_at=at(14, 12, 10), life="01a4f9", lag=timedelta(seconds=29), backlog=5, expired=1, beats=[*lost[:-3], False, False, False]),
+        one(
+            "dispatch",
+            "silent",
+            since=at(14, 12, 11),
+            beat_at=at(14, 12, 10),
+            life="01a4f9",
+            lag=timedelta(seconds=29),
+            backlog=5,
+            expired=1,
+            beats=[*lost[:-3], False, False, False],
+        ),
         one("statistics", parked=1),
         one("nats", "degraded", life="", release="2.15.1", lag=None, beats=[]),
         one("front_door", life="", release="2.10", lag=None, beats=[]),
@@ -563,22 +938,135 @@ def services() -> list[Value]:
 
 def operations() -> dict[str, Any]:
     incidents = [
-        Value(id="d-1", title="Dispatch died 14:02:11 (SIGKILL), back 14:02:15; 3 pickups recovered, 1 expired", kind="death", service="statistics", opened_at=at(14, 2, 11), details=["Noticed by Schedule 14:02:14, 3 s after the last beat.", "Waiting meanwhile: K7QX, M2RT, N8VG, and K2FD, which expired."], pickup=None, words=[("seen", "Seen, all is well"), ("look", "Somebody looks into it"), ("planned", "It was planned")], settled=None),
-        Value(id="m-1", title="K2FD was missed: of use until 14:02, back 14:02:15", kind="missed", service="dispatch", opened_at=at(14, 2, 15), details=[], pickup=Value(conference=SLUG, code="K2FD"), words=MISSED_WORDS, settled=None),
-        Value(id="d-0", title="Schedule died 11:40:02 (exit 1), back 11:40:04; nothing waited", kind="death", service="statistics", opened_at=at(11, 40, 2), details=[], pickup=None, words=[], settled=Value(by="Cleo Park", word="Somebody looks into it", note="disk was full", at=at(11, 52))),
+        Value(
+            id="d-1",
+            title="Dispatch died 14:02:11 (SIGKILL), back 14:02:15; 3 pickups recovered, 1 expired",
+            kind="death",
+            service="statistics",
+            opened_at=at(14, 2, 11),
+            details=[
+                "Noticed by Schedule 14:02:14, 3 s after the last beat.",
+                "Waiting meanwhile: K7QX, M2RT, N8VG, and K2FD, which expired.",
+            ],
+            pickup=None,
+            words=[("seen", "Seen, all is well"), ("look", "Somebody looks into it"), ("planned", "It was planned")],
+            settled=None,
+        ),
+        Value(
+            id="m-1",
+            title="K2FD was missed: of use until 14:02, back 14:02:15",
+            kind="missed",
+            service="dispatch",
+            opened_at=at(14, 2, 15),
+            details=[],
+            pickup=Value(conference=SLUG, code="K2FD"),
+            words=MISSED_WORDS,
+            settled=None,
+        ),
+        Value(
+            id="d-0",
+            title="Schedule died 11:40:02 (exit 1), back 11:40:04; nothing waited",
+            kind="death",
+            service="statistics",
+            opened_at=at(11, 40, 2),
+            details=[],
+            pickup=None,
+            words=[],
+            settled=Value(by="Cleo Park", word="Somebody looks into it", note="disk was full", at=at(11, 52)),
+        ),
     ]
     lives = [
-        Value(service="dispatch", life="01a4f9", started_at=at(14, 2, 13), ready_at=at(14, 2, 15), ended_at=None, ending="", noticed_by="", noticed_at=None, recovered=3, expired=1),
-        Value(service="dispatch", life="01a4e2", started_at=at(8, 1, 2), ready_at=at(8, 1, 4), ended_at=at(14, 2, 11), ending="SIGKILL", noticed_by="schedule", noticed_at=at(14, 2, 14), recovered=None, expired=None),
-        Value(service="schedule", life="01a4f1", started_at=at(8, 1, 1), ready_at=at(8, 1, 3), ended_at=None, ending="", noticed_by="", noticed_at=None, recovered=0, expired=0),
-        Value(service="statistics", life="01a47b", started_at=at(22, 1, 1, day=21), ready_at=None, ended_at=at(22, 3, day=21), ending="goodbye", noticed_by="", noticed_at=None, recovered=None, expired=None),
+        Value(
+            service="dispatch",
+            life="01a4f9",
+            started_at=at(14, 2, 13),
+            ready_at=at(14, 2, 15),
+            ended_at=None,
+            ending="",
+            noticed_by="",
+            noticed_at=None,
+            recovered=3,
+            expired=1,
+        ),
+        Value(
+            service="dispatch",
+            life="01a4e2",
+            started_at=at(8, 1, 2),
+            ready_at=at(8, 1, 4),
+            ended_at=at(14, 2, 11),
+            ending="SIGKILL",
+            noticed_by="schedule",
+            noticed_at=at(14, 2, 14),
+            recovered=None,
+            expired=None,
+        ),
+        Value(
+            service="schedule",
+            life="01a4f1",
+            started_at=at(8, 1, 1),
+            ready_at=at(8, 1, 3),
+            ended_at=None,
+            ending="",
+            noticed_by="",
+            noticed_at=None,
+            recovered=0,
+            expired=0,
+        ),
+        Value(
+            service="statistics",
+            life="01a47b",
+            started_at=at(22, 1, 1, day=21),
+            ready_at=None,
+            ended_at=at(22, 3, day=21),
+            ending="goodbye",
+            noticed_by="",
+            noticed_at=None,
+            recovered=None,
+            expired=None,
+        ),
     ]
-    letters = [Value(id="dl-1", consumer="dispatch", producer="schedule", kind="pickup.changed", subject="P4WD", parked_at=at(13, 58, 9), reason="The place “hotel-xyz” is not known here.", attempts=5, waiting=2)]
+    letters = [
+        Value(
+            id="dl-1",
+            consumer="dispatch",
+            producer="schedule",
+            kind="pickup.changed",
+            subject="P4WD",
+            parked_at=at(13, 58, 9),
+            reason="The place “hotel-xyz” is not known here.",
+            attempts=5,
+            waiting=2,
+        )
+    ]
     logs = [
-        Value(at=at(14, 12, 14), service="supervisor", level="warning", text="dispatch ended by SIGKILL; it starts again in 0.2 s", pickup=None),
-        Value(at=at(14, 12, 14), service="schedule", level="warning", text="dispatch is silent for 3 s; its beat and its HTTP beat failed", pickup=None),
-        Value(at=at(14, 12, 9), service="dispatch", level="info", text="planned onto V1, 2 stops moved by 0 min", pickup="M2RT"),
-        Value(at=at(14, 11, 58), service="statistics", level="error", text="parked pickup.changed after 5 attempts", pickup="P4WD"),
+        Value(
+            at=at(14, 12, 14),
+            service="supervisor",
+            level="warning",
+            text="dispatch ended by SIGKILL; it starts again in 0.2 s",
+            pickup=None,
+        ),
+        Value(
+            at=at(14, 12, 14),
+            service="schedule",
+            level="warning",
+            text="dispatch is silent for 3 s; its beat and its HTTP beat failed",
+            pickup=None,
+        ),
+        Value(
+            at=at(14, 12, 9),
+            service="dispatch",
+            level="info",
+            text="planned onto V1, 2 stops moved by 0 min",
+            pickup="M2RT",
+        ),
+        Value(
+            at=at(14, 11, 58),
+            service="statistics",
+            level="error",
+            text="parked pickup.changed after 5 attempts",
+            pickup="P4WD",
+        ),
     ]
     return {
         "page": page(conference=None, zone=ZONE),
@@ -594,22 +1082,58 @@ def operations() -> dict[str, Any]:
 
 
 def calm_operations() -> dict[str, Any]:
-    calm = [Value(**(vars(s) | {"state": "ready", "expired": 0, "parked": 0, "backlog": 0, "beats": [True] * len(s.beats)})) for s in services()]
-    return operations() | {"services": calm, "incidents": [], "lives": [], "dead_letters": [], "logs": [], "lost_logs": 12}
+    calm = [
+        Value(**(vars(s) | {"state": "ready", "expired": 0, "parked": 0, "backlog": 0, "beats": [True] * len(s.beats)}))
+        for s in services()
+    ]
+    return operations() | {
+        "services": calm,
+        "incidents": [],
+        "lives": [],
+        "dead_letters": [],
+        "logs": [],
+        "lost_logs": 12,
+    }
 
 
 def step(number: int, lane: str, kind: str, words: str, happened: datetime, **more: Any) -> Value:
-    values = {"recorded_at": happened, "received_at": happened + timedelta(milliseconds=30), "is_late": False, "seq": 860 + number, "cause": "", "attempts": 1}
-    return Value(id=f"01a4f{number:03}-7c2e", lane=lane, kind=kind, words=words, happened_at=happened, **(values | more))
+    values = {
+        "recorded_at": happened,
+        "received_at": happened + timedelta(milliseconds=30),
+        "is_late": False,
+        "seq": 860 + number,
+        "cause": "",
+        "attempts": 1,
+    }
+    return Value(
+        id=f"01a4f{number:03}-7c2e", lane=lane, kind=kind, words=words, happened_at=happened, **(values | more)
+    )
 
 
 def follow() -> dict[str, Any]:
     steps = [
         step(1, "schedule", "pickup.requested", "Ada Lovelace entered her arrival: LH2034, 13:52", at(13, 41, 2)),
-        step(2, "dispatch", "pickup.planned", "planned onto the grey van: 14:10 to 14:55", at(13, 41, 2), cause="01a4f001-7c2e"),
+        step(
+            2,
+            "dispatch",
+            "pickup.planned",
+            "planned onto the grey van: 14:10 to 14:55",
+            at(13, 41, 2),
+            cause="01a4f001-7c2e",
+        ),
         step(3, "schedule", "pickup.changed", "flight news: landed 13:49", at(13, 49, 30)),
         step(4, "driver", "pickup.accepted", "Dana took the ride", at(13, 51, 12)),
-        step(5, "driver", "pickup.arrived", "Dana arrived at gate B, exit 3", at(14, 3, 4), recorded_at=at(14, 4, 21), received_at=at(14, 4, 21), is_late=True, attempts=3),
+        step(
+            5,
+            "driver",
+            "pickup.arrived",
+            "Dana arrived at gate B, exit 3",
+            at(14, 3, 4),
+            recorded_at=at(14, 4, 21),
+            received_at=at(14, 4, 21),
+            is_late=True,
+            attempts=3,
+        ),
         step(6, "driver", "pickup.boarded", "Ada Lovelace is aboard", at(14, 9, 40)),
         step(7, "statistics", "incident.opened", "Dispatch’s death was noted", at(14, 2, 18)),
     ]
@@ -619,7 +1143,13 @@ def follow() -> dict[str, Any]:
         "page": page(),
         "stream": f"{BASE}/follow/K7QX/stream",
         "peers": PEERS[:1],
-        "pickup": Value(code="K7QX", passenger="Ada Lovelace", what="LH2034 → Hotel Adlon, 2 people", state="boarded", complete=False),
+        "pickup": Value(
+            code="K7QX",
+            passenger="Ada Lovelace",
+            what="LH2034 → Hotel Adlon, 2 people",
+            state="boarded",
+            complete=False,
+        ),
         "steps": steps,
         "gaps": gaps,
         "expected": [Value(words="dropped off at Hotel Adlon", by=at(14, 55))],
@@ -627,9 +1157,36 @@ def follow() -> dict[str, Any]:
 
 
 def statistics() -> dict[str, Any]:
-    counts = [Value(state=name, count=count) for name, count in (("requested", 1), ("planned", 6), ("accepted", 1), ("arrived", 1), ("boarded", 3), ("delivered", 19), ("unplaced", 1), ("missed", 1), ("withdrawn", 2))]
-    bins = [Value(label=label, count=count) for label, count in (("0–5", 6), ("5–10", 8), ("10–15", 4), ("15–20", 2), ("20–30", 2), ("30+", 0))]
-    facts = [Value(id=s.id, recorded_at=s.recorded_at, happened_at=s.happened_at, service={"driver": "dispatch"}.get(s.lane, s.lane), kind=s.kind, words=s.words, pickup="K7QX") for s in reversed(follow()["steps"])]
+    counts = [
+        Value(state=name, count=count)
+        for name, count in (
+            ("requested", 1),
+            ("planned", 6),
+            ("accepted", 1),
+            ("arrived", 1),
+            ("boarded", 3),
+            ("delivered", 19),
+            ("unplaced", 1),
+            ("missed", 1),
+            ("withdrawn", 2),
+        )
+    ]
+    bins = [
+        Value(label=label, count=count)
+        for label, count in (("0–5", 6), ("5–10", 8), ("10–15", 4), ("15–20", 2), ("20–30", 2), ("30+", 0))
+    ]
+    facts = [
+        Value(
+            id=s.id,
+            recorded_at=s.recorded_at,
+            happened_at=s.happened_at,
+            service={"driver": "dispatch"}.get(s.lane, s.lane),
+            kind=s.kind,
+            words=s.words,
+            pickup="K7QX",
+        )
+        for s in reversed(follow()["steps"])
+    ]
     return {
         "page": page(),
         "stream": f"{BASE}/statistics/stream",
@@ -643,15 +1200,33 @@ def statistics() -> dict[str, Any]:
 
 
 def empty_statistics() -> dict[str, Any]:
-    return statistics() | {"counts": [], "facts_total": 0, "heard_at": None, "waits": Value(count=0, p50=None, p95=None, bins=[]), "facts": [], "peers": PEERS}
+    return statistics() | {
+        "counts": [],
+        "facts_total": 0,
+        "heard_at": None,
+        "waits": Value(count=0, p50=None, p95=None, bins=[]),
+        "facts": [],
+        "peers": PEERS,
+    }
 
 
 # --- the frame
 
 
 def error() -> dict[str, Any]:
-    fault = Value(status=409, title="This pickup has changed meanwhile", happened="Ben Okafor moved K7QX to the white van at 14:11, after you opened it.", kept="Your reason was not saved; nothing was moved.", todo="Look at the pickup as it is now, and move it again if you still want to.", reference="01a4f9-77")
-    return {"page": page(), "error": fault, "back": Value(address=f"{BASE}/dispatch/?pickup=K7QX", words="Back to the board")}
+    fault = Value(
+        status=409,
+        title="This pickup has changed meanwhile",
+        happened="Ben Okafor moved K7QX to the white van at 14:11, after you opened it.",
+        kept="Your reason was not saved; nothing was moved.",
+        todo="Look at the pickup as it is now, and move it again if you still want to.",
+        reference="01a4f9-77",
+    )
+    return {
+        "page": page(),
+        "error": fault,
+        "back": Value(address=f"{BASE}/dispatch/?pickup=K7QX", words="Back to the board"),
+    }
 
 
 def sign_in() -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""Renders every page with example values, and serves them on loopback: `python tests/browser/preview/render.py` prints where.
+"""Renders every page with example values, and serves them on loopback.
 
-The page `board` stands at /board, its stream wherever the page says; what a test puts into `Preview.fragments` is sent there.
+`PYTHONPATH=tests python tests/browser/preview/render.py` prints where. The page `board` stands at /board, its stream
+wherever the page says; what a test puts into `Preview.fragments` is sent there. `silent` is a service that died.
 """
 
 import hashlib
@@ -22,9 +23,15 @@ from browser.preview import contexts
 
 SOURCE = Path(__file__).resolve().parents[3] / "src" / "softlanding"
 SERVICES = ("schedule", "dispatch", "statistics")
-CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'"
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'"
+)
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-QR = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 21 21"><path d="M0 0h7v7H0zM14 0h7v7h-7zM0 14h7v7H0zM9 2h2v3H9zM8 9h5v2H8zM15 10h4v2h-4zM10 14h2v6h-2zM15 15h5v2h-5z"/></svg>'
+QR = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 21 21"><path d="M0 0h7v7H0zM14 0h7v7h-7zM0 14h7v7H0z'
+    'M9 2h2v3H9zM8 9h5v2H8zM15 10h4v2h-4zM10 14h2v6h-2zM15 15h5v2h-5z"/></svg>'
+)
 
 
 def render(name: str) -> str:
@@ -33,7 +40,10 @@ def render(name: str) -> str:
 
 
 def environment() -> Environment:
-    loader = ChoiceLoader([FileSystemLoader(SOURCE / service / "templates") for service in SERVICES] + [FileSystemLoader(SOURCE / "templates")])
+    loader = ChoiceLoader(
+        [FileSystemLoader(SOURCE / service / "templates") for service in SERVICES]
+        + [FileSystemLoader(SOURCE / "templates")]
+    )
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     keys = itertools.count(1)
     made.globals |= {"static": static_address, "key": lambda: f"key-{next(keys)}"}
@@ -67,7 +77,9 @@ def in_zone(pattern: str) -> Any:
 
 @pass_context
 def ago(context: Context, at: datetime) -> str:
-    return duration(context["page"].now - at).split(" ", 2)[0] + " " + duration(context["page"].now - at).split(" ", 2)[1]
+    return (
+        duration(context["page"].now - at).split(" ", 2)[0] + " " + duration(context["page"].now - at).split(" ", 2)[1]
+    )
 
 
 def duration(span: timedelta) -> str:
@@ -83,7 +95,7 @@ def duration(span: timedelta) -> str:
 
 
 class Preview(ThreadingHTTPServer):
-    """The pages on a loopback port. `taps` collects what was posted; `answers` says how: a status, or None for silence."""
+    """The pages on a loopback port. `posted` collects what forms send; `answers` is the status they get."""
 
     daemon_threads = True
 
@@ -93,6 +105,7 @@ class Preview(ThreadingHTTPServer):
         self.fragments: queue.Queue[dict[str, str]] = queue.Queue()
         self.posted: list[dict[str, str]] = []
         self.answers = 200
+        self.silent = False
         self.address = f"http://127.0.0.1:{self.server_port}"
 
     def start(self) -> "Preview":
@@ -106,7 +119,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         name = path.strip("/")
-        if path.endswith("/stream"):
+        if self.server.silent:
+            self.answer(503, "text/plain", b"down")
+        elif path.endswith("/stream"):
             self.stream()
         elif path == "/qr.svg":
             self.answer(200, "image/svg+xml", QR.encode())
@@ -117,7 +132,9 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, "text/html; charset=utf-8", self.server.pages[name].encode())
         else:
             links = "".join(f'<li><a href="/{page}">{page}</a></li>' for page in self.server.pages)
-            self.answer(200 if path == "/" else 404, "text/html; charset=utf-8", f"<!doctype html><ul>{links}</ul>".encode())
+            self.answer(
+                200 if path == "/" else 404, "text/html; charset=utf-8", f"<!doctype html><ul>{links}</ul>".encode()
+            )
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -131,7 +148,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         try:
             self.wfile.write(b": beat\n\n")
-            while True:
+            while not self.server.silent:
                 try:
                     fragment = self.server.fragments.get(timeout=1)
                     self.wfile.write(f"event: fragment\ndata: {json.dumps(fragment)}\n\n".encode())

@@ -25,7 +25,7 @@ async function store(mode, work) {
 
 const put = (tap) => store("readwrite", (taps) => taps.put(tap));
 const remove = (key) => store("readwrite", (taps) => taps.delete(key));
-const mine = async () => (await store("readonly", (taps) => taps.getAll())).filter((tap) => tap.address.startsWith(location.pathname)).sort((a, b) => (a.tapped_at < b.tapped_at ? -1 : 1));
+const mine = async () => (await store("readonly", (taps) => taps.getAll())).filter((tap) => tap.address.startsWith(list.dataset.address)).sort((a, b) => (a.tapped_at < b.tapped_at ? -1 : 1));
 
 // A version 4 UUID by getRandomValues: on plain http there is no randomUUID.
 function newKey() {

@@ -8,6 +8,7 @@ const keep = { get: (name) => { try { return localStorage.getItem(`${slug}:${nam
 const picks = new Set(JSON.parse(keep.get("picks") ?? "[]"));
 
 const startOf = (talk) => Date.parse(talk.closest(".slot").querySelector("time").dateTime);
+const timeOf = (talk) => talk.closest(".slot").querySelector("time").textContent;
 const endOf = (talk) => startOf(talk) + Number(talk.dataset.for) * 60000;
 
 function star(code, title, label = "") {
@@ -59,7 +60,9 @@ function filter() {
   for (const table of document.querySelectorAll(".timetable.grid, .timetable.was-grid")) { table.classList.toggle("grid", !filtered); table.classList.toggle("flow", Boolean(filtered)); table.classList.add("was-grid"); }
 }
 
+const there = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: document.querySelector("main").dataset.zone || "UTC" });
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+let mine = false; // Whether times are shown in the reader's own zone.
 const dayClock = new Intl.DateTimeFormat("en-GB", { weekday: "short", hour: "2-digit", minute: "2-digit" });
 
 function offset(zone) {
@@ -70,6 +73,7 @@ function offset(zone) {
 }
 
 function myTime(on) {
+  mine = on;
   for (const time of document.querySelectorAll("main time[datetime]")) {
     time.dataset.there ??= time.textContent;
     const at = new Date(time.dateTime);
@@ -87,8 +91,12 @@ function showNow() {
   const box = document.getElementById("now-next");
   const isOn = running.length || (next.length && talks.some((talk) => startOf(talk) <= now));
   box.hidden = !isOn;
-  box.querySelector("ul").replaceChildren(...(isOn ? [...running.slice(0, 8).map((talk) => line("now", talk)), ...next.slice(0, 8).map((talk) => line(clock.format(first), talk))] : []));
+  const many = matchMedia("(max-width: 700px)").matches ? 3 : 8; // The rest stands below, marked.
+  box.querySelector("h2").textContent = running.length > many ? `Now and next: ${running.length} talks run` : "Now and next";
+  box.querySelector("ul").replaceChildren(...(isOn ? [...running.slice(0, many).map((talk) => line("now", talk)), ...next.slice(0, many).map((talk) => line(next[0].closest(".day") === running[0]?.closest(".day") || first - now < 6 * 3600000 ? timeOf(talk) : `${talk.closest(".day").querySelector("h2").textContent.slice(0, 3)} ${timeOf(talk)}`, talk))] : []));
   markNow(now, isOn);
+  const today = later.concat(running).sort((a, b) => startOf(a) - startOf(b))[0]?.closest(".day").id;
+  for (const tab of document.querySelectorAll(".bar nav a")) isOn && tab.hash === `#${today}` ? tab.setAttribute("aria-current", "date") : tab.removeAttribute("aria-current");
 }
 
 function line(word, talk) {
@@ -104,7 +112,7 @@ function markNow(now, isOn) {
   document.querySelector(".now-line")?.remove();
   const slot = isOn && [...document.querySelectorAll(".slot")].find((each) => Date.parse(each.querySelector("time").dateTime) > now);
   if (!slot) return;
-  const mark = Object.assign(document.createElement("li"), { className: "now-line", textContent: `now ${clock.format(now)}` });
+  const mark = Object.assign(document.createElement("li"), { className: "now-line", textContent: `now ${(mine ? clock : there).format(now)}` });
   mark.setAttribute("aria-hidden", "true");
   const row = slot.querySelector("h3").className;
   if (row) mark.classList.add(row);
@@ -124,7 +132,7 @@ if (filters) {
     choice.hidden = false;
     choice.querySelector("[data-offset]").textContent = `(${hours > 0 ? "+" : "−"}${Math.abs(hours)} h)`;
     choice.querySelector("input").checked = keep.get("mytime") === "on";
-    choice.querySelector("input").addEventListener("change", ({ target }) => { keep.set("mytime", target.checked ? "on" : "off"); myTime(target.checked); });
+    choice.querySelector("input").addEventListener("change", ({ target }) => { keep.set("mytime", target.checked ? "on" : "off"); myTime(target.checked); showNow(); });
     if (keep.get("mytime") === "on") myTime(true);
   }
   count();
