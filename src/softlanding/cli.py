@@ -181,6 +181,234 @@ def token_command(name: str, scopes: tuple[str, ...], data: str | None, as_json:
     _say({"token": token, "scopes": list(scopes or ("read",))}, as_json, token)
 
 
+@group.group("import")
+def import_group() -> None:
+    """Bring programmes and tables into the running system. The same file twice changes nothing."""
+
+
+conference_option = click.option("--conference", metavar="SLUG", help="Which one. Not needed where there is only one.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would happen, and change nothing.")
+file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+template_option = click.option("--template", is_flag=True, help="Print a table to begin with.")
+
+
+@import_group.command("programme")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--zone", help="The time zone (IANA), where the file names none.")
+@click.option("--release", is_flag=True, help="Publish it at once.")
+@click.option("--note", default="", help="A public word on the release.")
+@dry_run_option
+@data_option
+@json_option
+@with_example("softlanding import programme schedule.xml --release")
+def import_programme_command(
+    file: Path, zone: str | None, release: bool, note: str, dry_run: bool, data: str | None, as_json: bool
+) -> None:
+    """Take a programme (schedule.xml or schedule.json, also gzipped) into the draft of its conference."""
+    from softlanding.app.client import installation, new_key
+
+    parameters = {"filename": file.name, "release": release, "note": note, "dry_run": dry_run}
+    report = installation(_settings(data)).request(
+        "POST",
+        "/api/schedule/programmes",
+        key=new_key(),
+        content=file.read_bytes(),
+        parameters=parameters | ({"zone": zone} if zone else {}),
+    )
+    for remark in report["notes"] if not as_json else ():
+        times = f" (and {remark['times'] - 1} more)" if remark["times"] > 1 else ""
+        click.echo(f"  {remark['where']}: {remark['what']}{times}")
+    _say(report, as_json, _programme_words(report))
+
+
+@import_group.command("arrivals")
+@file_argument
+@conference_option
+@dry_run_option
+@template_option
+@data_option
+@json_option
+@with_example("softlanding import arrivals arrivals.csv --dry-run")
+def import_arrivals_command(
+    file: Path | None, conference: str | None, dry_run: bool, template: bool, data: str | None, as_json: bool
+) -> None:
+    """Take a table of speakers' flights and trains; each becomes a pickup request."""
+    from softlanding.formats import arrivals_template
+
+    if not _printed(template, arrivals_template):
+        _import_table("schedule", "arrivals", file, conference, dry_run, data, as_json)
+
+
+@import_group.command("places")
+@file_argument
+@conference_option
+@dry_run_option
+@template_option
+@data_option
+@json_option
+@with_example("softlanding import places --template > places.csv")
+def import_places_command(
+    file: Path | None, conference: str | None, dry_run: bool, template: bool, data: str | None, as_json: bool
+) -> None:
+    """Take a table of places: airports, stations, hotels, the venue."""
+    from softlanding.formats import places_template
+
+    if not _printed(template, places_template):
+        _import_table("dispatch", "places", file, conference, dry_run, data, as_json)
+
+
+@import_group.command("fleet")
+@file_argument
+@conference_option
+@dry_run_option
+@template_option
+@data_option
+@json_option
+@with_example("softlanding import fleet fleet.csv")
+def import_fleet_command(
+    file: Path | None, conference: str | None, dry_run: bool, template: bool, data: str | None, as_json: bool
+) -> None:
+    """Take a table of vehicles, drivers and shifts."""
+    from softlanding.formats import fleet_template
+
+    if not _printed(template, fleet_template):
+        _import_table("dispatch", "fleet", file, conference, dry_run, data, as_json)
+
+
+def _printed(template: bool, text: Callable[[], str]) -> bool:
+    if template:
+        click.echo(text(), nl=False)
+    return template
+
+
+def _import_table(
+    service: str, what: str, file: Path | None, conference: str | None, dry_run: bool, data: str | None, as_json: bool
+) -> None:
+    from softlanding.app.client import installation, new_key
+
+    if file is None:
+        raise click.UsageError(f"name a file, or print one to begin with: softlanding import {what} --template")
+    here = installation(_settings(data))
+    slug = conference or here.only_conference()
+    report = here.request(
+        "POST",
+        f"/api/{service}/{slug}/{what}/import",
+        key=new_key(),
+        content=file.read_bytes(),
+        parameters={"dry_run": dry_run},
+    )
+    for kind in ("faults", "warnings") if not as_json else ():
+        for entry in report.get(kind, ()):
+            click.echo(f"  row {entry['row']}: {entry.get('reason') or entry.get('what')}")
+    _say(report, as_json, _table_words(report, dry_run))
+    if report["faults"]:
+        raise click.exceptions.Exit(EXIT_REFUSED)
+
+
+def _programme_words(report: Mapping[str, Any]) -> str:
+    counts = f"{report['talks']} talks, {report['speakers']} speakers, {report['rooms']} rooms"
+    if report["is_same"]:
+        return f"{report['title']}: {counts}. The draft is the same already."
+    changes = f"{report['added']} added, {report['changed']} changed, {report['removed']} removed"
+    if report["dry_run"]:
+        return f"{report['title']}: {counts}. It would be: {changes}. Nothing was changed."
+    then = "It is public." if "release" in report else "It is a draft; --release publishes it."
+    return f"{report['title']}: {counts}; {changes}. {then}"
+
+
+def _table_words(report: Mapping[str, Any], dry_run: bool) -> str:
+    counts = {name: _count(report.get(name, 0)) for name in ("added", "changed", "same", "faults")}
+    words = (
+        f"{counts['added']} added, {counts['changed']} changed, {counts['same']} the same, {counts['faults']} faulty"
+    )
+    return f"It would be: {words}. Nothing was changed." if dry_run else f"{words}."
+
+
+def _count(value: Any) -> int:
+    return len(value) if isinstance(value, list) else int(value)
+
+
+@group.group("pickup")
+def pickup_group() -> None:
+    """Ask for pickups, change and withdraw them: what the forms do, for scripts."""
+
+
+@pickup_group.command("request")
+@click.option("--speaker", required=True, help="Code, name or e-mail address.")
+@click.option("--number", required=True, help="Flight or train: LH 2034.")
+@click.option("--at", "airport", required=True, help="Airport (IATA) or station.")
+@click.option("--on", required=True, metavar="YYYY-MM-DD", help="The day of landing there.")
+@click.option("--time", required=True, metavar="HH:MM", help="The time of landing, by the clocks there.")
+@click.option("--to", "place", required=True, help="Where to: a hotel, the venue.")
+@click.option("--party", type=click.IntRange(1, 50), default=1, show_default=True)
+@click.option("--luggage", type=click.IntRange(0, 200), default=1, show_default=True)
+@click.option("--wheelchairs", type=click.IntRange(0, 10), default=0, show_default=True)
+@click.option("--phone", default="")
+@click.option("--key", help="Twice with the same key is once. Default: a new one.")
+@conference_option
+@data_option
+@json_option
+@with_example(
+    "softlanding pickup request --speaker ABCD --number LH2034 --at HAM --on 2026-11-21 --time 13:52 --to Venue"
+)
+def pickup_request_command(
+    key: str | None, conference: str | None, data: str | None, as_json: bool, **values: Any
+) -> None:
+    """Announce an arrival: somebody is fetched there."""
+    _pickup("POST", "", key, conference, data, as_json, values)
+
+
+@pickup_group.command("change")
+@click.argument("journey")
+@click.option("--news", type=click.Choice(["on_time", "late", "landed", "diverted", "cancelled"]), required=True)
+@click.option("--expected", metavar="HH:MM", help="The time of landing now expected, by the clocks there.")
+@click.option("--on", metavar="YYYY-MM-DD", help="Its day. Default: as announced.")
+@click.option("--note", default="")
+@click.option("--key", help="Twice with the same key is once. Default: a new one.")
+@conference_option
+@data_option
+@json_option
+@with_example("softlanding pickup change 0199c1d2-… --news late --expected 14:40")
+def pickup_change_command(
+    journey: str, key: str | None, conference: str | None, data: str | None, as_json: bool, **values: Any
+) -> None:
+    """Enter news of a flight or train: the pickup's next revision."""
+    given = {"news": values["news"], "note": values["note"], "on": values["on"], "expected": values["expected"]}
+    _pickup("POST", f"/{journey}/news", key, conference, data, as_json, given)
+
+
+@pickup_group.command("withdraw")
+@click.argument("journey")
+@click.option("--reason", default="", help="Why nobody needs to come.")
+@click.option("--key", help="Twice with the same key is once. Default: a new one.")
+@conference_option
+@data_option
+@json_option
+@with_example("softlanding pickup withdraw 0199c1d2-… --reason 'comes by bicycle'")
+def pickup_withdraw_command(
+    journey: str, reason: str, key: str | None, conference: str | None, data: str | None, as_json: bool
+) -> None:
+    """Withdraw an arrival: nobody is sent, and a driver on the way is told."""
+    _pickup("POST", f"/{journey}/withdraw", key, conference, data, as_json, {"reason": reason})
+
+
+def _pickup(
+    method: str,
+    path: str,
+    key: str | None,
+    conference: str | None,
+    data: str | None,
+    as_json: bool,
+    values: Mapping[str, Any],
+) -> None:
+    from softlanding.app.client import installation, new_key
+
+    here = installation(_settings(data))
+    slug = conference or here.only_conference()
+    answer = here.request(method, f"/api/schedule/{slug}/arrivals{path}", key=key or new_key(), values=values)
+    _say(answer, as_json, ", ".join(f"{name} {value}" for name, value in answer.items() if value is not None))
+
+
 @group.command("sim")
 @click.option("--seeds", type=click.IntRange(1), default=20, show_default=True, help="How many seeds to play.")
 @click.option("--first", type=click.IntRange(0), default=1, show_default=True, help="The first of them.")

@@ -1,5 +1,6 @@
 """How a command reaches the running system: by its API, with a token that the data folder's secret makes."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,20 @@ class Installation:
                 "or say with --data or front_door.public_url where it is"
             ) from error
         return _read(answer)
+
+    def only_conference(self) -> str:
+        """The slug of the one conference there is. Raises Refused in words when there is none, or more than one."""
+        slugs = [found["slug"] for found in self.request("GET", "/api/schedule/conferences")]
+        if len(slugs) == 1:
+            return str(slugs[0])
+        if not slugs:
+            raise Refused("there is no conference yet: begin with `softlanding import programme FILE --release`")
+        raise Refused(f"there are several conferences: say --conference {' or '.join(sorted(slugs))}")
+
+
+def new_key() -> str:
+    """A key for one command: sent again, it counts once."""
+    return f"command-{secrets.token_urlsafe(16)}"
 
 
 def installation(settings: Settings) -> Installation:
