@@ -191,6 +191,44 @@ def test_a_fact_that_kills_the_process_ends_up_parked(pair, moods):
     assert "ended the process 3 times" in pair["dispatch"].database.read_now(dead_letters.list_parked)[0].reason
 
 
+def test_a_fact_that_waits_for_its_turn_is_not_blamed_for_deaths(pair):
+    """Found by kill -9 under load: the first fact of a life, behind a gap in four lives of its receiver, was parked."""
+    tell(pair, "a")
+    pair.run()
+    tell(pair, "b")
+    pair["statistics"].relay.sent += 1  # Lost on the way, so that what follows waits behind a gap.
+    tell(pair, "c")
+    asyncio.run(pair["statistics"].relay.step())
+    producer = pair.works.pop("statistics")  # Its feed does not answer: the gap stays.
+    for _ in range(TRIES_MAX + 2):
+        pair.kill("dispatch")
+        pair.start("dispatch")
+        pair.run()
+    pair.works["statistics"] = producer
+    pair.run()
+    assert pair["dispatch"].database.read_now(dead_letters.list_parked) == []
+    assert heard(pair) == ["a", "b", "c"]
+
+
+def test_both_ways_trying_a_fact_count_it_once_a_life(pair):
+    tell(pair, "a")
+    pair.run()
+    pair.kill("dispatch")
+    receiver = pair.start("dispatch").receivers["statistics"]
+    tell(pair, "b")
+
+    async def both_ways():
+        await pair["statistics"].relay.step()
+        await asyncio.gather(receiver.repair(), receiver.listen())
+
+    asyncio.run(both_ways())
+
+    def most(connection):
+        return connection.execute(sa.select(sa.func.max(inbox.attempts.c.count))).scalar()
+
+    assert pair["dispatch"].database.read_now(most) == 1
+
+
 def test_a_database_copied_back_is_seen_and_reported_and_no_number_is_swallowed(pair, tmp_path):
     tell(pair, "a")
     pair.run()

@@ -347,16 +347,33 @@ def next_fetch(known: Sequence[tuple[str, int]], line: Sequence[Epoch], tail: in
     bound = bounds[index] or 0
     if applied < bound:
         return Fetch(present, applied, bound)
-    if index + 1 == len(line):
-        return None
-    child = line[index + 1].epoch
     lost = (Fork(present, bound + 1, applied),) if applied > bound else ()
-    return Fetch(child, 0, bounds[index + 1], Crossing(child, 0, lost))
+    return _next_life(index + 1, known, line, bounds, lost)
+
+
+def _next_life(
+    index: int,
+    known: Sequence[tuple[str, int]],
+    line: Sequence[Epoch],
+    bounds: Sequence[int | None],
+    lost: tuple[Fork, ...],
+) -> Fetch | None:
+    """The rest of the first life from `index` on of which anything is lacking; None at the end of the line.
+
+    A life may be known already, when its branch was lost for a while and has come back.
+    """
+    applied = dict(known)
+    for place in range(index, len(line)):
+        epoch, bound, here = line[place].epoch, bounds[place] or 0, applied.get(line[place].epoch, 0)
+        if here < bound or here == 0:
+            return Fetch(epoch, here, bounds[place], Crossing(epoch, here, lost))
+        lost += (Fork(epoch, bound + 1, here),) if here > bound else ()
+    return None
 
 
 def _after_fork(
     known: Sequence[tuple[str, int]], line: Sequence[Epoch], places: Mapping[str, int], bounds: Sequence[int | None]
-) -> Fetch:
+) -> Fetch | None:
     """The present epoch is of a lost branch: go back to the newest common one, keep what was applied, and report."""
     lost: list[Fork] = []
     for epoch, applied in reversed(known):
@@ -370,10 +387,7 @@ def _after_fork(
             return Fetch(epoch, applied, bound, Crossing(epoch, applied, tuple(lost)))
         if applied > bound:
             lost.append(Fork(epoch, bound + 1, applied))
-        if index + 1 < len(line):
-            child = line[index + 1].epoch
-            return Fetch(child, 0, bounds[index + 1], Crossing(child, 0, tuple(lost)))
-        break
+        return _next_life(index + 1, known, line, bounds, tuple(lost))
     first = line[0].epoch
     return Fetch(first, 0, bounds[0], Crossing(first, 0, tuple(lost)))
 
@@ -391,8 +405,21 @@ def apply_parked(tx: Transaction, now: datetime, envelope: Envelope, subscriptio
         raise Refused(f"{envelope.type} (number {envelope.sequence}) still {reason}")
 
 
-def count_attempt(tx: Transaction, _now: datetime, envelope: Envelope) -> int:
-    """How often this fact was tried, this time included; committed before the attempt, so that a crash loop ends."""
+def count_attempt(
+    tx: Transaction,
+    _now: datetime,
+    envelope: Envelope,
+    crossing: Crossing | None = None,
+    line: frozenset[str] | None = None,
+) -> int:
+    """How often this fact was tried, this time included; committed before the attempt, so that a crash loop ends.
+
+    0 when it is not its turn: then it is not tried, and a death meanwhile is not its fault.
+    """
+    known = {epoch for epoch, _ in load_known_epochs(tx.connection, envelope.source)}
+    cursor = load_cursor(tx.connection, envelope.source)
+    if _position(envelope, cursor, known, crossing, line) in ("copy", "gap"):
+        return 0
     same = (
         (attempts.c.source == envelope.source)
         & (attempts.c.epoch == envelope.epoch)

@@ -1,5 +1,6 @@
 """The loops of one source's inbox: from the bus while it is there, from the feed for what it lost."""
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ class Receiver:
     needs_repair: bool = True  # At start, and whenever a gap or a lost tail shows.
     parked_numbers: tuple[int, ...] = ()
     _held: list[Delivery] = field(default_factory=list)
+    _counted: dict[str, int] = field(default_factory=dict)  # Tries of careful facts; as many as `careful` at first.
+    _counting: asyncio.Lock = field(default_factory=asyncio.Lock)
     _tries: dict[str, int] = field(default_factory=dict)
     _parked_at: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=16))
 
@@ -120,7 +123,7 @@ class Receiver:
     ) -> Applied:
         park: dict[str, str] = {}
         if self.careful and batch:
-            batch, park = await self._one_with_count(batch)
+            batch, park = await self._one_with_count(batch, crossing, line)
         outcome = await self.database.write(
             inbox.apply_batch, self.source, batch, self.subscriptions, crossing=crossing, line=line, park=park
         )
@@ -136,14 +139,23 @@ class Receiver:
         await self._take_note(outcome)
         return outcome
 
-    async def _one_with_count(self, batch: list[Envelope]) -> tuple[list[Envelope], dict[str, str]]:
-        """The first fact alone, its attempt committed; after TRIES_MAX attempts that killed us it is parked."""
-        self.careful -= 1
-        envelope = batch[0]
-        here = self.cursor
+    async def _one_with_count(
+        self, batch: list[Envelope], crossing: Crossing | None, line: frozenset[str] | None
+    ) -> tuple[list[Envelope], dict[str, str]]:
+        """The first fact alone, its attempt committed; after TRIES_MAX attempts that killed us it is parked.
+
+        Counted once a life: what this process has outlived, it may try again. Bus and feed may bring the same fact.
+        """
+        envelope, here = batch[0], self.cursor
         if here is not None and here.epoch == envelope.epoch and envelope.sequence <= here.sequence:
             return [envelope], {}
-        count = await self.database.write(inbox.count_attempt, envelope)
+        async with self._counting:
+            count = self._counted.get(envelope.id, 0)
+            if not count:
+                count = await self.database.write(inbox.count_attempt, envelope, crossing, line)
+                if count:
+                    self.careful -= 1
+                    self._counted[envelope.id] = count
         reason = f"ended the process {TRIES_MAX} times"
         return [envelope], ({envelope.id: reason} if count > TRIES_MAX else {})
 
