@@ -76,9 +76,10 @@ class Visitor:
         return self.person is not None or bool(self.scopes)
 
     def has_role(self, wanted: Iterable[str], conference: str | None) -> bool:
-        """One of the wanted roles, for this conference or everywhere."""
-        places = {EVERYWHERE} | ({conference} if conference else set())
-        return any(role in wanted and place in places for place, role in self.roles)
+        """One of the wanted roles, for this conference or everywhere; anywhere, where no conference is meant."""
+        return any(
+            role in wanted and (conference is None or place in (EVERYWHERE, conference)) for place, role in self.roles
+        )
 
 
 NOBODY = Visitor()

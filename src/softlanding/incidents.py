@@ -36,7 +36,7 @@ incidents = sa.Table(
     sa.Column("id", sa.String(36), primary_key=True),
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("about", sa.String(200), nullable=False),
-    sa.Column("code", sa.String(8)),
+    sa.Column("code", sa.String(40)),
     sa.Column("conference", sa.String(80)),
     sa.Column("sentence", sa.Text, nullable=False),
     sa.Column("opened_at", Moment, nullable=False),

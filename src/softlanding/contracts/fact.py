@@ -1,7 +1,8 @@
 """The base of all facts."""
 
 from datetime import datetime
-from typing import Annotated, ClassVar
+from functools import lru_cache
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,10 +32,13 @@ class Fact(BaseModel):
         return None
 
 
+@lru_cache
 def personal_fields(fact: type[Fact]) -> frozenset[str]:
-    """Names of the fields that are about a person."""
-    return frozenset(
-        name
-        for name, field in fact.model_fields.items()
-        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("personal")
-    )
+    """Names of the fields that are about a person; the mark may stand inside an optional type."""
+    properties = fact.model_json_schema().get("properties", {})
+    return frozenset(name for name, schema in properties.items() if _is_personal(schema))
+
+
+def _is_personal(schema: Any) -> bool:
+    parts = [schema, *schema.get("anyOf", ())]
+    return any(part.get("personal") for part in parts)

@@ -260,6 +260,19 @@ _CADDYFILE = _Text("""\
 			error 404
 		}
 
+		# What a service keeps is settled with that service, whoever shows it.
+		@settled_by_schedule path /-settle/schedule /-letters/schedule
+		handle @settled_by_schedule {
+			import schedule
+		}
+		@settled_by_dispatch path /-settle/dispatch /-letters/dispatch
+		handle @settled_by_dispatch {
+			import dispatch
+		}
+		@settled_by_statistics path /-settle/statistics /-letters/statistics
+		handle @settled_by_statistics {
+			import statistics
+		}
 		@operations path /operations /operations/*
 		handle @operations {
 			import statistics

@@ -98,7 +98,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("about", sa.String(length=200), nullable=False),
-        sa.Column("code", sa.String(length=8), nullable=True),
+        sa.Column("code", sa.String(length=40), nullable=True),
         sa.Column("conference", sa.String(length=80), nullable=True),
         sa.Column("sentence", sa.Text(), nullable=False),
         sa.Column("opened_at", Moment(), nullable=False),

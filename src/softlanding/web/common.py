@@ -26,6 +26,7 @@ def make_doors(work: Work, pages: Pages) -> Doors:
     _add_feed(doors, work)
     _add_incidents(doors, work)
     _add_dead_letters(doors, work)
+    _add_letters_page(doors, work, pages)
     _add_sign_in(doors, work, pages)
     return doors
 
@@ -108,14 +109,20 @@ def _add_incidents(doors: Doors, work: Work) -> None:
     @doors.page(f"/-settle/{service}", who=staff(*STAFF_ROLES), methods=("POST",))
     async def settle_form(request: Request) -> Response:
         form = await read_form(request)
-        back = form.text("back") if form.text("back").startswith("/") else "/operations/"
+        back = _own_address(form.text("back") or request.query_params.get("back", ""))
         by = form.text("by") or request.state.visitor.name
-        incident, word, note = form.text("incident"), form.text("word"), form.text("note")
+        incident = form.text("incident") or request.query_params.get("incident", "")
+        word, note = form.text("word"), form.text("note")
         try:
             await work.database.write(keys.once, form.key, "incident.settle", settle_action, incident, by, word, note)
         except SoftlandingError as error:
             return see_other(back, str(error), "refused")
         return see_other(back, f"Settled: {word}")
+
+
+def _own_address(back: str) -> str:
+    """Where a form came from, if it is one of our pages; nobody is led elsewhere."""
+    return back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/operations/"
 
 
 def settle_action(tx: Transaction, now: Any, incident: str, by: str, word: str, note: str) -> dict[str, Any]:
@@ -156,6 +163,40 @@ def _add_dead_letters(doors: Doors, work: Work) -> None:
         held = work.guard.held
         work.guard.release()
         return {"was_held": held}
+
+
+def _add_letters_page(doors: Doors, work: Work, pages: Pages) -> None:
+    """Where an operator replays or drops what this service has parked, also while Statistics is dead."""
+    service = work.service.name
+
+    @doors.page(f"/-letters/{service}", who=staff("operator"))
+    async def letters(request: Request) -> Response:
+        parked = await work.database.read(dead_letters.list_parked)
+        title = f"Dead letters of {service.title()}"
+        return pages.show(request, "letters.html", title=title, service=service, letters=_by_subject(parked))
+
+    @doors.page(f"/-letters/{service}", who=staff("operator"), methods=("POST",))
+    async def decide(request: Request) -> Response:
+        form = await read_form(request)
+        subject, by = form.text("subject"), request.state.visitor.name
+        try:
+            if form.text("do") == "drop":
+                reason = form.required("reason", "the reason why it may go")
+                await work.database.write(keys.once, form.key, "dead_letters.drop", drop_action, subject, by, reason)
+            else:
+                await work.database.write(keys.once, form.key, "dead_letters.replay", work.replay_action, subject, by)
+        except SoftlandingError as error:
+            return see_other(f"/-letters/{service}", str(error), "refused")
+        return see_other(f"/-letters/{service}", "Done.")
+
+
+def _by_subject(parked: list[dead_letters.DeadLetter]) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for letter in parked:
+        first = {"subject": letter.subject, "kind": letter.type, "reason": letter.reason, "waiting": 0}
+        entry = found.setdefault(letter.subject, first | {"parked_at": letter.parked_at})
+        entry["waiting"] += 1
+    return list(found.values())
 
 
 def drop_action(tx: Transaction, now: Any, subject: str, by: str, reason: str) -> dict[str, Any]:

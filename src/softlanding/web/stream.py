@@ -4,6 +4,7 @@ On connect every fragment is sent; then each that changed. So a reconnect misses
 """
 
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from fastapi.responses import StreamingResponse
@@ -13,6 +14,8 @@ from softlanding.lifecycle.signal import Signal
 
 BEAT_S = 10.0
 BURST_S = 0.15
+
+_PASSING = re.compile(r'name="key" value="[^"]*"|(?<=data-ages>)[^<]*')
 
 Fragments = Callable[[], Awaitable[Mapping[str, str]]]
 """Element id to HTML, rendered now."""
@@ -31,11 +34,16 @@ async def _events(work: Work, fragments: Fragments) -> AsyncIterator[str]:
     while not work.is_stopping:
         seen = work.commits.count
         for name, html in (await fragments()).items():
-            if shown.get(name) != html:
-                shown[name] = html
+            if shown.get(name) != (essence := _essence(html)):
+                shown[name] = essence
                 yield f"event: fragment\ndata: {json.dumps({'id': name, 'html': html})}\n\n"
         if await work.commits.wait(seen, BEAT_S) != seen:
             await Signal.quiet(BURST_S)
         if work.parts.clock.monotonic() - beat_at >= BEAT_S:
             beat_at = work.parts.clock.monotonic()
             yield ": beat\n\n"
+
+
+def _essence(html: str) -> str:
+    """The fragment without what differs in each rendering: one-time keys, and ages that the page counts by itself."""
+    return _PASSING.sub("", html)
