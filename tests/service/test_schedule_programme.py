@@ -1,0 +1,194 @@
+"""Programmes are taken into drafts and frozen into releases; the same file twice changes nothing."""
+
+import asyncio
+import gzip
+import time as wall
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from conferences_made import PROMISE, SLUG, a_programme, a_talk, an_arrival, at, bring, told
+from house import House
+from softlanding.conferences import list_conferences
+from softlanding.errors import Invalid, NotFound, Refused
+from softlanding.formats import write_xml
+from softlanding.sample import sample
+from softlanding.schedule import store, views
+from softlanding.schedule.actions.journeys import announce_arrival
+from softlanding.schedule.actions.programme import import_programme, prepare, prepare_import, release_draft
+from softlanding.schedule.actions.sample import at_up
+from softlanding.schedule.model import Change
+
+
+@pytest.fixture
+def house(tmp_path):
+    return House(tmp_path, names=["schedule"])
+
+
+def write(house, action, *args, **more):
+    return house["schedule"].database.write_now(action, *args, **more)
+
+
+def read(house, view, *args):
+    return house["schedule"].database.read_now(view, *args)
+
+
+def test_an_import_is_a_draft_and_nothing_is_public(house):
+    report = write(house, import_programme, prepare(a_programme(), "file.xml"))
+    assert (report["added"], report["same"], report["is_same"]) == (2, 0, False)
+    assert [fact.title for fact in told(house, "conference.changed")] == ["Wharf 2026"]
+    assert told(house, "release.published") == []
+    assert read(house, store.programmes.list_newest) == []
+
+
+def test_the_same_file_twice_changes_nothing_and_says_so(house):
+    body = write_xml(a_programme(), "1", "https://example.org/wharf")
+    for expected in (False, True):
+        report = write(house, import_programme, prepare_import(body, "schedule.xml", None))
+        assert report["is_same"] is expected
+    first = write(house, release_draft, SLUG, promise=PROMISE)
+    before = len(told(house))
+    again = write(house, release_draft, SLUG, promise=PROMISE)
+    assert (first["number"], again["number"], again["is_same"]) == (1, 1, True)
+    assert len(told(house)) == before
+
+
+def test_a_dry_run_changes_nothing(house):
+    report = write(house, import_programme, prepare(a_programme(), "file.xml"), dry_run=True)
+    assert (report["added"], report["dry_run"]) == (2, True)
+    assert read(house, list_conferences) == []
+
+
+def test_a_first_release_is_told_without_changes(house):
+    bring(house, a_programme(), by="Ana")
+    [fact] = told(house, "release.published")
+    assert (fact.number, fact.talks, fact.speakers, fact.rooms) == (1, 2, 2, 1)
+    assert (fact.added, fact.removed, fact.moved) == ((), (), ())
+    assert told(house, "talk.moved") == []
+
+
+def test_the_next_release_tells_what_changed(house):
+    bring(house, a_programme(a_talk("A"), a_talk("B", at(11)), a_talk("C", at(12))))
+    bring(
+        house,
+        a_programme(a_talk("A", at(10, 30)), a_talk("C", at(12), is_cancelled=True), a_talk("D", at(13))),
+        note="So",
+    )
+    fact = told(house, "release.published")[-1]
+    assert (fact.number, fact.note, fact.added, fact.moved) == (2, "So", ("D",), ("A",))
+    assert set(fact.removed) == {"B", "C"}
+    [moved] = told(house, "talk.moved")
+    assert (moved.talk, moved.was_at, moved.starts_at, moved.release) == ("A", at(10), at(10, 30), 2)
+    assert {cancelled.talk for cancelled in told(house, "talk.cancelled")} == {"B", "C"}
+
+
+def test_a_release_is_frozen_with_the_sequence_of_each_talk_and_what_was_removed(house):
+    bring(house, a_programme(a_talk("A"), a_talk("B", at(11))))
+    bring(house, a_programme(a_talk("A", at(10, 30))))
+    release = read(house, store.programmes.load_newest_release, SLUG)
+    assert [(talk.code, talk.sequence) for talk in release.programme.talks] == [("A", 1)]
+    assert [(talk.code, talk.sequence) for talk in release.removed] == [("B", 1)]
+    assert release.head.changes[0] == Change("moved", "A", "On A", "Sat 9 May 10:00, Hall", "Sat 9 May 10:30, Hall")
+    assert [talk.code for talk in read(house, store.programmes.load_release, SLUG, 1).programme.talks] == ["A", "B"]
+
+
+def test_another_acronym_is_another_conference(house):
+    bring(house, a_programme())
+    write(house, import_programme, prepare(a_programme(acronym="wharf-2027"), "file.xml"))
+    assert {each.slug for each in read(house, list_conferences)} == {SLUG, "wharf-2027"}
+
+
+def test_an_unreleased_change_of_the_title_is_not_public(house):
+    bring(house, a_programme())
+    other = a_programme()
+    other = replace(other, conference=replace(other.conference, title="Wharf, at last"))
+    write(house, import_programme, prepare(other, "file.xml"))
+    assert [each.title for each in read(house, list_conferences)] == ["Wharf 2026"]
+    write(house, release_draft, SLUG, promise=PROMISE)
+    assert [each.title for each in read(house, list_conferences)] == ["Wharf, at last"]
+
+
+def test_there_is_nothing_to_release_without_talks_or_a_draft(house):
+    with pytest.raises(NotFound):
+        write(house, release_draft, "nowhere-1", promise=PROMISE)
+    write(house, import_programme, prepare(replace(a_programme(), talks=()), "file.xml"))
+    with pytest.raises(Refused):
+        write(house, release_draft, SLUG, promise=PROMISE)
+
+
+def test_a_broken_file_is_refused_with_file_line_and_reason():
+    with pytest.raises(Invalid) as refusal:
+        prepare_import(b"<schedule>\n<conference>\n</schedule>", "broken.xml", None)
+    assert refusal.value.faults[0].where.startswith("broken.xml:")
+
+
+def test_the_desk_shows_the_draft_against_what_is_public(house):
+    bring(house, a_programme(a_talk("A"), a_talk("B", at(11))))
+    assert read(house, views.desk.desk, SLUG)["changes_total"] == 0
+    write(house, import_programme, prepare(a_programme(a_talk("A"), a_talk("B", at(10, 15))), "next.xml"))
+    desk = read(house, views.desk.desk, SLUG)
+    assert [(change["kind"], change["code"]) for change in desk["changes"]] == [("moved", "B")]
+    assert [fault["blocks"] for fault in desk["faults"]] == [False, False]
+    assert "Hall is taken twice" in desk["faults"][0]["text"]
+    assert (desk["release"]["number"], desk["imported"]["file"]) == (1, "next.xml")
+
+
+def test_a_programme_of_a_thousand_talks_is_imported_and_released_in_short_actions(house):
+    talks = tuple(
+        a_talk(
+            f"T{n:04}", at(8 + n % 12), room=f"Room {n % 37}", persons=("ADA",), description_html="<p>word </p>" * 200
+        )
+        for n in range(1079)
+    )
+    prepared = prepare(a_programme(*talks), "large.xml")
+    for action, given in ((import_programme, (prepared,)), (release_draft, (SLUG,))):
+        began = wall.thread_time()
+        write(house, action, *given)
+        assert wall.thread_time() - began < 0.25, action
+
+
+def test_gzip_is_no_obstacle(house):
+    body = gzip.compress(write_xml(a_programme(), "1", "https://example.org/wharf"))
+    assert prepare_import(body, "schedule.xml.gz", None).conference == SLUG
+
+
+async def up(house, day):
+    return await at_up(house["schedule"].database, day, PROMISE)
+
+
+def run_up(house, days):
+    return asyncio.run(up(house, house.clock.now().date() + timedelta(days=days)))
+
+
+def test_an_empty_installation_gets_the_sample_released_and_asked_for(house):
+    answer = run_up(house, 1)
+    assert (answer["did"], answer["conference"], answer["faults"]) == ("loaded", "softconf", [])
+    assert len(told(house, "pickup.requested")) == len(sample(house.clock.now().date()).arrivals) == answer["arrivals"]
+    assert [fact.number for fact in told(house, "release.published")] == [1]
+    assert len(told(house, "person.granted")) == len(sample(house.clock.now().date()).staff)
+    assert run_up(house, 1)["did"] == "nothing"
+
+
+def test_an_untouched_sample_is_moved_without_saying_that_talks_moved(house):
+    run_up(house, 1)
+    first = {fact.pickup for fact in told(house, "pickup.requested")}
+    assert run_up(house, 2)["did"] == "moved"
+    assert {fact.pickup for fact in told(house, "pickup.withdrawn")} == first
+    later = [fact for fact in told(house, "pickup.requested") if fact.pickup not in first]
+    assert len(later) == len(first)
+    assert told(house, "talk.moved") == []
+    assert read(house, store.programmes.load_newest_head, "softconf").changes == ()
+    assert run_up(house, 2)["did"] == "nothing"
+
+
+def test_a_sample_that_somebody_has_touched_stays_where_it_is(house):
+    run_up(house, 1)
+    write(house, announce_arrival, "softconf", "AMARA", an_arrival(), PROMISE)
+    assert run_up(house, 2)["did"] == "nothing"
+
+
+def test_where_there_is_a_conference_no_sample_comes(house):
+    bring(house, a_programme())
+    assert run_up(house, 1)["did"] == "nothing"
+    assert [each.slug for each in read(house, list_conferences)] == [SLUG]

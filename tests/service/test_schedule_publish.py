@@ -1,0 +1,186 @@
+"""Releases become files: whole or not at all, the same bytes for the same release, whenever the process is killed."""
+
+import asyncio
+import gzip
+import json
+import os
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from conferences_made import SLUG, a_programme, a_talk, at, bring
+from house import House
+from softlanding.formats import read_programme
+from softlanding.schedule import store
+from softlanding.schedule.publish import pages, publisher
+
+
+@pytest.fixture
+def house(tmp_path):
+    return House(tmp_path, names=["schedule"])
+
+
+def site_of(house) -> Path:
+    return house.settings.data_folder / "site"
+
+
+def public(house, path="") -> Path:
+    """What the front door would serve at this path."""
+    site = site_of(house)
+    return site / "trees" / (site / "current.txt").read_text() / SLUG / path
+
+
+def test_a_release_becomes_pages_and_exports(house):
+    bring(house, a_programme(a_talk("AB2", title="Tom & Jerry <3")))
+    house.run()
+    assert "Tom &amp; Jerry &lt;3" in public(house, "index.html").read_text()
+    for path in ("talks/AB2", "speakers/ADA", "rooms/hall", "changes", "now"):
+        page = public(house, f"{path}/index.html").read_bytes()
+        assert public(house, f"{path}.html").read_bytes() == page
+        assert gzip.decompress(public(house, f"{path}.html.gz").read_bytes()) == page
+    again = read_programme(public(house, "schedule.xml").read_bytes(), "schedule.xml").programme
+    assert [talk.title for talk in again.talks] == ["Tom & Jerry <3"]
+    assert etree.fromstring(public(house, "schedule.xml").read_bytes()).tag == "schedule"
+    assert json.loads(public(house, "schedule.json").read_bytes())["schedule"]["version"] == "v1"
+    assert b"BEGIN:VEVENT" in public(house, "schedule.ics").read_bytes()
+    assert (site_of(house) / "index.txt").read_text() == SLUG
+
+
+def test_public_pages_bear_no_addresses_of_people(house):
+    bring(house, a_programme())
+    house.run()
+    whole = b"".join(path.read_bytes() for path in public(house).rglob("*") if path.is_file() and path.suffix != ".gz")
+    assert b"ada@example.org" not in whole
+    assert b"csrf" not in whole
+
+
+def test_what_changed_is_shown_and_removed_talks_stay_in_calendars(house):
+    bring(house, a_programme(a_talk("A"), a_talk("B", at(11))))
+    bring(house, a_programme(a_talk("A", at(10, 30))), note="One moved")
+    house.run()
+    assert "was Sat 9 May 10:00, Hall" in public(house, "talks/A.html").read_text()
+    changes = public(house, "changes.html").read_text()
+    assert "One moved" in changes
+    assert "On B" in changes
+    assert b"STATUS:CANCELLED" in public(house, "schedule.ics").read_bytes()
+    assert not public(house, "talks/B.html").exists()
+
+
+def files_in(folder: Path) -> dict[str, tuple[bytes, int]]:
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in found}
+
+
+def test_the_same_release_gives_the_same_bytes_and_times(house, tmp_path):
+    bring(house, a_programme())
+    house.run()
+    first = files_in(public(house).resolve())
+    (site_of(house)).rename(tmp_path / "elsewhere")
+    house.kill("schedule")
+    house.start("schedule")
+    house.clock.advance(500)
+    house.run()
+    assert files_in(public(house).resolve()) == first
+    assert {stamp // 1_000_000_000 for _, stamp in first.values()} == {int(at(14, day=at(0).date()).timestamp())}
+
+
+def test_other_looks_or_another_address_are_another_folder():
+    one = publisher.wanted_folder(1, "digest", "http://one/x", "0.1")
+    assert one == publisher.wanted_folder(1, "digest", "http://one/x", "0.1")
+    others = {
+        publisher.wanted_folder(*given)
+        for given in (
+            (1, "digest", "http://two/x", "0.1"),
+            (1, "other", "http://one/x", "0.1"),
+            (1, "digest", "http://one/x", "0.2"),
+        )
+    }
+    assert len(others | {one}) == 4
+
+
+class Killed(BaseException):
+    """As kill -9, at a line of ours."""
+
+
+def killed_at(number):
+    """An `os.utime` that dies at the given call: in the midst of writing files."""
+    calls = iter(range(10_000))
+
+    def utime(path, *args, **more):
+        if next(calls) == number:
+            raise Killed
+        return real(path, *args, **more)
+
+    real = os.utime
+    return utime
+
+
+@pytest.mark.parametrize("moment", [0, 5, 12])
+def test_killed_while_it_renders_the_old_release_stays_and_the_next_life_goes_on(house, monkeypatch, moment):
+    bring(house, a_programme(a_talk("A")))
+    house.run()
+    before = public(house, "index.html").read_text()
+    bring(house, a_programme(a_talk("B", at(11))))
+    with monkeypatch.context() as patched:
+        patched.setattr(publisher.os, "utime", killed_at(moment))
+        with pytest.raises(Killed):
+            house.run()
+    assert public(house, "index.html").read_text() == before
+    house.kill("schedule")
+    house.start("schedule")
+    house.run()
+    assert "On B" in public(house, "index.html").read_text()
+    assert list((site_of(house) / SLUG).glob(".making*")) == []
+
+
+@pytest.mark.parametrize("line", ["switch_release", "_clear_away_after"])
+def test_killed_around_the_switch_the_next_life_ends_it(house, monkeypatch, line):
+    bring(house, a_programme())
+
+    def die(*_args):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publisher, "switch_release" if line == "switch_release" else "_remove_old", die)
+        with pytest.raises(Killed):
+            house.run()
+    house.kill("schedule")
+    house.start("schedule")
+    house.run()
+    assert "On KEY" in public(house, "index.html").read_text()
+
+
+def test_files_that_a_power_cut_emptied_are_written_again(house):
+    bring(house, a_programme())
+    house.run()
+    page = public(house, "talks/KEY/index.html")
+    text = page.read_text()
+    page.write_text("")
+    house.kill("schedule")
+    house.start("schedule")
+    house.run()
+    assert public(house, "talks/KEY/index.html").read_text() == text
+
+
+def test_only_the_last_three_folders_are_kept(house):
+    for hour in range(8, 14):
+        bring(house, a_programme(a_talk("A", at(hour))))
+        house.run()
+    folders = sorted(path.name for path in (site_of(house) / SLUG).iterdir() if path.is_dir())
+    assert [name.split("-")[0] for name in folders] == ["r4", "r5", "r6"]
+
+
+def test_an_idle_step_says_that_there_is_no_work(house):
+    bring(house, a_programme())
+    house.run()
+    [step] = [step for step in house["schedule"].steps() if step.name == "chore.publish"]
+    assert asyncio.run(step.run()) is False
+
+
+def test_a_talk_after_midnight_belongs_to_the_day_before(house):
+    programme = a_programme(a_talk("A"), a_talk("NIGHT", at(23, 30)))
+    bring(house, programme)
+    release = house["schedule"].database.read_now(store.programmes.load_newest_release, SLUG)
+    shown = pages._Shown(release).programme()
+    assert [[talk.code for slot in day["slots"] for talk in slot["talks"]] for day in shown["days"]] == [["A", "NIGHT"]]
