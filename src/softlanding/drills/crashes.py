@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from softlanding.drills.counting import Count, count
-from softlanding.drills.installation import PROCESSES, Installation, throw_away
+from softlanding.drills.installation import PROCESSES, Installation, throw_away, wait_for
 from softlanding.drills.lessons import Tell, is_whole
 from softlanding.drills.sending import Load, under_load
 
@@ -22,7 +22,9 @@ ZONE = ZoneInfo("Europe/Berlin")
 VICTIMS = (*PROCESSES, "supervisor")
 KILLS_A_ROUND = 90  # Then all is stopped and counted, and the next installation begins.
 BETWEEN_S = 1.2  # At most: many die while others are still starting.
-PER_SECOND = 20.0
+PER_SECOND = 30.0
+THREADS = 4
+FLOWS, FLOWS_WITHIN_S = 5, 60.0  # Requests that show that it works again.
 
 
 @dataclass
@@ -82,10 +84,9 @@ def _play_round(here: Installation, kills: int, seed: int, rng: random.Random, t
     here.words = ("--sample-on", first_day.isoformat())
     here.start()
     tell(f"round {total.rounds + 1} of seed {seed}: {kills} kills under {PER_SECOND:g} requests a second")
-    with under_load(here, first_day, seed=seed, per_second=PER_SECOND) as load:
-        pause = threading.Event()
+    with under_load(here, first_day, seed=seed, per_second=PER_SECOND, threads=THREADS) as load:
         for victim in _victims(kills, rng):
-            pause.wait(rng.uniform(0.0, BETWEEN_S))
+            _wait_a_little(load, rng)
             kill_one(here, victim)
             total.kills[victim] += 1
     tell(f"{dict(total.kills)}; {len(load.sent)} accepted, {load.again} sent again")
@@ -93,6 +94,14 @@ def _play_round(here: Installation, kills: int, seed: int, rng: random.Random, t
     stopped_at = here.clock.now()
     here.stop()
     total.add(count(here.data, load.sent, stopped_at), load)
+
+
+def _wait_a_little(load: Load, rng: random.Random) -> None:
+    """Half of the kills meet a system that works, the others one that is still getting up."""
+    before, has_flow = len(load.sent), rng.random() < 0.5
+    threading.Event().wait(rng.uniform(0.0, BETWEEN_S))
+    if has_flow:
+        wait_for(lambda: load.faults or len(load.sent) >= before + FLOWS, FLOWS_WITHIN_S, "requests are accepted again")
 
 
 def _victims(kills: int, rng: random.Random) -> Iterator[str]:

@@ -316,7 +316,7 @@ class Installation:
         states = {service: self.state(service) for service in services}
         silent = [f"{service} does not answer" for service, state in states.items() if not state.get("life")]
         return silent or [
-            f"{reader} stands at {_place(inbox)} of {source}, which stands at {_tail(states[source])}"
+            f"{reader} stands at {_place(inbox)} of {source}, which stands at {_tail(states[source])}{_halt(inbox)}"
             for reader, state in states.items()
             for source, inbox in state.get("inboxes", {}).items()
             if source in states and _place(inbox) != _tail(states[source])
@@ -325,6 +325,10 @@ class Installation:
 
 def _place(inbox: Mapping[str, Any]) -> tuple[Any, Any]:
     return inbox.get("epoch"), inbox.get("sequence")
+
+
+def _halt(inbox: Mapping[str, Any]) -> str:
+    return f" (halted: {inbox['halted']})" if inbox.get("halted") else ""
 
 
 def _tail(state: Mapping[str, Any]) -> tuple[Any, Any]:
