@@ -98,6 +98,7 @@ class Desk:
 
     settings: DispatchSettings
     kept: dict[tuple[str, str], Hand] = field(default_factory=dict)  # By conference and life.
+    options: dict[tuple[Any, ...], list[dict[str, Any]]] = field(default_factory=dict)  # Shown beside a pickup.
 
 
 def take_hand(tx: Transaction, now: datetime, desk: Desk, conference: str) -> Hand:
@@ -505,6 +506,11 @@ def rows_of(hand: Hand, shift: str) -> list[StopRow]:
                     StopRow(ride_id, kind, hand.conference, shift, code, position, stop.place_id, arrive, begin, depart)
                 )
     return rows
+
+
+def moment(hand: Hand, seconds: int) -> datetime:
+    """A planner's time as a moment."""
+    return time_at(hand.problem, seconds)
 
 
 def is_drivable(hand: Hand, shift: str) -> bool:

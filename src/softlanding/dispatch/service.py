@@ -1,15 +1,16 @@
 """Dispatch as one value: what it hears, what it does when time passes, its doors. Start reading here."""
 
 from datetime import date, datetime
+from typing import Any
 
 from softlanding import auth, conferences
 from softlanding.contracts import SOURCES
 from softlanding.database import Database, Transaction
-from softlanding.dispatch import subscriptions, timers
+from softlanding.dispatch import api, pages, runsheets, subscriptions, timers
 from softlanding.dispatch.actions import fleet, pickups
 from softlanding.dispatch.plans import Desk
 from softlanding.dispatch.tables import tables
-from softlanding.lifecycle.service import Service
+from softlanding.lifecycle import Chore, Service, Work
 from softlanding.sample import sample
 from softlanding.settings import Settings
 
@@ -27,12 +28,17 @@ def make_service(settings: Settings) -> Service:
     async def load_sample(database: Database, first_day: date) -> object:
         return await database.write(fleet.load_sample, desk, sample(first_day))
 
+    def doors(work: Work) -> list[Any]:
+        return [*pages.make_doors(work, desk), *api.make_doors(work, desk)]
+
     return Service(
         name=NAME,
         tables=tables,
         migrations="softlanding.dispatch.migrations",
         handlers={**auth.handlers(NAME, peers), **conferences.handlers(NAME), **subscriptions.handlers(desk)},
         timers=timers.timers(desk),
+        chores=(Chore("runsheets", runsheets.RunSheets().step, pause_s=2.0, wakes_on_commit=False),),
+        doors=doors,
         on_refused=subscriptions.on_refused(desk),
         load_sample=load_sample,
         at_start=(missed_first,),

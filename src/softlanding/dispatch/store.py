@@ -16,6 +16,7 @@ from softlanding.errors import NotFound
 from softlanding.messaging.dead_letters import dead_letters
 
 TRY_AGAIN_AFTER = timedelta(minutes=1)
+RECOVERED_BEFORE = timedelta(minutes=1)  # What was asked shortly before a death may not have been heard either.
 
 
 @dataclass(frozen=True)
@@ -189,11 +190,42 @@ def list_pickups(
     return [Pickup(**row._mapping) for row in connection.execute(query.limit(most))]
 
 
-def list_of_shift(connection: sa.Connection, shift: str) -> list[Pickup]:
-    """Those on it now and those that were, by boarding."""
-    mine = sa.or_(pickups.c.shift == shift, pickups.c.last_shift == shift)
+def list_by_code(connection: sa.Connection, conference: str, code: str) -> Pickup | None:
+    row = connection.execute(_PICKUP_BY_CODE, {"of_conference": conference, "of_code": code.upper()}).first()
+    return Pickup(**row._mapping) if row else None
+
+
+def list_of_shifts(connection: sa.Connection, of: Iterable[str]) -> list[Pickup]:
+    """Those on these shifts now and those that were, by boarding."""
+    keys = tuple(sorted(of))
+    mine = sa.or_(pickups.c.shift.in_(keys), pickups.c.last_shift.in_(keys))
     rows = connection.execute(sa.select(pickups).where(mine).order_by(pickups.c.board_at, pickups.c.id))
     return [Pickup(**row._mapping) for row in rows]
+
+
+def list_shown(connection: sa.Connection, conference: str, since: datetime) -> list[Pickup]:
+    """Those on vehicles, and those delivered after `since`."""
+    is_now = pickups.c.status.in_(ON_VEHICLE)
+    was = (pickups.c.status == "delivered") & (pickups.c.delivered_at > since)
+    query = sa.select(pickups).where(pickups.c.conference == conference, sa.or_(is_now, was))
+    return [Pickup(**row._mapping) for row in connection.execute(query.order_by(pickups.c.board_at, pickups.c.id))]
+
+
+def count_by_shift(connection: sa.Connection, conference: str) -> dict[str, int]:
+    query = sa.select(pickups.c.shift, sa.func.count()).where(
+        pickups.c.conference == conference, pickups.c.shift.is_not(None)
+    )
+    return {row[0]: row[1] for row in connection.execute(query.group_by(pickups.c.shift))}
+
+
+def count_recovered(connection: sa.Connection, died_at: datetime | None, back_at: datetime) -> tuple[int, int]:
+    """(missed at once, answered in time) of what was asked before `back_at`, and heard only then."""
+    waited = (pickups.c.asked_at <= back_at) & (pickups.c.heard_at >= back_at)
+    if died_at is not None:
+        waited &= pickups.c.asked_at >= died_at - RECOVERED_BEFORE
+    rows = connection.execute(sa.select(pickups.c.status, pickups.c.ended_at, pickups.c.heard_at).where(waited)).all()
+    missed = sum(row.status == "missed" and row.ended_at - row.heard_at < RECOVERED_BEFORE for row in rows)
+    return missed, len(rows) - missed
 
 
 def add_pickup(tx: Transaction, pickup: Pickup) -> None:

@@ -1,0 +1,367 @@
+"""Door for programs: everything that the pages can do, as JSON under /api/dispatch/{conference}."""
+
+from typing import Annotated, Any, Literal
+
+import sqlalchemy as sa
+from fastapi import Path, Query, Request
+from fastapi.responses import Response
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from softlanding import keys
+from softlanding.conferences import Conference, load_conference
+from softlanding.dispatch import store, views
+from softlanding.dispatch.actions import fleet, pickups, taps
+from softlanding.dispatch.model import Place, Vehicle
+from softlanding.dispatch.plans import Desk
+from softlanding.errors import Fault, Invalid, NotFound
+from softlanding.formats import fleet_template, places_template, read_fleet, read_places
+from softlanding.lifecycle import Work
+from softlanding.web import Doors, staff
+from softlanding.web.common import Key
+
+BODY_MAX = 12_000_000  # What the front door lets through.
+LIST_MAX = 2000
+
+COORDINATORS = staff("coordinator", scopes=("write",))
+LOOK = staff("coordinator", scopes=("read", "write"))
+FLEET_WRITERS = staff(
+    "coordinator", "organiser", scopes=("write",)
+)  # Setting a conference up is an organiser's work too.
+
+Slug = Annotated[str, Path(max_length=80, pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Name = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+def _no_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must not contain the character NUL")
+    return text
+
+
+_NO_NUL = AfterValidator(_no_nul)
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), _NO_NUL]
+Needed = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), _NO_NUL]
+Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=40), _NO_NUL]
+Code = Annotated[str, StringConstraints(strip_whitespace=True, max_length=8, pattern=r"^[A-Za-z0-9-]+$")]
+
+
+class Given(BaseModel):
+    """What a program gives: unknown fields are refused, lest a misspelt one be lost."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class PlaceGiven(Given):
+    """A place; an existing short name is changed."""
+
+    slug: Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    name: Needed
+    kind: Literal["airport", "hotel", "venue", "station"]
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    iata: Annotated[str, StringConstraints(max_length=3, pattern=r"^([A-Z]{3})?$")] = ""
+    address: Line = ""
+    note: Line = ""
+    exit_international_min: Annotated[int, Field(ge=0, le=240)] | None = None
+    exit_domestic_min: Annotated[int, Field(ge=0, le=240)] | None = None
+
+
+class VehicleGiven(Given):
+    """A vehicle; an existing code is changed."""
+
+    code: Code
+    name: Needed
+    plate: Short = ""
+    seats: Annotated[int, Field(ge=1, le=60)]
+    luggage: Annotated[int, Field(ge=0, le=240)]
+    wheelchair_places: Annotated[int, Field(ge=0, le=10)] = 0
+
+
+class DriverGiven(Given):
+    name: Needed
+    phone: Short
+
+
+class ShiftGiven(Given):
+    """`driver` is an id, `vehicle` a code; the start place may be left out."""
+
+    driver: Short
+    vehicle: Code
+    from_at: AwareDatetime
+    to_at: AwareDatetime
+    start_place: Line = ""
+
+
+class Assignment(Given):
+    """`revision`, when given, must be the newest: else somebody changed the pickup meanwhile (409)."""
+
+    vehicle: Code
+    reason: Needed
+    revision: Annotated[int, Field(ge=1, le=10**9)] | None = None
+
+
+class Reason(Given):
+    reason: Needed
+
+
+class TapGiven(Given):
+    """What happened and when, typed in from paper; no time: now."""
+
+    tap: Literal["accepted", "arrived", "boarded", "delivered", "no_show"]
+    tapped_at: AwareDatetime | None = None
+
+
+def make_doors(work: Work, desk: Desk) -> list[Any]:
+    doors = Doors(work, tags=["dispatch"])
+    _add_looking(doors, work)
+    _add_hand(doors, work, desk)
+    _add_taps(doors, work, desk)
+    _add_places(doors, work, desk)
+    _add_fleet(doors, work, desk)
+    _add_drivers(doors, work, desk)
+    _add_tables(doors, work, desk)
+    return [doors]
+
+
+def need_conference(connection: sa.Connection, slug: str) -> Conference:
+    """Raises NotFound in words."""
+    found = load_conference(connection, slug)
+    if found is None:
+        raise NotFound(f"there is no conference '{slug}' here (yet)")
+    return found
+
+
+def _add_looking(doors: Doors, work: Work) -> None:
+    read = work.database.read
+
+    @doors.api("/api/dispatch/{conference}/board", who=LOOK, summary="The board: counts, plan, alarms, queue, vehicles")
+    async def board(conference: Slug) -> dict[str, Any]:
+        found = await read(need_conference, conference)
+        return await read(views.board, found, work.parts.clock.now())
+
+    @doors.api("/api/dispatch/{conference}/pickups", who=LOOK, summary="Pickups, the most urgent first")
+    async def list_all(
+        conference: Slug,
+        status: Annotated[str | None, Query(max_length=12, pattern="^[a-z_]+$")] = None,
+        limit: Annotated[int, Query(ge=1, le=LIST_MAX)] = LIST_MAX,
+    ) -> list[dict[str, Any]]:
+        await read(need_conference, conference)
+        found = await read(store.list_pickups, conference, (status,) if status else None, limit)
+        return [views.pickup_answer(pickup) for pickup in found]
+
+    @doors.api(
+        "/api/dispatch/{conference}/pickups/{code}", who=LOOK, summary="One pickup, by code or id, and its history"
+    )
+    async def one(conference: Slug, code: Name) -> dict[str, Any]:
+        found = await read(store.load_pickup, conference, code)
+        steps = await read(store.list_history, found.id)
+        return views.pickup_answer(found) | {"history": [vars(step) for step in steps]}
+
+
+def _add_hand(doors: Doors, work: Work, desk: Desk) -> None:
+    path, write = "/api/dispatch/{conference}/pickups/{code}", work.database.write
+
+    async def assign(request: Request, conference: Slug, code: Name, key: Key, given: Assignment) -> dict[str, Any]:
+        return await write(
+            keys.once,
+            key,
+            "pickup.assign",
+            pickups.assign,
+            desk,
+            conference,
+            code,
+            given.vehicle,
+            reason=given.reason,
+            by=request.state.visitor.name,
+            revision=given.revision,
+        )
+
+    doors.api(
+        f"{path}/assign", who=COORDINATORS, methods=("POST",), summary="Give the ride to a vehicle", name="assign"
+    )(assign)
+    doors.api(f"{path}/move", who=COORDINATORS, methods=("POST",), summary="Move the ride to another", name="move")(
+        assign
+    )
+
+    for name, action, summary in (
+        ("take-back", pickups.take_back, "Take the ride back to the queue, or take up a missed one"),
+        ("lock", pickups.lock, "Keep the ride on its vehicle, whatever is planned"),
+        ("unlock", pickups.unlock, "End a person's word for or against a vehicle; a waiting ride is planned again"),
+    ):
+        doors.api(f"{path}/{name}", who=COORDINATORS, methods=("POST",), summary=summary, name=name)(
+            _with_reason(work, desk, name, action)
+        )
+
+
+def _with_reason(work: Work, desk: Desk, name: str, action: Any) -> Any:
+    async def act(request: Request, conference: Slug, code: Name, key: Key, given: Reason) -> dict[str, Any]:
+        by = request.state.visitor.name
+        answer: dict[str, Any] = await work.database.write(
+            keys.once, key, f"pickup.{name}", action, desk, conference, code, reason=given.reason, by=by
+        )
+        return answer
+
+    return act
+
+
+def _add_taps(doors: Doors, work: Work, desk: Desk) -> None:
+    @doors.api(
+        "/api/dispatch/{conference}/pickups/{code}/taps",
+        who=COORDINATORS,
+        methods=("POST",),
+        summary="What the driver did, typed in by the desk",
+    )
+    async def tap(request: Request, conference: Slug, code: Name, key: Key, given: TapGiven) -> dict[str, Any]:
+        by = request.state.visitor.name
+        return await work.database.write(
+            keys.once, key, "tap", taps.tap, desk, conference, code, given.tap, given.tapped_at, by=by
+        )
+
+
+def _add_places(doors: Doors, work: Work, desk: Desk) -> None:
+    path, read, write = "/api/dispatch/{conference}/places", work.database.read, work.database.write
+
+    @doors.api(path, who=LOOK, summary="Places, by short name")
+    async def list_all(conference: Slug) -> list[dict[str, Any]]:
+        await read(need_conference, conference)
+        return [vars(place) for place in (await read(store.load_places, conference)).values()]
+
+    @doors.api(path, who=FLEET_WRITERS, methods=("POST",), summary="Add or change a place")
+    async def save(conference: Slug, key: Key, given: PlaceGiven) -> dict[str, Any]:
+        found = await read(need_conference, conference)
+        place = Place(conference=conference, zone=found.zone, **given.model_dump())
+        return await write(keys.once, key, "place.save", fleet.save_place, desk, place)
+
+    @doors.api(f"{path}/{{slug}}/remove", who=FLEET_WRITERS, methods=("POST",), summary="Remove a place")
+    async def remove(conference: Slug, slug: Name, key: Key) -> dict[str, Any]:
+        return await write(keys.once, key, "place.remove", fleet.remove_place, desk, conference, slug)
+
+
+def _add_fleet(doors: Doors, work: Work, desk: Desk) -> None:
+    path, read, write = "/api/dispatch/{conference}", work.database.read, work.database.write
+
+    @doors.api(f"{path}/fleet", who=LOOK, summary="Vehicles, drivers and shifts")
+    async def look(conference: Slug) -> dict[str, Any]:
+        await read(need_conference, conference)
+        given = await read(views.fleet, conference)
+        for driver in given["drivers"]:
+            driver.pop("token")  # A personal link is asked for by itself.
+        return given
+
+    @doors.api(f"{path}/vehicles", who=FLEET_WRITERS, methods=("POST",), summary="Add or change a vehicle")
+    async def save(conference: Slug, key: Key, given: VehicleGiven) -> dict[str, Any]:
+        await read(need_conference, conference)
+        car = Vehicle(conference=conference, **given.model_dump())
+        return await write(keys.once, key, "vehicle.save", fleet.save_vehicle, desk, car)
+
+    @doors.api(f"{path}/vehicles/{{code}}/remove", who=FLEET_WRITERS, methods=("POST",), summary="Remove a vehicle")
+    async def remove(conference: Slug, code: Name, key: Key) -> dict[str, Any]:
+        return await write(keys.once, key, "vehicle.remove", fleet.remove_vehicle, desk, conference, code)
+
+    @doors.api(f"{path}/shifts", who=FLEET_WRITERS, methods=("POST",), summary="Add a shift")
+    async def add_shift(conference: Slug, key: Key, given: ShiftGiven) -> dict[str, Any]:
+        await read(need_conference, conference)
+        return await write(
+            keys.once,
+            key,
+            "shift.add",
+            fleet.add_shift,
+            desk,
+            conference,
+            driver=given.driver,
+            vehicle=given.vehicle,
+            from_at=given.from_at,
+            to_at=given.to_at,
+            start_place=given.start_place,
+        )
+
+    @doors.api(f"{path}/shifts/{{shift}}/remove", who=FLEET_WRITERS, methods=("POST",), summary="Remove a shift")
+    async def remove_shift(conference: Slug, shift: Name, key: Key) -> dict[str, Any]:
+        return await write(keys.once, key, "shift.remove", fleet.remove_shift, desk, conference, shift)
+
+
+def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
+    path, read, write = "/api/dispatch/{conference}/drivers", work.database.read, work.database.write
+
+    @doors.api(path, who=COORDINATORS, summary="Drivers with their personal links")
+    async def links(request: Request, conference: Slug) -> list[dict[str, Any]]:
+        await read(need_conference, conference)
+        base = str(work.settings.front_door.public_url or request.base_url).rstrip("/")
+        return [
+            {
+                "id": driver.id,
+                "name": driver.name,
+                "phone": driver.phone,
+                "link": f"{base}/{conference}/drive/{driver.token}",
+                "seen_at": driver.seen_at,
+            }
+            for driver in await read(store.list_drivers, conference)
+        ]
+
+    @doors.api(path, who=FLEET_WRITERS, methods=("POST",), summary="Add a driver")
+    async def add(conference: Slug, key: Key, given: DriverGiven) -> dict[str, Any]:
+        await read(need_conference, conference)
+        return await write(keys.once, key, "driver.add", fleet.add_driver, conference, given.name, given.phone)
+
+    @doors.api(f"{path}/{{driver}}/link", who=COORDINATORS, methods=("POST",), summary="A new link; the old one ends")
+    async def renew(conference: Slug, driver: Name, key: Key) -> dict[str, Any]:
+        return await write(keys.once, key, "driver.link", fleet.renew_link, conference, driver)
+
+    @doors.api(f"{path}/{{driver}}/remove", who=COORDINATORS, methods=("POST",), summary="Remove a driver")
+    async def remove(conference: Slug, driver: Name, key: Key) -> dict[str, Any]:
+        return await write(keys.once, key, "driver.remove", fleet.remove_driver, desk, conference, driver)
+
+
+def _add_tables(doors: Doors, work: Work, desk: Desk) -> None:
+    path, read, write = "/api/dispatch/{conference}", work.database.read, work.database.write
+
+    @doors.api(
+        f"{path}/places/import",
+        who=FLEET_WRITERS,
+        methods=("POST",),
+        summary="Import a table of places (CSV); the same table twice changes nothing",
+        openapi_extra=_a_table(places_template()),
+    )
+    async def take_places(request: Request, conference: Slug, dry_run: bool = False) -> dict[str, Any]:
+        found = await read(need_conference, conference)
+        rows = read_places(await _body(request), found.zone)
+        return await write(fleet.import_places, desk, conference, rows, dry_run)
+
+    @doors.api(
+        f"{path}/fleet/import",
+        who=FLEET_WRITERS,
+        methods=("POST",),
+        summary="Import a table of vehicles, drivers and shifts (CSV); the same table twice changes nothing",
+        openapi_extra=_a_table(fleet_template()),
+    )
+    async def take_fleet(request: Request, conference: Slug, dry_run: bool = False) -> dict[str, Any]:
+        found = await read(need_conference, conference)
+        rows = read_fleet(await _body(request), found.zone)
+        return await write(fleet.import_fleet, desk, conference, rows, dry_run)
+
+    @doors.api(f"{path}/places/template.csv", who=LOOK, summary="A table of places to begin with")
+    async def places_table() -> Response:
+        return Response(places_template(), media_type="text/csv")
+
+    @doors.api(f"{path}/fleet/template.csv", who=LOOK, summary="A table of vehicles, drivers and shifts to begin with")
+    async def fleet_table() -> Response:
+        return Response(fleet_template(), media_type="text/csv")
+
+
+def _a_table(example: str) -> dict[str, Any]:
+    """How OpenAPI describes a body that is a file as it is."""
+    content = {"text/csv": {"schema": {"type": "string", "format": "binary"}, "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+async def _body(request: Request) -> bytes:
+    """The body as it is. Raises Invalid when it is empty or too large."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > BODY_MAX:
+            raise Invalid(Fault("body", f"the file is larger than {BODY_MAX // 1_000_000} MB"))
+    if not body:
+        raise Invalid(Fault("body", "send the file as the body of the request"))
+    return bytes(body)

@@ -1,0 +1,104 @@
+"""The driver's phone: the rides of whoever bears the link, and the word for each step."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Path, Request
+from fastapi.responses import JSONResponse, Response
+
+from softlanding import keys
+from softlanding.conferences import Conference
+from softlanding.dispatch import store, views
+from softlanding.dispatch.actions import taps
+from softlanding.dispatch.pages.shared import ANSWERS, Values, live
+from softlanding.dispatch.plans import Desk
+from softlanding.errors import Fault, Forbidden, Invalid, NotFound
+from softlanding.lifecycle import Work
+from softlanding.web import LINK, Doors, Form, Pages, read_form, see_other
+
+SEEN_EVERY_S = 30.0
+
+Token = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+def add_doors(doors: Doors, work: Work, pages: Pages, desk: Desk) -> None:
+    _add_looking(doors, work, pages)
+    _add_taps(doors, work, pages, desk)
+
+
+async def _driven(work: Work, conference: Conference, token: str) -> views.Drive:
+    found = await work.database.read(views.drive, conference, work.parts.clock.now(), token)
+    if found is None:
+        raise NotFound("this link is not valid (any more); ask the desk for yours")
+    return found
+
+
+def _add_looking(doors: Doors, work: Work, pages: Pages) -> None:
+    @doors.page("/{conference}/drive/{token}", who=LINK)
+    async def look(request: Request, conference: str, token: Token) -> Response:
+        found = await pages.conference(conference)
+        driven, address = await _driven(work, found, token), f"/{found.slug}/drive/{token}"
+        response = pages.show(
+            request,
+            "drive.html",
+            conference=found,
+            title="My rides",
+            stream=f"{address}/stream",
+            address=address,
+            **driven.values,
+        )
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+
+    @doors.page("/{conference}/drive/{token}/stream", who=LINK)
+    async def look_live(request: Request, conference: str, token: Token) -> Response:
+        found = await pages.conference(conference)
+        driver, seen_s = (await _driven(work, found, token)).driver, -SEEN_EVERY_S
+
+        async def values() -> Values:
+            # An open page is a sign of life of the phone; written down now and then, not at each commit.
+            nonlocal seen_s
+            if work.parts.clock.monotonic() - seen_s >= SEEN_EVERY_S:
+                seen_s = work.parts.clock.monotonic()
+                await work.database.write(store.note_seen, driver.id)
+            driven = await _driven(work, found, token)
+            return {"rides": driven.values | {"address": f"/{found.slug}/drive/{token}"}}
+
+        return live(request, work, pages, found, values)
+
+
+def _add_taps(doors: Doors, work: Work, pages: Pages, desk: Desk) -> None:
+    @doors.page("/{conference}/drive/{token}/taps", who=LINK, methods=("POST",))
+    async def tap(request: Request, conference: str, token: Token) -> Response:
+        found, form = await pages.conference(conference), await read_form(request)
+        driver = (await _driven(work, found, token)).driver
+        is_form = "application/json" not in request.headers.get("Accept", "")
+        try:
+            answer = await _tap(work, desk, found, form, driver.id, driver.name)
+        except (*ANSWERS, Forbidden) as error:
+            if not is_form:
+                raise
+            return see_other(f"/{found.slug}/drive/{token}", str(error), "refused")
+        if is_form:
+            return see_other(f"/{found.slug}/drive/{token}", f"{answer['code']}: {answer['words']}")
+        return JSONResponse({"state": answer["state"], "words": answer["words"]})
+
+
+async def _tap(work: Work, desk: Desk, found: Conference, form: Form, driver: str, name: str) -> dict[str, Any]:
+    code, what = form.required("pickup", "the ride's code", most=64), form.required("tap", "what happened", most=20)
+    key = f"tap/{driver}/{form.key}" if form.key else ""
+    return await work.database.write(
+        keys.once, key, "tap", taps.tap, desk, found.slug, code, what, _moment(form), driver=driver, by=name
+    )
+
+
+def _moment(form: Form) -> datetime | None:
+    """When it was tapped, by the phone's clock; None: now."""
+    text = form.text("tapped_at", most=40)
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Invalid(Fault("tapped_at", "give the time of the tap as 2026-11-21T13:02:11Z")) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

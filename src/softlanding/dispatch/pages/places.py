@@ -1,0 +1,136 @@
+"""Airports, venue, hotels: where people board and alight."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from softlanding import keys
+from softlanding.conferences import Conference
+from softlanding.dispatch import plans, views
+from softlanding.dispatch.actions import fleet
+from softlanding.dispatch.model import Place
+from softlanding.dispatch.pages.shared import ANSWERS, COORDINATORS, Name, degrees, refused_form, status_of
+from softlanding.dispatch.plans import Desk
+from softlanding.errors import Fault, Invalid, SoftlandingError
+from softlanding.formats import places_template, read_places
+from softlanding.formats.places_csv import KINDS
+from softlanding.lifecycle import Work
+from softlanding.web import Doors, Form, Pages, read_form, read_upload, see_other
+
+PATH = "/{conference}/dispatch/places"
+
+
+def add_doors(doors: Doors, work: Work, pages: Pages, desk: Desk) -> None:
+    show = _Shown(work, pages)
+    _add_looking(doors, pages, show)
+    _add_changing(doors, work, pages, desk, show)
+    _add_import(doors, work, pages, desk, show)
+
+
+class _Shown:
+    """The page, as it is or with a form that was refused."""
+
+    def __init__(self, work: Work, pages: Pages) -> None:
+        self._work = work
+        self._pages = pages
+
+    async def page(
+        self,
+        request: Request,
+        conference: Conference,
+        *,
+        form: Form | None = None,
+        error: SoftlandingError | None = None,
+        report: dict[str, Any] | None = None,
+    ) -> Response:
+        at = _hour_of_plans(self._work.parts.clock.now(), conference)
+        return self._pages.show(
+            request,
+            "places.html",
+            conference=conference,
+            title="Places",
+            status=status_of(error) if error else 200,
+            refused=refused_form(form, error) if form and error else None,
+            places=await self._work.database.read(views.places, conference.slug, at),
+            report=report,
+        )
+
+
+def _hour_of_plans(now: datetime, conference: Conference) -> datetime:
+    return now.astimezone(ZoneInfo(conference.zone)).replace(hour=plans.PLAN_HOUR)
+
+
+def _add_looking(doors: Doors, pages: Pages, show: _Shown) -> None:
+    @doors.page(PATH, who=COORDINATORS)
+    async def look(request: Request, conference: str) -> Response:
+        return await show.page(request, await pages.conference(conference))
+
+    @doors.page(f"{PATH}/template.csv", who=COORDINATORS)
+    async def template() -> Response:
+        headers = {"Content-Disposition": 'attachment; filename="places.csv"'}
+        return Response(places_template(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _address(conference: Conference) -> str:
+    return f"/{conference.slug}/dispatch/places"
+
+
+def _add_changing(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Shown) -> None:
+    @doors.page(PATH, who=COORDINATORS, methods=("POST",))
+    async def save(request: Request, conference: str) -> Response:
+        found, form = await pages.conference(conference), await read_form(request)
+        try:
+            place = _place_from(form, found)
+            await work.database.write(keys.once, form.key, "place.save", fleet.save_place, desk, place)
+        except ANSWERS as error:
+            return await show.page(request, found, form=form, error=error)
+        return see_other(_address(found), f"{place.name} is saved")
+
+    @doors.page(f"{PATH}/{{slug}}/remove", who=COORDINATORS, methods=("POST",))
+    async def remove(request: Request, conference: str, slug: Name) -> Response:
+        found, form = await pages.conference(conference), await read_form(request)
+        try:
+            await work.database.write(keys.once, form.key, "place.remove", fleet.remove_place, desk, found.slug, slug)
+        except ANSWERS as error:
+            return see_other(_address(found), str(error), "refused")
+        return see_other(_address(found), f"{slug} is removed")
+
+
+def _place_from(form: Form, conference: Conference) -> Place:
+    kind = form.text("kind", most=20) or "hotel"
+    if kind not in KINDS:
+        raise Invalid(Fault("kind", f"choose one of: {', '.join(KINDS)}"))
+    return Place(
+        conference=conference.slug,
+        slug=form.required("slug", "a short name, such as adlon", most=60),
+        name=form.required("name", "a name", most=80),
+        kind=kind,
+        latitude=degrees(form, "latitude", 90),
+        longitude=degrees(form, "longitude", 180),
+        zone=conference.zone,
+        iata=_iata(form, kind),
+        address=form.text("address", most=160),
+        note=form.text("note", most=160),
+    )
+
+
+def _iata(form: Form, kind: str) -> str:
+    """An airport whose short name is its code is known by that."""
+    slug = form.text("slug", most=60)
+    return slug.upper() if kind == "airport" and len(slug) == 3 and slug.isalpha() else ""
+
+
+def _add_import(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Shown) -> None:
+    @doors.page(f"{PATH}/import", who=COORDINATORS, methods=("POST",))
+    async def take_table(request: Request, conference: str) -> Response:
+        found, form = await pages.conference(conference), await read_form(request)
+        try:
+            filename, body = await read_upload(request)
+            rows = read_places(body, found.zone)
+            report = await work.database.write(fleet.import_places, desk, found.slug, rows, form.is_on("dry_run"))
+        except ANSWERS as error:
+            return await show.page(request, found, form=form, error=error)
+        return await show.page(request, found, report=report | {"file": filename})

@@ -1,0 +1,485 @@
+"""Questions that pages ask, answered in the shape that their templates name. Nothing is changed here."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from softlanding import auth, incidents
+from softlanding.conferences import Conference
+from softlanding.dispatch import model, plans, store, travel
+from softlanding.dispatch.model import ON_VEHICLE, Crew, Driver, Pickup, Place
+from softlanding.dispatch.plans import Desk, Hand
+from softlanding.lifecycle.deaths import Death, list_deaths
+
+WINDOW_BEFORE, WINDOW = timedelta(hours=1), timedelta(hours=9)
+SHOWN_AFTER = timedelta(hours=3)  # What ended is still shown so long, so that nobody wonders where it went.
+SILENT_AFTER = timedelta(minutes=5)  # A driver under way of whom nothing is heard for so long is silent.
+LATE_AFTER = timedelta(minutes=10)
+SOON = timedelta(minutes=30)
+QUEUE_MAX, OPTIONS_KEPT_MAX, EXPLAINED_MAX = 200, 200, 12
+DEATH_SHOWN = timedelta(hours=12)
+SHEETS_BEFORE, SHEETS_AHEAD = timedelta(hours=4), timedelta(hours=36)
+NEAR_MAX = 4
+
+Values = dict[str, Any]
+
+
+# The board
+
+
+def board(connection: sa.Connection, conference: Conference, now: datetime) -> Values:
+    """Everything on the board but the chosen pickup."""
+    slug = conference.slug
+    crews = store.load_crews(connection, slug)
+    places = store.load_places(connection, slug)
+    seen = {driver.id: driver.seen_at for driver in store.list_drivers(connection, slug)}
+    shown = store.list_shown(connection, slug, now - SHOWN_AFTER)
+    window = _window(now, shown, crews.values())
+    cars = store.load_vehicles(connection, slug).values()
+    return {
+        "counts": _counts(connection, slug),
+        "plan": plan_of(connection, slug),
+        "alarms": alarms(connection, slug),
+        "deaths": deaths(connection, now),
+        "queue": [
+            _waiting(pickup, places) for pickup in store.list_pickups(connection, slug, ("unplaced",), QUEUE_MAX)
+        ],
+        "window": window,
+        "vehicles": [
+            _lane(car, [crew for crew in crews.values() if crew.code == car.code], shown, places, seen, now)
+            for car in cars
+        ],
+    }
+
+
+def plan_of(connection: sa.Connection, conference: str) -> Values:
+    row = store.load_plan(connection, conference)
+    return {"number": row.number if row else 0, "made_at": row.made_at if row else None}
+
+
+def _counts(connection: sa.Connection, conference: str) -> dict[str, int]:
+    states = ("requested", *ON_VEHICLE, "delivered", "unplaced", "missed", "no_show", "stood_down", "refused")
+    return dict.fromkeys(states, 0) | store.count_by_status(connection, conference)
+
+
+def alarms(connection: sa.Connection, conference: str) -> list[Values]:
+    """Open incidents, oldest first."""
+    found = incidents.list_incidents(connection, conference=conference, is_open=True)
+    return [_alarm(connection, one) for one in reversed(found)]
+
+
+def _alarm(connection: sa.Connection, incident: incidents.Incident) -> Values:
+    about = incident.about.removeprefix("pickup/")
+    pickup = store.find_pickup(connection, about) if incident.about.startswith("pickup/") else None
+    detail = f"{pickup.speaker_name}, {pickup.from_text} to {pickup.to_text}" if pickup else ""
+    if pickup and pickup.travel_number:
+        detail += f", {pickup.travel_number}"
+    return {
+        "id": incident.id,
+        "kind": incident.kind,
+        "title": incident.sentence,
+        "detail": detail,
+        "since": incident.opened_at,
+        "pickup": pickup.code if pickup else None,
+        "phone": pickup.phone or None if pickup else None,
+        "words": [(word, word.capitalize()) for word in incident.words],
+    }
+
+
+def deaths(connection: sa.Connection, now: datetime) -> list[Values]:
+    """Dispatch's own deaths of the last hours: what waited meanwhile, what was recovered, what had expired."""
+    own = (one for one in list_deaths(connection, 10) if one.service == "dispatch")
+    return [_death(connection, one) for one in own if one.back_at is not None and now - one.back_at <= DEATH_SHOWN]
+
+
+def _death(connection: sa.Connection, death: Death) -> Values:
+    assert death.back_at is not None, "only of a life that followed can be told what it recovered"
+    missed, recovered = store.count_recovered(connection, death.died_at, death.back_at)
+    return {
+        "died_at": death.died_at,
+        "how": death.how,
+        "back_at": death.back_at,
+        "recovered": recovered,
+        "expired": missed,
+    }
+
+
+def _window(now: datetime, shown: list[Pickup], crews: Iterable[Crew]) -> Values:
+    """From an hour ago on; where nothing is near, from where the next thing is."""
+    begin = now - WINDOW_BEFORE
+    near = [one.deliver_at for one in shown if one.is_on_vehicle and one.deliver_at is not None]
+    near += [crew.to_at for crew in crews]
+    ahead = [one.board_at for one in shown if one.is_on_vehicle and one.board_at is not None and one.board_at > now]
+    ahead += [crew.from_at for crew in crews if crew.from_at > now]
+    is_near = any(begin <= at <= now + WINDOW for at in near) or any(at <= now + WINDOW for at in ahead)
+    if not is_near and ahead:
+        begin = min(ahead)
+    begin = begin.replace(minute=0, second=0, microsecond=0)
+    hours = [begin + timedelta(hours=number) for number in range(1, int(WINDOW / timedelta(hours=1)))]
+    return {"from_at": begin, "to_at": begin + WINDOW, "hours": hours}
+
+
+def _waiting(pickup: Pickup, places: Mapping[str, Place]) -> Values:
+    return {
+        "code": pickup.code,
+        "passenger": pickup.speaker_name,
+        "party": pickup.party,
+        "from_place": _name(places, pickup.from_place, pickup.from_text),
+        "to_place": _name(places, pickup.to_place, pickup.to_text),
+        "ready_at": pickup.ready_at,
+        "expires_at": pickup.due_at,
+        "state": pickup.status,
+        "why": pickup.reason,
+    }
+
+
+def _name(places: Mapping[str, Place], slug: str | None, otherwise: str) -> str:
+    return places[slug].name if slug is not None and slug in places else otherwise
+
+
+def _lane(
+    car: model.Vehicle,
+    crews: list[Crew],
+    shown: list[Pickup],
+    places: Mapping[str, Place],
+    seen: Mapping[str, datetime | None],
+    now: datetime,
+) -> Values:
+    """One vehicle with its shift, now or next, and its rides."""
+    crew = next((one for one in crews if one.to_at > now), None)
+    shifts = {one.shift for one in crews}
+    mine = [one for one in shown if one.shift in shifts and one.board_at is not None]
+    mine.sort(key=lambda one: (one.board_at, one.id))
+    rides = _on_lines([_bar(pickup, places, now) for pickup in mine])
+    return {
+        "code": car.code,
+        "name": car.name,
+        "plate": car.plate,
+        "seats": car.seats,
+        "driver": {"name": crew.driver_name, "phone": crew.driver_phone} if crew else None,
+        "seen_at": seen.get(crew.driver) if crew else None,
+        "shift": {"from_at": crew.from_at, "to_at": crew.to_at} if crew else None,
+        "state": _state(crew, mine, seen, now),
+        "lines": 1 + max((ride["line"] for ride in rides), default=0),
+        "rides": rides,
+    }
+
+
+def _bar(pickup: Pickup, places: Mapping[str, Place], now: datetime) -> Values:
+    return {
+        "code": pickup.code,
+        "passenger": pickup.speaker_name,
+        "party": pickup.party,
+        "board_at": pickup.boarded_at or pickup.board_at,
+        "deliver_at": pickup.delivered_at or pickup.deliver_at,
+        "from_place": _name(places, pickup.from_place, pickup.from_text),
+        "to_place": _name(places, pickup.to_place, pickup.to_text),
+        "state": pickup.status,
+        "is_late": is_late(pickup, now),
+        "is_pinned": pickup.is_pinned,
+    }
+
+
+def is_late(pickup: Pickup, now: datetime) -> bool:
+    """Behind its plan, or planned too late for its talk."""
+    if pickup.status == "delivered" or pickup.board_at is None or pickup.deliver_at is None:
+        return False
+    due = pickup.deliver_at if pickup.is_aboard else pickup.board_at
+    return pickup.is_talk_at_risk or now > due + LATE_AFTER
+
+
+def _on_lines(rides: list[Values]) -> list[Values]:
+    """Rides that overlap stand on different lines."""
+    ends: list[datetime] = []
+    for ride in rides:
+        line = next((number for number, end in enumerate(ends) if end <= ride["board_at"]), len(ends))
+        ends[line : line + 1] = [ride["deliver_at"]]
+        ride["line"] = line
+    return rides
+
+
+def _state(crew: Crew | None, rides: list[Pickup], seen: Mapping[str, datetime | None], now: datetime) -> str:
+    """`off`, `free`, `driving`, or under way and silent."""
+    if crew is None or crew.from_at > now:
+        return "off"
+    under_way = any(one.status in ("arrived", "boarded") for one in rides) or any(
+        one.is_on_vehicle and one.board_at is not None and one.board_at <= now for one in rides
+    )
+    if not under_way:
+        return "free"
+    heard = seen.get(crew.driver)
+    return "silent" if heard is None or now - heard > SILENT_AFTER else "driving"
+
+
+# The chosen pickup
+
+
+def chosen(connection: sa.Connection, desk: Desk, conference: Conference, now: datetime, code: str) -> Values | None:
+    """The pickup beside the lanes, with the vehicles that could take it; None if there is none of that code."""
+    found = store.list_by_code(connection, conference.slug, code)
+    if found is None:
+        return None
+    crews = store.load_crews(connection, conference.slug)
+    places = store.load_places(connection, conference.slug)
+    crew = crews.get(found.shift or "")
+    is_assignable = found.status in ("planned", "accepted", "arrived", "unplaced", "missed", "no_show")
+    return {
+        **_passenger(found, places),
+        "arrival": found.travel_number,
+        "ready_at": found.ready_at,
+        "expires_at": found.due_at,
+        "note": found.note,
+        "state": found.status,
+        "why": found.reason,
+        "revision": found.revision,
+        "is_pinned": found.is_pinned,
+        "vehicle": {"code": crew.code, "name": crew.vehicle, "driver": crew.driver_name} if crew else None,
+        "board_at": found.board_at,
+        "deliver_at": found.deliver_at,
+        "history": [vars(step) for step in store.list_history(connection, found.id)],
+        "options": options(connection, desk, now, found) if is_assignable else [],
+    }
+
+
+def _passenger(pickup: Pickup, places: Mapping[str, Place]) -> Values:
+    return {
+        "code": pickup.code,
+        "passenger": pickup.speaker_name,
+        "phone": pickup.phone,
+        "party": pickup.party,
+        "luggage": pickup.luggage,
+        "wheelchair": pickup.wheelchairs > 0,
+        "from_place": _name(places, pickup.from_place, pickup.from_text),
+        "to_place": _name(places, pickup.to_place, pickup.to_text),
+    }
+
+
+def options(connection: sa.Connection, desk: Desk, now: datetime, pickup: Pickup) -> list[Values]:
+    """Which vehicles could take it, when, and why not. The best first. Kept while the plan and the minute stay."""
+    row = store.load_plan(connection, pickup.conference)
+    if row is None or None in (pickup.from_place, pickup.to_place):
+        return []
+    key = (pickup.id, row.stamp, pickup.revision, now.replace(second=0, microsecond=0))
+    if key not in desk.options:
+        if len(desk.options) >= OPTIONS_KEPT_MAX:
+            desk.options.clear()
+        hand = plans.load_hand(connection, now, desk.settings, row)
+        desk.options[key] = _options(hand, desk, now, pickup)
+    return desk.options[key]
+
+
+def _options(hand: Hand, desk: Desk, now: datetime, pickup: Pickup) -> list[Values]:
+    crew_now = hand.crews.get(pickup.shift or "")
+    hand = plans.without(hand, pickup.id)
+    patient = replace(
+        pickup, latest_board_at=max(pickup.due_at, now + model.GRACE), due_at=max(pickup.due_at, now + model.GRACE)
+    )
+    by_code: dict[str, list[str]] = {}
+    for key, crew in hand.crews.items():
+        if key in hand.shifts and crew.to_at > now:
+            by_code.setdefault(crew.code, []).append(key)
+    found = [_option(hand, desk, patient, code, shifts, pickup, crew_now) for code, shifts in by_code.items()]
+    return sorted(found, key=lambda one: (not one["fits"], one["board_at"] or now, one["code"]))
+
+
+def _option(
+    hand: Hand, desk: Desk, patient: Pickup, code: str, shifts: list[str], pickup: Pickup, crew_now: Crew | None
+) -> Values:
+    at_the_time = [key for key in shifts if hand.shifts[key].from_at <= pickup.ready_at <= hand.shifts[key].to_at]
+    found = plans.seek(hand, desk, patient, only=shifts)
+    crew = hand.crews[(at_the_time or shifts)[0]]
+    option: Values = {"code": code, "name": crew.vehicle, "board_at": None, "deliver_at": None, "fits": False}
+    if crew_now is not None and crew_now.code == code:
+        times = {"board_at": pickup.board_at, "deliver_at": pickup.deliver_at, "fits": True}
+        return option | times | {"why": f"{crew_now.driver_name} has it"}
+    if found.placed is None:
+        why, _ways = plans.why_not(hand, found, patient, only=crew.shift)
+        return option | {"why": why or "it does not fit there"}
+    board_at = plans.moment(hand, found.placed.board_s)
+    waits = round((board_at - pickup.ready_at) / timedelta(minutes=1))
+    words = f"{hand.crews[found.placed.vehicle_id].driver_name}, moves nobody to another car"
+    words += f"; waits {waits} min" if waits > 0 else ""
+    times = {"board_at": board_at, "deliver_at": plans.moment(hand, found.placed.deliver_s), "fits": True}
+    return option | times | {"why": words}
+
+
+# The driver's phone
+
+
+@dataclass(frozen=True)
+class Drive:
+    """What the driver's page shows."""
+
+    driver: Driver
+    values: Values
+
+
+def drive(connection: sa.Connection, conference: Conference, now: datetime, token: str) -> Drive | None:
+    """The rides of whoever bears this personal link; None if nobody does (any more)."""
+    driver = store.find_driver_by_token(connection, conference.slug, token)
+    if driver is None:
+        return None
+    crews = [crew for crew in store.load_crews(connection, conference.slug).values() if crew.driver == driver.id]
+    crew = next((one for one in crews if one.to_at > now), crews[-1] if crews else None)
+    places = store.load_places(connection, conference.slug)
+    shifts = {one.shift for one in crews if one.to_at > now - SHOWN_AFTER}
+    rides = [one for one in store.list_of_shifts(connection, shifts) if _is_drivers(one, shifts, now)]
+    rides.sort(key=lambda one: (one.board_at or one.ready_at, one.id))
+    return Drive(
+        driver,
+        {
+            "driver": {"name": driver.name},
+            "vehicle": {"name": crew.vehicle, "plate": crew.plate} if crew else None,
+            "plan": plan_of(connection, conference.slug),
+            "desk": desk_phone(connection, conference.slug),
+            "rides": [_card(pickup, pickup.shift in shifts, places, conference) for pickup in rides],
+        },
+    )
+
+
+def _is_drivers(pickup: Pickup, shifts: set[str], now: datetime) -> bool:
+    """On the driver's car, or just taken from it."""
+    if pickup.is_on_vehicle or pickup.status == "delivered":
+        over_at = pickup.delivered_at
+        return pickup.shift in shifts and (over_at is None or now - over_at < SHOWN_AFTER)
+    return pickup.ended_at is not None and now - pickup.ended_at < SHOWN_AFTER
+
+
+def _card(pickup: Pickup, is_mine: bool, places: Mapping[str, Place], conference: Conference) -> Values:
+    zone = ZoneInfo(conference.zone)
+    return {
+        **_passenger(pickup, places),
+        "sign": conference.title,
+        "arrival": pickup.travel_number,
+        "arrival_news": f"lands {pickup.landing_at.astimezone(zone):%H:%M}" if pickup.travel_number else "",
+        "from_place": _spot(places, pickup.from_place, pickup.from_text),
+        "to_place": _spot(places, pickup.to_place, pickup.to_text),
+        "board_at": pickup.board_at or pickup.ready_at,
+        "deliver_at": pickup.deliver_at,
+        "state": pickup.status if is_mine or not pickup.is_on_vehicle else "stood_down",
+        "note": pickup.note,
+        "said": _last_said(pickup, zone),
+        "no_show_from": pickup.no_show_from if pickup.status == "arrived" else None,
+    }
+
+
+def _spot(places: Mapping[str, Place], slug: str | None, text: str) -> Values:
+    place = places.get(slug or "")
+    if place is None:
+        return {"name": text, "address": text, "note": ""}
+    return {"name": place.name, "address": place.address or place.name, "note": place.note}
+
+
+def _last_said(pickup: Pickup, zone: ZoneInfo) -> str:
+    """The last thing that the driver told, and when it was."""
+    steps = (
+        ("dropped off", pickup.delivered_at),
+        ("aboard since", pickup.boarded_at),
+        ("you arrived", pickup.arrived_at),
+        ("you took it", pickup.accepted_at),
+    )
+    return next((f"{words} {at.astimezone(zone):%H:%M}" for words, at in steps if at is not None), "")
+
+
+def desk_phone(connection: sa.Connection, conference: str) -> str:
+    """The phone of a coordinator; "" if none has one."""
+    wanted = {(conference, "coordinator"), (auth.EVERYWHERE, "coordinator")}
+    people = (person for person in auth.list_people(connection) if wanted & set(person.roles))
+    return next((person.phone for person in people if person.phone), "")
+
+
+# Fleet, places, paper
+
+
+def fleet(connection: sa.Connection, conference: str) -> Values:
+    """Vehicles, drivers with their tokens, shifts."""
+    crews = store.load_crews(connection, conference)
+    rides = store.count_by_shift(connection, conference)
+    return {
+        "vehicles": [
+            vars(car) | {"wheelchair": car.wheelchair_places > 0}
+            for car in store.load_vehicles(connection, conference).values()
+        ],
+        "drivers": [vars(driver) for driver in store.list_drivers(connection, conference)],
+        "shifts": [
+            {
+                "id": crew.shift,
+                "driver": crew.driver_name,
+                "vehicle": crew.vehicle,
+                "code": crew.code,
+                "from_at": crew.from_at,
+                "to_at": crew.to_at,
+                "rides": rides.get(crew.shift, 0),
+            }
+            for crew in crews.values()
+        ],
+    }
+
+
+def places(connection: sa.Connection, conference: str, at: datetime) -> list[Values]:
+    """Each with the way to the places nearest to it, by formula, at the local hour of `at`."""
+    known = store.load_places(connection, conference)
+    return [vars(place) | {"minutes_to": _nearest(place, known, at)} for place in known.values()]
+
+
+def _nearest(place: Place, known: Mapping[str, Place], at: datetime) -> list[Values]:
+    here = (place.latitude, place.longitude)
+    ways = [
+        (travel.travel(here, (other.latitude, other.longitude), at).seconds, other.name)
+        for other in known.values()
+        if other.slug != place.slug
+    ]
+    return [{"name": name, "drive": timedelta(seconds=seconds)} for seconds, name in sorted(ways)[:NEAR_MAX]]
+
+
+def sheets(connection: sa.Connection, conference: Conference, now: datetime, driver: str = "") -> Values:
+    """Run sheets of the shifts of today and tomorrow, or of one driver's."""
+    known = store.load_places(connection, conference.slug)
+    crews = [
+        crew
+        for crew in store.load_crews(connection, conference.slug).values()
+        if crew.to_at > now - SHEETS_BEFORE and crew.from_at < now + SHEETS_AHEAD and driver in ("", crew.driver)
+    ]
+    return {
+        "plan": plan_of(connection, conference.slug),
+        "printed_at": now,
+        "desk": desk_phone(connection, conference.slug),
+        "sheets": [_sheet(connection, crew, known) for crew in crews],
+    }
+
+
+def _sheet(connection: sa.Connection, crew: Crew, known: Mapping[str, Place]) -> Values:
+    mine = [one for one in store.list_of_shifts(connection, {crew.shift}) if one.shift == crew.shift]
+    mine = [one for one in mine if one.is_on_vehicle]
+    return {
+        "driver": {"id": crew.driver, "name": crew.driver_name, "phone": crew.driver_phone},
+        "vehicle": {"name": crew.vehicle, "plate": crew.plate, "code": crew.code},
+        "shift": {"from_at": crew.from_at, "to_at": crew.to_at},
+        "qr": "",
+        "rides": [
+            _passenger(pickup, known)
+            | {
+                "arrival": pickup.travel_number,
+                "board_at": pickup.board_at,
+                "deliver_at": pickup.deliver_at,
+                "note": pickup.note,
+            }
+            for pickup in mine
+        ],
+    }
+
+
+# For programs
+
+
+def pickup_answer(pickup: Pickup) -> Values:
+    """A pickup as JSON values."""
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in vars(pickup).items()
+        if name not in ("tried", "tried_at", "epoch")
+    }
