@@ -1,1 +1,0 @@
-from softlanding.formats import *  # noqa: F403

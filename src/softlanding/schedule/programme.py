@@ -1,1 +1,0 @@
-from softlanding.formats.programme import *  # noqa: F403
