@@ -1,0 +1,145 @@
+"""The drills, as an operator plays them; and the proof that their count can fail."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from softlanding.drills import DRILLS
+from softlanding.drills.counting import Sent, count
+from softlanding.drills.installation import mortal_command, throw_away
+from softlanding.drills.sending import Wanted, free_legs, send
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+def play(name: str) -> dict[str, Any]:
+    """The object in the last line of `softlanding drill NAME --json`."""
+    done = subprocess.run(
+        mortal_command("drill", name, "--json"), capture_output=True, text=True, timeout=170, check=False
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, (lines[-3:], done.stderr[-2000:])
+    result: dict[str, Any] = lines[-1]
+    return result
+
+
+def test_the_dispatcher_dies_and_nothing_is_lost_and_who_expired_waits_for_a_person() -> None:
+    result = play("dispatcher-dies")
+    assert (result["lost"], result["doubled"]) == (0, 0)
+    assert result["unsettled"] == result["expired"] != 0
+    assert result["recovered"] == result["sent"] - result["expired"]
+    assert result["noticed_s"] is not None
+    assert result["back_s"] > 0
+
+
+def test_the_broker_loses_its_disk_and_nothing_is_lost() -> None:
+    result = play("broker-loses-disk")
+    assert (result["lost"], result["doubled"]) == (0, 0)
+    assert result["recovered"] == result["sent"] == 24
+
+
+def test_every_drill_is_played_here() -> None:
+    assert set(DRILLS) == {"dispatcher-dies", "broker-loses-disk"}
+
+
+# --- The count can fail -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Iterator[tuple[Path, list[Sent], datetime]]:
+    """The files of an installation that has done three pickups and stopped."""
+    with throw_away() as here:
+        first_day = here.clock.now().astimezone(ZoneInfo("Europe/Berlin")).date() + timedelta(days=7)
+        here.words = ("--sample-on", first_day.isoformat())
+        here.start()
+        legs = free_legs(first_day)[:3]
+        sent = send(here, [Wanted(f"quiet-{n}", speaker, on, time(11)) for n, (speaker, on) in enumerate(legs)])
+        here.wait_calm()
+        stopped_at = here.clock.now()
+        here.stop()
+        yield here.data, sent, stopped_at
+
+
+PLANTED = {
+    "a request that Schedule forgot": (
+        "schedule",
+        "DELETE FROM journey WHERE pickup = :pickup; DELETE FROM pickup WHERE id = :pickup",
+        "lost",
+        "which it had acknowledged",
+    ),
+    "a request kept twice": (
+        "schedule",
+        "CREATE TABLE twin AS SELECT * FROM journey WHERE pickup = :pickup; "
+        "UPDATE twin SET id = 'another', source_key = NULL; INSERT INTO journey SELECT * FROM twin",
+        "doubled",
+        "has 2 pickups",
+    ),
+    "a request never told": ("schedule", "DELETE FROM outbox WHERE subject = 'pickup/' || :pickup", "lost", "gaps"),
+    "a pickup that Dispatch forgot": ("dispatch", "DELETE FROM pickup WHERE id = :pickup", "lost", "never heard"),
+    "a pickup in no vehicle": ("dispatch", "DELETE FROM stop WHERE pickup = :pickup", "lost", "in no vehicle"),
+    "a pickup in two vehicles": (
+        "dispatch",
+        "UPDATE stop SET shift = 'another' WHERE pickup = :pickup AND kind = 'board'",
+        "doubled",
+        "more than one manifest",
+    ),
+    "a pickup without an answer": (
+        "dispatch",
+        "DELETE FROM outbox WHERE subject = 'pickup/' || :pickup",
+        "lost",
+        "has said nothing",
+    ),
+    "an expiry that nobody saw": (
+        "dispatch",
+        "UPDATE pickup SET due_at = '2020-01-01T00:00:00.000000Z' WHERE id = :pickup",
+        "faults",
+        "was due",
+    ),
+    "a missed one without an incident": (
+        "dispatch",
+        "UPDATE pickup SET status = 'missed' WHERE id = :pickup",
+        "lost",
+        "no incident",
+    ),
+    "a fact that Statistics swallowed": (
+        "statistics",
+        "DELETE FROM fact WHERE subject = 'pickup/' || :pickup AND source = 'schedule'",
+        "lost",
+        "does not keep it",
+    ),
+    "facts that were not heard": (
+        "dispatch",
+        "UPDATE inbox_cursor SET sequence = 2 WHERE source = 'schedule'",
+        "lost",
+        "has not heard",
+    ),
+}
+
+
+def test_nothing_is_found_where_nothing_is_wrong(quiet: tuple[Path, list[Sent], datetime]) -> None:
+    found = count(*quiet)
+    assert (found.lost, found.doubled, found.faults) == ([], [], [])
+    assert found.recovered == 3
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_each_planted_fault_is_found(name: str, quiet: tuple[Path, list[Sent], datetime], tmp_path: Path) -> None:
+    data, sent, stopped_at = quiet
+    service, script, where, words = PLANTED[name]
+    for file in data.glob("*.db*"):
+        shutil.copy2(file, tmp_path / file.name)
+    with closing(sqlite3.connect(tmp_path / f"{service}.db")) as books:
+        for statement in script.split("; "):
+            books.execute(statement, {"pickup": sent[0].pickup} if ":pickup" in statement else {})
+        books.commit()
+    found = count(tmp_path, sent, stopped_at)
+    assert any(words in sentence for sentence in getattr(found, where)), found
