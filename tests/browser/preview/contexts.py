@@ -367,14 +367,14 @@ def arrivals() -> dict[str, Any]:
     ]
     return {
         "page": page(
-            refused=Value(
-                name="arrival",
-                values={"speaker": "GRA", "number": "SK 67 5", "party": "0"},
-                faults={
+            refused={
+                "name": "arrival",
+                "values": {"speaker": "GRA", "number": "SK 67 5", "party": "0"},
+                "faults": {
                     "": "The arrival was not added: two fields need another look.",
                     "party": "At least one person must arrive.",
                 },
-            )
+            }
         ),
         "stream": f"{BASE}/organise/arrivals/stream",
         "peers": DISPATCH_DOWN,

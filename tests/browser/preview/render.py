@@ -101,7 +101,6 @@ class Preview(ThreadingHTTPServer):
 
     def __init__(self, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), Handler)
-        self.pages = {name: render(name) for name in contexts.PAGES}
         self.fragments: queue.Queue[dict[str, str]] = queue.Queue()
         self.posted: list[dict[str, str]] = []
         self.answers = 200
@@ -128,10 +127,10 @@ class Handler(BaseHTTPRequestHandler):
         elif path.startswith("/static/"):
             file = static_file(path.removeprefix("/static/"))
             self.answer(200, TYPES[file.suffix], file.read_bytes())
-        elif name in self.server.pages:
-            self.answer(200, "text/html; charset=utf-8", self.server.pages[name].encode())
+        elif name in contexts.PAGES:
+            self.answer(200, "text/html; charset=utf-8", render(name).encode())
         else:
-            links = "".join(f'<li><a href="/{page}">{page}</a></li>' for page in self.server.pages)
+            links = "".join(f'<li><a href="/{page}">{page}</a></li>' for page in contexts.PAGES)
             self.answer(
                 200 if path == "/" else 404, "text/html; charset=utf-8", f"<!doctype html><ul>{links}</ul>".encode()
             )
