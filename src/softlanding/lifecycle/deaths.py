@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from softlanding.contracts.everyone import LifeBegan
 from softlanding.contracts.statistics import ServiceBack, ServiceSilent
-from softlanding.database import Life, Moment, Transaction, shared
+from softlanding.database import Life, Moment, Transaction, lives, shared
 from softlanding.incidents import incident_id, open_incident
 from softlanding.messaging import outbox
 from softlanding.messaging.beats import Change
@@ -37,6 +37,22 @@ silences = sa.Table(
     sa.Column("life", sa.String(36)),
     sa.Column("noticed_at", Moment, nullable=False),
     sa.Column("back_at", Moment),
+)
+
+_CHILDREN = lives.alias("child")
+_UNTOLD = (
+    sa.select(
+        lives.c.epoch.label("life"),
+        _CHILDREN.c.epoch.label("new_life"),
+        _CHILDREN.c.last_end.label("how"),
+        _CHILDREN.c.began_at.label("back_at"),
+    )
+    .join(_CHILDREN, _CHILDREN.c.parent == lives.c.epoch)
+    .where(lives.c.ended_at.is_(None), lives.c.epoch.not_in(sa.select(deaths.c.life)))
+    .order_by(lives.c.began_at, lives.c.epoch)
+)
+_LAST_SIGN = sa.select(sa.func.max(outbox.outbox.c.time, type_=Moment)).where(
+    outbox.outbox.c.epoch == sa.bindparam("of_life")
 )
 
 
@@ -99,11 +115,13 @@ def handlers(watcher: str, peers: tuple[str, ...]) -> dict[str, Handler]:
 
 
 def note_own_birth(tx: Transaction, now: datetime, service: str, life: Life, died_at: datetime | None) -> None:
-    """A service whose parent died writes that down itself: also Statistics' own death leaves an incident."""
-    if life.parent is not None and not life.parent_said_goodbye:
-        note_death(
-            tx, now, service, Death(life.parent, service, life.last_end, died_at, now, life.epoch, life.began_at)
-        )
+    """A service whose parent died writes that down itself: also Statistics' own death leaves an incident.
+
+    And those before: a life that is killed between taking the lease and this line could not tell its parent's death.
+    """
+    for row in tx.execute(_UNTOLD):
+        at = died_at if row.new_life == life.epoch else tx.execute(_LAST_SIGN, {"of_life": row.life}).scalar()
+        note_death(tx, now, service, Death(row.life, service, row.how, at, now, row.new_life, row.back_at))
 
 
 def note_death(tx: Transaction, now: datetime, watcher: str, death: Death) -> None:
@@ -160,8 +178,8 @@ def _note_silence(tx: Transaction, now: datetime, watcher: str, change: Change) 
 
 def _note_back(tx: Transaction, now: datetime, watcher: str, change: Change) -> None:
     is_open = (silences.c.service == change.service) & silences.c.back_at.is_(None)
-    tx.execute(sa.update(silences).where(is_open).values(back_at=now))
-    if watcher == "statistics":
+    was_silent = tx.execute(sa.update(silences).where(is_open).values(back_at=now)).rowcount > 0
+    if was_silent and watcher == "statistics":
         outbox.add(
             tx, ServiceBack(service=change.service, life=change.life, last_heard_at=change.last_heard_at, at=now)
         )

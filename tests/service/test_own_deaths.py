@@ -1,0 +1,52 @@
+"""A service that died says so itself when it is back, whatever happened to the lives in between."""
+
+import asyncio
+
+import sqlalchemy as sa
+
+from house import QUICK, House
+from softlanding import incidents
+from softlanding.database import HoldLock, lives, make_engine, writer_engine
+from softlanding.lifecycle import Parts, Phases, deaths, take_up_work
+from softlanding.lifecycle.work import LastEnd
+
+
+def told_deaths(work):
+    return {death.life: death.how for death in work.database.read_now(deaths.list_deaths)}
+
+
+def test_a_life_killed_just_after_it_took_the_lease_hides_no_death(tmp_path):
+    """Found by kill -9 under load: the life before such a one was never told as dead, and had no incident."""
+    house = House(tmp_path, ["statistics"])
+    first = house["statistics"].life.epoch
+    house.kill("statistics")
+    second = asyncio.run(take_lease_only(house))
+    work = house.start("statistics", LastEnd("SIGKILL", house.clock.now()))
+    assert told_deaths(work) == {first: "exit code 1", second: "SIGKILL"}
+    died = [one for one in work.database.read_now(incidents.list_incidents) if one.kind == "death"]
+    assert sum(incident.times for incident in died) == 2
+
+
+def test_a_goodbye_is_no_death(tmp_path):
+    house = House(tmp_path, ["statistics"])
+    work = house["statistics"]
+    asyncio.run(work.say_goodbye())
+    house.kill("statistics")
+    work = house.start("statistics")
+    assert told_deaths(work) == {}
+    assert len(work.database.read_now(lambda connection: connection.execute(sa.select(lives)).all())) == 2
+
+
+async def take_lease_only(house):
+    """A life that ends before it has written anything of its own; its epoch."""
+    url = f"sqlite:///{house.folder / 'statistics'}.db"
+    engine = make_engine(url, QUICK)
+    hold = HoldLock(engine)
+    works = house.services["statistics"], writer_engine(url, QUICK)
+    parts = Parts(house.clock, house.ids, house.rng, None, None)
+    life, _ = await take_up_work(
+        *works, parts, hold=hold, phases=Phases(house.clock), stale_s=4, last_end=LastEnd("exit code 1")
+    )
+    hold.release()
+    engine.dispose()
+    return life.epoch
