@@ -85,6 +85,16 @@ def test_an_organiser_elsewhere_is_a_stranger_here(house):
     client = house.client("schedule", ["organiser"], conference="another")
     assert client.get(f"/{SLUG}/organise/").status_code == 403
     assert client.get("/api/schedule/people").status_code == 403
+    key = {"Idempotency-Key": "1"}
+    boss = {"name": "Eve", "roles": [{"conference": "*", "role": "organiser"}]}
+    assert client.post("/api/schedule/people", json=boss, headers=key).status_code == 403
+    assert client.post("/api/schedule/people/somebody/sign-in-link").status_code == 403
+    assert client.post("/api/schedule/people/somebody/revoke", headers=key).status_code == 403
+    assert client.put("/api/schedule/people/somebody/roles", json={"roles": []}, headers=key).status_code == 403
+    assert client.post("/api/schedule/sample", json={}).status_code == 403
+    body = write_xml(a_programme(a_talk("A")), "1", "https://example.org/wharf")
+    assert client.post("/api/schedule/programmes", content=body, headers=key).status_code == 403
+    assert told(house, "person.granted") == []
 
 
 def test_a_program_reads_with_read_and_writes_with_write(house):

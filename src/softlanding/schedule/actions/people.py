@@ -6,14 +6,25 @@ from datetime import datetime
 from typing import Any
 
 from softlanding import auth
-from softlanding.auth import EVERYWHERE, SIGN_IN_LASTS, STAFF_ROLES, Signer, hash_of, load_person
+from softlanding.auth import EVERYWHERE, SIGN_IN_LASTS, STAFF_ROLES, Signer, Visitor, hash_of, load_person
 from softlanding.contracts.schedule import PersonState
 from softlanding.database import Database, Transaction
-from softlanding.errors import Fault, Invalid, NotFound, Refused
+from softlanding.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from softlanding.schedule import store
 from softlanding.schedule.actions.journeys import need_speaker
 
 Roles = Iterable[tuple[str, str]]
+
+
+def must_organise(visitor: Visitor, conference: str | None = None) -> None:
+    """An organiser of this conference, or (without one) of the whole installation; or a program that may write.
+
+    For doors whose address names no conference: those admit organisers of any. Raises Forbidden.
+    """
+    places = (EVERYWHERE, conference) if conference else (EVERYWHERE,)
+    if visitor.person is not None and not any((place, "organiser") in visitor.roles for place in places):
+        whole = f"of the conference '{conference}'" if conference else "of the whole installation"
+        raise Forbidden(f"this is for an organiser {whole}")
 
 
 def add_person(

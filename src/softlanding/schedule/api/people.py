@@ -10,7 +10,13 @@ from softlanding.auth import EVERYWHERE
 from softlanding.errors import Forbidden
 from softlanding.lifecycle import Work
 from softlanding.schedule import views
-from softlanding.schedule.actions.people import add_person, change_roles, make_sign_in_link, remove_person
+from softlanding.schedule.actions.people import (
+    add_person,
+    change_roles,
+    make_sign_in_link,
+    must_organise,
+    remove_person,
+)
 from softlanding.schedule.api.shared import (
     ORGANISERS,
     ORGANISERS_LOOK,
@@ -46,14 +52,21 @@ class RolesGiven(Given):
 
 def add_doors(doors: Doors, work: Work) -> None:
     """For organisers of the whole installation, and programs that may write."""
+    _add_people(doors, work)
+    _add_one(doors, work)
+
+
+def _add_people(doors: Doors, work: Work) -> None:
 
     @doors.api("/api/schedule/people", who=ORGANISERS_LOOK, summary="Staff and their roles, by name")
     async def people(request: Request) -> list[dict[str, Any]]:
+        must_organise(request.state.visitor)
         found = await work.database.read(views.staff.people, None, request.state.visitor.person)
         return [person | {"roles": sorted(person["roles"])} for person in found]
 
     @doors.api("/api/schedule/people", who=ORGANISERS, methods=("POST",), status_code=201, summary="Add a person")
-    async def add(key: Key, given: NewPerson) -> dict[str, Any]:
+    async def add(request: Request, key: Key, given: NewPerson) -> dict[str, Any]:
+        must_organise(request.state.visitor)
         return await work.database.write(
             keys.once,
             key,
@@ -65,12 +78,16 @@ def add_doors(doors: Doors, work: Work) -> None:
             roles=_pairs(given.roles),
         )
 
+
+def _add_one(doors: Doors, work: Work) -> None:
     @doors.api("/api/schedule/people/{person}/roles", who=ORGANISERS, methods=("PUT",), summary="Change the roles")
-    async def roles(person: Name, key: Key, given: RolesGiven) -> dict[str, Any]:
+    async def roles(request: Request, person: Name, key: Key, given: RolesGiven) -> dict[str, Any]:
+        must_organise(request.state.visitor)
         return await work.database.write(keys.once, key, "person.roles", change_roles, person, _pairs(given.roles))
 
     @doors.api("/api/schedule/people/{person}/revoke", who=ORGANISERS, methods=("POST",), summary="Remove a person")
     async def revoke(request: Request, person: Name, key: Key) -> dict[str, Any]:
+        must_organise(request.state.visitor)
         if person == request.state.visitor.person:
             raise Forbidden("you cannot remove yourself; ask another organiser")
         return await work.database.write(keys.once, key, "person.remove", remove_person, person)
@@ -82,6 +99,7 @@ def add_doors(doors: Doors, work: Work) -> None:
         summary="A link to sign in once",
     )
     async def sign_in_link(request: Request, person: Name) -> dict[str, Any]:
+        must_organise(request.state.visitor)
         name, url, until = await make_sign_in_link(
             work.database,
             signer_of(work),

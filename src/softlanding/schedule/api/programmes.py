@@ -13,6 +13,7 @@ from softlanding.errors import Fault, Invalid
 from softlanding.lifecycle import Work
 from softlanding.schedule import store, views
 from softlanding.schedule.actions.journeys import tell_destinations
+from softlanding.schedule.actions.people import must_organise
 from softlanding.schedule.actions.pickups import promise_of
 from softlanding.schedule.actions.programme import Prepared, import_programme, prepare_import, release_draft
 from softlanding.schedule.actions.sample import at_up
@@ -75,6 +76,7 @@ def _add_programme(doors: Doors, work: Work) -> None:
     ) -> dict[str, Any]:
         body = await read_body(request)
         prepared = await asyncio.to_thread(prepare_import, body, filename, zone, work.settings.zone)
+        must_organise(request.state.visitor, prepared.conference)
         return await _take(work, prepared, key, request.state.visitor.name, note, release=release, dry_run=dry_run)
 
     @doors.api(
@@ -149,7 +151,8 @@ def _add_conferences(doors: Doors, work: Work) -> None:
         methods=("POST",),
         summary="Bring the sample conference in where there is none, or move an untouched one",
     )
-    async def sample(given: SampleDay) -> dict[str, Any]:
+    async def sample(request: Request, given: SampleDay) -> dict[str, Any]:
+        must_organise(request.state.visitor)
         first_day = given.first_day or work.parts.clock.now().date() + timedelta(days=1)
         if not 2000 <= first_day.year <= 2100:
             raise Invalid(Fault("first_day", "give a day of this century"))

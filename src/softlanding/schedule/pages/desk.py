@@ -1,18 +1,19 @@
 """The organiser's desk: import into the draft, look at what changed, release."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
 
 from softlanding import keys
-from softlanding.auth import EVERYWHERE
 from softlanding.conferences import Conference, load_conference
-from softlanding.errors import Forbidden, SoftlandingError
+from softlanding.errors import SoftlandingError
 from softlanding.lifecycle import Work
 from softlanding.schedule import views
-from softlanding.schedule.actions.programme import Prepared, import_programme, prepare_import, release_draft
+from softlanding.schedule.actions.people import must_organise
+from softlanding.schedule.actions.programme import import_programme, prepare_import, release_draft
 from softlanding.schedule.pages.shared import (
     ANSWERS,
     ORGANISERS,
@@ -24,6 +25,8 @@ from softlanding.schedule.pages.shared import (
     status_of,
 )
 from softlanding.web import Doors, Pages, read_form, read_upload, see_other
+
+Show = Callable[..., Awaitable[Response]]
 
 
 def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
@@ -41,6 +44,12 @@ def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
             **values,
         )
 
+    _add_looking(doors, work, pages, show)
+    _add_import(doors, work, show)
+    _add_release(doors, work, show)
+
+
+def _add_looking(doors: Doors, work: Work, pages: Pages, show: Show) -> None:
     @doors.page("/{conference}/organise/", who=ORGANISERS)
     async def organise(request: Request, conference: str) -> Response:
         return await show(request, conference)
@@ -55,18 +64,23 @@ def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
 
         return live(request, work, pages, found, values)
 
+
+def _add_import(doors: Doors, work: Work, show: Show) -> None:
     @doors.page("/{conference}/organise/import", who=ORGANISERS, methods=("POST",))
     async def take_programme(request: Request, conference: str) -> Response:
         form = await read_form(request)
         try:
             filename, body = await read_upload(request)
             prepared = await asyncio.to_thread(prepare_import, body, filename, None, work.settings.zone)
-            _check_conference(request, conference, prepared)
+            if prepared.conference != conference:  # A file of another conference goes to that one.
+                must_organise(request.state.visitor, prepared.conference)
             report = await work.database.write(keys.once, form.key, "programme.import", import_programme, prepared)
         except ANSWERS as error:
             return await show(request, conference, error, form)
         return see_other(f"/{prepared.conference}/organise/", _said(report))
 
+
+def _add_release(doors: Doors, work: Work, show: Show) -> None:
     @doors.page("/{conference}/organise/release", who=ORGANISERS, methods=("POST",))
     async def release(request: Request, conference: str) -> Response:
         form = await read_form(request)
@@ -92,14 +106,6 @@ async def _conference(work: Work, slug: str) -> Conference:
     today = work.parts.clock.now().date()
     known = await work.database.read(load_conference, slug)
     return known or Conference(slug, slug, work.settings.zone or "UTC", today, today)
-
-
-def _check_conference(request: Request, slug: str, prepared: Prepared) -> None:
-    """A file of another conference goes to that one, if whoever brings it may work there. Raises Forbidden."""
-    roles = request.state.visitor.roles
-    if prepared.conference == slug or (EVERYWHERE, "organiser") in roles or (prepared.conference, "organiser") in roles:
-        return
-    raise Forbidden(f"this file is of the conference '{prepared.conference}', and you organise '{slug}'")
 
 
 def _said(report: dict[str, Any]) -> str:

@@ -32,13 +32,23 @@ PATH = "/{conference}/speaker/{token}"
 
 
 def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
-    async def show(
-        request: Request, slug: str, token: str, form: Form | None = None, error: SoftlandingError | None = None
+    show = _Shown(work, pages)
+    _add_looking(doors, work, pages, show)
+    _add_changing(doors, work, pages, show)
+
+
+class _Shown:
+    """The speaker's page, as it is or with a form that was refused."""
+
+    def __init__(self, work: Work, pages: Pages) -> None:
+        self._work, self._pages = work, pages
+
+    async def page(
+        self, request: Request, slug: str, token: str, form: Form | None = None, error: SoftlandingError | None = None
     ) -> Response:
-        conference, speaker = await _enter(work, pages, slug, token)
-        address = f"/{slug}/speaker/{token}"
-        values = await work.database.read(views.speaker.speaker_page, slug, speaker, work.parts.clock.now())
-        response = pages.show(
+        conference, speaker = await _enter(self._work, self._pages, slug, token)
+        address, now = f"/{slug}/speaker/{token}", self._work.parts.clock.now()
+        response = self._pages.show(
             request,
             "speaker_page.html",
             conference=conference,
@@ -47,14 +57,16 @@ def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
             refused=refused_form(form, error) if form and error else None,
             stream=f"{address}/stream",
             address=address,
-            **values,
+            **await self._work.database.read(views.speaker.speaker_page, slug, speaker, now),
         )
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
+
+def _add_looking(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
     @doors.page(PATH, who=LINK)
     async def speaker_page(request: Request, conference: str, token: Name) -> Response:
-        answer = await show(request, conference, token)
+        answer = await show.page(request, conference, token)
         await _see(work, conference, token)
         return answer
 
@@ -69,6 +81,8 @@ def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
 
         return live(request, work, pages, found, values)
 
+
+def _add_changing(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
     @doors.page(PATH + "/arrival", who=LINK, methods=("POST",))
     async def arrival(request: Request, conference: str, token: Name) -> Response:
         form = await read_form(request)
@@ -76,7 +90,7 @@ def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
         try:
             answer = await _announce_or_change(work, found, speaker, form)
         except ANSWERS as error:
-            return await show(request, conference, token, form, error)
+            return await show.page(request, conference, token, form, error)
         return see_other(f"/{conference}/speaker/{token}", _said(answer))
 
     @doors.page(PATH + "/withdraw", who=LINK, methods=("POST",))
@@ -84,15 +98,9 @@ def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
         form = await read_form(request)
         found, speaker = await _enter(work, pages, conference, token)
         try:
-            journey = await work.database.read(views.speaker.present_journey, found.slug, speaker.code)
-            if journey is None:
-                raise NotFound("there is no arrival of yours to withdraw")
-            reason = form.text("reason", most=200) or "withdrawn by the speaker"
-            await work.database.write(
-                keys.once, form.key, "arrival.withdraw", withdraw_arrival, found.slug, journey.id, reason=reason
-            )
+            await _withdraw(work, found, speaker, form)
         except ANSWERS as error:
-            return await show(request, conference, token, form, error)
+            return await show.page(request, conference, token, form, error)
         return see_other(f"/{conference}/speaker/{token}", "Your pickup is withdrawn. Nobody is sent.")
 
 
@@ -133,6 +141,16 @@ async def _announce_or_change(work: Work, conference: Conference, speaker: Speak
         wanted,
         promise(work),
         reason="the speaker changed the arrival",
+    )
+
+
+async def _withdraw(work: Work, conference: Conference, speaker: Speaker, form: Form) -> None:
+    journey = await work.database.read(views.speaker.present_journey, conference.slug, speaker.code)
+    if journey is None:
+        raise NotFound("there is no arrival of yours to withdraw")
+    reason = form.text("reason", most=200) or "withdrawn by the speaker"
+    await work.database.write(
+        keys.once, form.key, "arrival.withdraw", withdraw_arrival, conference.slug, journey.id, reason=reason
     )
 
 

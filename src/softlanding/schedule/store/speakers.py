@@ -82,12 +82,6 @@ def keep_persons(
         tx.execute(sa.insert(speakers), list(known.values()))
 
 
-def add_guest(tx: Transaction, conference: str, code: str, name: str) -> None:
-    """Somebody who is fetched like a speaker without being in the programme."""
-    values = {"name": name, "folded": fold(name), "email": "", "talks": "[]", "is_linked": False}
-    tx.execute(sa.insert(speakers).values(conference=conference, code=code, **values))
-
-
 def has_unlinked(connection: sa.Connection) -> bool:
     return connection.execute(_UNLINKED.limit(1)).first() is not None
 
