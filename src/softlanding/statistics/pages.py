@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from softlanding import keys
 from softlanding.auth import STAFF_ROLES
-from softlanding.conferences import Conference
+from softlanding.conferences import Conference, list_conferences
 from softlanding.errors import Invalid, NotFound, Refused, SoftlandingError
 from softlanding.lifecycle import Work
 from softlanding.messaging import dead_letters
@@ -146,6 +146,7 @@ def _add_operations(doors: Doors, work: Work, pages: Pages) -> None:
         return pages.show(
             request,
             "operations.html",
+            conference=await _only_conference(work),
             title="Operations",
             stream=address,
             **await context(wanted),
@@ -154,11 +155,17 @@ def _add_operations(doors: Doors, work: Work, pages: Pages) -> None:
     @doors.page(f"{OPERATIONS}stream", who=_OPERATORS)
     async def operations_stream(request: Request) -> Response:
         async def fragments() -> Mapping[str, str]:
-            page = pages.frame(request, None, "Operations")
+            page = pages.frame(request, await _only_conference(work), "Operations")
             values = await context(_log_filter(request))
             return _render(pages, page, values, ("services", "incidents", "lives", "dead-letters", "logs"))
 
         return stream(work, fragments)
+
+
+async def _only_conference(work: Work) -> Conference | None:
+    """The one whose pages the header leads to, and in whose zone times are; None (UTC) where there are several."""
+    found = await work.database.read(list_conferences)
+    return found[0] if len(found) == 1 else None
 
 
 def _operations(

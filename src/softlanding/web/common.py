@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from softlanding import incidents, keys, notices
 from softlanding.auth import SESSION_LASTS, STAFF_ROLES, load_person, use_sign_in
+from softlanding.conferences import list_conferences
 from softlanding.contracts import contract_of, personal_fields
 from softlanding.database import Transaction
 from softlanding.errors import Forbidden, NotFound, SoftlandingError
@@ -229,7 +230,7 @@ def _add_sign_in(doors: Doors, work: Work, pages: Pages) -> None:
         except SoftlandingError as error:
             return pages.show(request, "sign_in.html", title="Sign in", status=403, link=None, fault=_sentence(error))
         cookie = signer_of(work).session_cookie(person.person, work.parts.ids.new(), now)
-        response = RedirectResponse(_home(person.roles, work), status_code=303)
+        response = RedirectResponse(_home(person.roles, await _slugs(work)), status_code=303)
         response.set_cookie(
             COOKIE,
             cookie,
@@ -247,10 +248,16 @@ def _add_sign_in(doors: Doors, work: Work, pages: Pages) -> None:
         return response
 
 
-def _home(roles: tuple[tuple[str, str], ...], work: Work) -> str:
+async def _slugs(work: Work) -> list[str]:
+    """The default conference first, then the newest."""
+    known = [found.slug for found in await work.database.read(list_conferences)]
+    return ([work.settings.default_conference] if work.settings.default_conference else []) + known
+
+
+def _home(roles: tuple[tuple[str, str], ...], slugs: list[str]) -> str:
     """Where this person most likely wants to be."""
     named = {role: place for place, role in roles}
-    slug = next((place for place in named.values() if place != "*"), work.settings.default_conference or "")
+    slug = next((place for place in named.values() if place != "*"), slugs[0] if slugs else "")
     if "coordinator" in named and slug:
         return f"/{slug}/dispatch/"
     if "organiser" in named and slug:
