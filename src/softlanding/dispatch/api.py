@@ -341,11 +341,13 @@ def _add_tables(doors: Doors, work: Work, desk: Desk) -> None:
         return await write(fleet.import_fleet, desk, conference, rows, dry_run)
 
     @doors.api(f"{path}/places/template.csv", who=LOOK, summary="A table of places to begin with")
-    async def places_table() -> Response:
+    async def places_table(conference: Slug) -> Response:
+        await read(need_conference, conference)
         return Response(places_template(), media_type="text/csv")
 
     @doors.api(f"{path}/fleet/template.csv", who=LOOK, summary="A table of vehicles, drivers and shifts to begin with")
-    async def fleet_table() -> Response:
+    async def fleet_table(conference: Slug) -> Response:
+        await read(need_conference, conference)
         return Response(fleet_template(), media_type="text/csv")
 
 

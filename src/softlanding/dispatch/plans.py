@@ -40,10 +40,11 @@ from softlanding.dispatch.planner import (
     time_at,
     with_ride,
 )
-from softlanding.dispatch.planner.check import known_routes
+from softlanding.dispatch.planner.check import KnownRoutes, known_routes, study
 from softlanding.dispatch.planner.indexed import asked_of
 from softlanding.dispatch.planner.insertion import cheapest, stops_with
 from softlanding.dispatch.planner.reasons import fitting_of
+from softlanding.dispatch.planner.routes import schedule_of
 from softlanding.dispatch.planner.ways_out import stops_without
 from softlanding.dispatch.store import PlanRow, StopRow
 from softlanding.errors import Invalid
@@ -330,10 +331,13 @@ def _quick_place(problem: Problem, plan: Plan, ride_id: str, only: frozenset[str
     if fit is None:
         return None
     shift = fit.route.vehicle.id
-    schedule = check(problem, index.vehicle(shift), (*index.frozen(shift), *stops_with(fit, asked)))
-    assert isinstance(schedule, Schedule), "what the search found can be driven"
-    changed = _with_manifest(plan, Manifest(shift, schedule.stops, schedule.back_s))
-    return Placed(changed, ride_id, shift, fit.added, fit.board_s, fit.deliver_s)
+    stops = (*index.frozen(shift), *stops_with(fit, asked))
+    routes = study(index, index.vehicle(shift), Manifest(shift, stops)).routes
+    assert routes, "what the search found can be driven"
+    schedule = schedule_of(index, routes[0])
+    manifest = Manifest(shift, schedule.stops, schedule.back_s)
+    index.known[shift] = KnownRoutes(manifest, routes)  # The next ride need not study it again.
+    return Placed(_with_manifest(plan, manifest), ride_id, shift, fit.added, fit.board_s, fit.deliver_s)
 
 
 def _with_manifest(plan: Plan, manifest: Manifest) -> Plan:

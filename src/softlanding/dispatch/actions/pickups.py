@@ -35,7 +35,7 @@ from softlanding.messaging.envelope import Envelope
 
 MISSED_AT_ONCE = 50  # In one action; at start there are as many actions' worth as it takes.
 TRIED_AT_ONCE = 25
-EXPLAINED_MAX = 10  # So many rides without a place are told all the reasons; on a fuller day who looks is told.
+EXPLAINED_MAX = 5  # So many rides without a place are told all the reasons; on a fuller day who looks is told.
 TOLD_FROM = timedelta(minutes=3)  # Nobody is told of times that moved by less.
 
 
