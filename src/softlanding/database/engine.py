@@ -118,6 +118,13 @@ def is_transaction_open(connection: sa.Connection) -> bool:
     return status in ("INTRANS", "INERROR", "ACTIVE")
 
 
+def is_transaction_failed(connection: sa.Connection) -> bool:
+    """Whether PostgreSQL would answer a commit by a rollback, without a word. SQLite never does."""
+    if connection.dialect.name == "sqlite":
+        return False
+    return bool(driver_of(connection).info.transaction_status.name == "INERROR")
+
+
 def brief(error: BaseException) -> str:
     """The driver's own first line, without SQL and values: values may be personal."""
     original = getattr(error, "orig", None) or error

@@ -1,7 +1,9 @@
 """The one writer: waiting actions run one after the other in savepoints and share one commit.
 
-An action is one plain function, `(tx, now, …values) -> result`. Nobody is answered before the group's commit returned.
-Each group commit begins by beating the lease: a process that lost it may write no more.
+An action is one plain function, `(tx, now, …values) -> result`, that does nothing outside the database: on PostgreSQL,
+where savepoints cost round trips, a group is run without them; when one fails, it is undone and run again with them.
+Nobody is answered before the group's commit returned. Each group commit begins by beating the lease: a process that
+lost it may write no more.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +15,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import sqlalchemy as sa
 
 from softlanding.clock import Clock
-from softlanding.database.engine import DATABASE_ERRORS, brief, driver_of, is_transaction_open
+from softlanding.database.engine import DATABASE_ERRORS, brief, driver_of, is_transaction_failed, is_transaction_open
 from softlanding.database.lease import BEAT, COUNT, Numbering, lives
 from softlanding.errors import Fenced, OutcomeUnknown, SoftlandingError, Unavailable
 from softlanding.ids import Ids
@@ -89,7 +91,10 @@ class Writer:
         self._ids = ids
         self._numbering = numbering
         self._connection: sa.Connection | None = None
-        self.group_max = GROUP_MAX_POSTGRESQL if engine.dialect.name == "postgresql" else GROUP_MAX
+        is_postgresql = engine.dialect.name == "postgresql"
+        self.group_max = GROUP_MAX_POSTGRESQL if is_postgresql else GROUP_MAX
+        # Two round trips to a server for each action: there a group is run without, and again with, if one fails.
+        self._are_savepoints_dear = is_postgresql
 
     def run_group(self, works: Sequence[Work]) -> None:
         """Run, number, commit; then each work has its outcome.
@@ -136,6 +141,35 @@ class Writer:
         return connection
 
     def _run(self, connection: sa.Connection, works: Sequence[Work]) -> list[Any]:
+        if not self._are_savepoints_dear:
+            return self._run_in_savepoints(connection, works)
+        try:
+            return self._run_without_savepoints(connection, works)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the outcome of one work: find out whose
+            self._begin_anew(connection, error)
+            if len(works) > 1:
+                return self._run_in_savepoints(connection, works)
+            works[0].error = _as_answer(error)
+            return []
+
+    def _run_without_savepoints(self, connection: sa.Connection, works: Sequence[Work]) -> list[Any]:
+        """Raises what the first failing action raises: then none of them has happened."""
+        told: list[Any] = []
+        for work in works:
+            tx = Transaction(connection, self.life, self._ids)
+            work.result = work.action(tx, self._clock.now(), *work.arguments, **work.keywords)
+            told += tx.told
+        if is_transaction_failed(connection):  # An action has kept the error to itself; a commit would do nothing.
+            raise Unavailable("a statement failed, and the action went on; nothing of this happened")
+        return told
+
+    def _begin_anew(self, connection: sa.Connection, error: Exception) -> None:
+        if not is_transaction_open(connection):
+            raise GroupLostError(f"the transaction was lost: {brief(error)}") from error
+        connection.rollback()
+        self._begin()
+
+    def _run_in_savepoints(self, connection: sa.Connection, works: Sequence[Work]) -> list[Any]:
         driver = driver_of(connection)
         told: list[Any] = []
         for work in works:

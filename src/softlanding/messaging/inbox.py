@@ -8,6 +8,7 @@ that number sees a fork (a database copied back): it keeps what it has, reports 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,9 @@ from softlanding.messaging.outbox import Epoch
 
 Handler = Callable[[Transaction, datetime, Any, Envelope], None]
 """Applies one fact: `(tx, now, fact, envelope)`. Raises Refused as an answer; anything else is a broken handler."""
+
+Guard = Callable[[], AbstractContextManager[None]]
+"""What stands around one fact's handlers."""
 
 ANY = "*"
 
@@ -131,6 +135,20 @@ class Applied:
     cursor: Cursor | None = None
 
 
+class _OneByOne(Exception):
+    """A handler failed in a batch that was applied without savepoints: apply it again, one by one."""
+
+
+class _Together(AbstractContextManager[None]):
+    """No savepoint. What the database itself has trouble with goes on as it is: then there may be nothing to undo."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if not isinstance(error, Exception):
+            return
+        if isinstance(error, sa.exc.IntegrityError) or not isinstance(error, DATABASE_ERRORS):
+            raise _OneByOne from error
+
+
 def load_cursor(connection: sa.Connection, source: str) -> Cursor | None:
     row = connection.execute(_CURSOR, {"of_source": source}).first()
     return Cursor(row.source, row.epoch, row.sequence) if row else None
@@ -162,9 +180,31 @@ def apply_batch(
 
     `crossing` is leave to enter another epoch. `line` are the epochs of the producer's present line, once asked:
     facts of others are of a lost branch and are skipped. `park` gives facts (by id) up, each with its reason.
+
+    Handlers do nothing outside the transaction: one that fails among others is run again, with a savepoint of its own.
     """
+    if len(batch) > 1:
+        try:
+            with tx.savepoint():
+                return _apply_all(tx, now, source, batch, subscriptions, crossing, line, park, _Together)
+        except _OneByOne:
+            pass  # Nothing of it happened: a savepoint for each costs too much to be the rule.
+    return _apply_all(tx, now, source, batch, subscriptions, crossing, line, park, tx.savepoint)
+
+
+def _apply_all(
+    tx: Transaction,
+    now: datetime,
+    source: str,
+    batch: Sequence[Envelope],
+    subscriptions: Subscriptions,
+    crossing: Crossing | None,
+    line: frozenset[str] | None,
+    park: Mapping[str, str] | None,
+    guard: Guard,
+) -> Applied:
     outcome = Applied(cursor=load_cursor(tx.connection, source))
-    known = {epoch for epoch, _ in load_known_epochs(tx.connection, source)}
+    known = _known_for(tx.connection, source, outcome.cursor, batch)
     parked_subjects = dead_letters.parked_subjects(tx.connection, source)
     last: Envelope | None = None
     for envelope in batch:
@@ -178,7 +218,7 @@ def apply_batch(
                 outcome.halt = f"{envelope.type} is not known to this release; update this service"
                 break
             reason = (park or {}).get(envelope.id) or _behind(envelope, parked_subjects)
-            reason = reason or _apply_one(tx, now, envelope, fact_type, subscriptions, outcome)
+            reason = reason or _apply_one(tx, now, envelope, fact_type, subscriptions, outcome, guard)
             if outcome.broken is not None:
                 break
             if reason is not None:
@@ -195,6 +235,13 @@ def apply_batch(
     if last is not None:
         _move(tx, now, source, last)
     return outcome
+
+
+def _known_for(connection: sa.Connection, source: str, cursor: Cursor | None, batch: Sequence[Envelope]) -> set[str]:
+    """The epochs that were entered, asked for only when a fact of another than the present one comes."""
+    if cursor is not None and all(envelope.epoch == cursor.epoch for envelope in batch):
+        return {cursor.epoch}
+    return {epoch for epoch, _ in load_known_epochs(connection, source)}
 
 
 def _position(
@@ -241,6 +288,7 @@ def _apply_one(
     fact_type: type[Fact],
     subscriptions: Subscriptions,
     outcome: Applied,
+    guard: Guard,
 ) -> str | None:
     """Run the handlers. None when applied; a reason when the fact itself can never be read; else `outcome.broken`."""
     handlers = subscriptions.for_type(envelope.type)
@@ -252,9 +300,11 @@ def _apply_one(
         return f"does not keep its contract: {error.error_count()} faults, first: {error.errors()[0]['msg']}"
     tx.cause = envelope.id
     try:
-        with tx.savepoint():
+        with guard():
             for handle in handlers:
                 handle(tx, now, fact, envelope)
+    except _OneByOne:
+        raise
     except Refused as refused:
         if subscriptions.on_refused is not None:
             subscriptions.on_refused(tx, now, fact, envelope, refused)
@@ -398,7 +448,7 @@ def apply_parked(tx: Transaction, now: datetime, envelope: Envelope, subscriptio
     if fact_type is None:
         raise Refused(f"{envelope.type} is not known to this release; update this service, then replay")
     outcome = Applied()
-    reason = _apply_one(tx, now, envelope, fact_type, subscriptions, outcome)
+    reason = _apply_one(tx, now, envelope, fact_type, subscriptions, outcome, tx.savepoint)
     if outcome.broken is not None:
         reason = outcome.broken[1]
     if reason is not None:
