@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from softlanding.drills.counting import Count, count, run_sql
+from softlanding.drills.counting import Count, run_sql
 from softlanding.drills.crashes import run_crashes
 from softlanding.drills.installation import Installation, throw_away, wait_for
+from softlanding.drills.lessons import count_all
 from softlanding.drills.sending import Load, Wanted, free_legs, send, under_load
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -55,7 +56,7 @@ def stop_and_count(here: Installation, load: Load) -> Count:
     stopped_at = here.clock.now()
     assert here.stop() == 0
     assert load.faults == []
-    return count(here.data, load.sent, stopped_at)
+    return count_all(here.data, load.sent, stopped_at)
 
 
 def assert_whole(found: Count) -> None:

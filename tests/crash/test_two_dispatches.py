@@ -16,8 +16,9 @@ import sqlalchemy as sa
 
 from nats_server import running_nats
 from postgresql import fresh_database
-from softlanding.drills.counting import Sent, count, run_sql
+from softlanding.drills.counting import Sent, run_sql
 from softlanding.drills.installation import Installation, mortal_command, throw_away, wait_for
+from softlanding.drills.lessons import count_all
 from softlanding.drills.sending import Wanted, free_legs, send
 from softlanding.settings import plain_environment
 from softlanding.supervisor import free_ports
@@ -82,7 +83,7 @@ def test_the_one_that_was_stopped_is_refused_and_ends_and_nothing_is_lost(tmp_pa
             stopped_at = here.clock.now()
             log = (tmp_path / "dispatch-a.log").read_text()
     copy_to_sqlite(database_url, tmp_path / "data" / "dispatch.db")
-    found = count(tmp_path / "data", sent, stopped_at)
+    found = count_all(tmp_path / "data", sent, stopped_at)
     assert (found.lost, found.doubled, found.faults) == ([], [], [])
     assert found.recovered == len(sent) == 15
     assert '"fenced; the process ends"' in log
@@ -145,7 +146,10 @@ def copy_to_sqlite(url: str, path: Path) -> None:
         for table in tables.sorted_tables:
             names = [f'"{column.name}"' for column in table.columns]
             copy.execute(f'CREATE TABLE "{table.name}" ({", ".join(names)})')
-            rows = [[_plain(value) for value in row] for row in connection.execute(sa.select(table))]
+            rows = [
+                [_plain(value) for value in row]
+                for row in connection.execute(sa.select(table).order_by(*table.primary_key))
+            ]
             copy.executemany(f'INSERT INTO "{table.name}" VALUES ({", ".join("?" * len(names))})', rows)
         copy.commit()
     engine.dispose()

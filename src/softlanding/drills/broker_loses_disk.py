@@ -9,9 +9,9 @@ from datetime import date, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from softlanding.drills.counting import Sent, count
+from softlanding.drills.counting import Sent
 from softlanding.drills.installation import Installation, Kill, throw_away
-from softlanding.drills.lessons import Tell, is_whole
+from softlanding.drills.lessons import Tell, count_all, is_whole
 from softlanding.drills.sending import Wanted, free_legs, send
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -33,7 +33,7 @@ def run(tell: Tell) -> dict[str, Any]:
         here.wait_calm()
         stopped_at = here.clock.now()
         here.stop()
-        found = count(here.data, sent, stopped_at)
+        found = count_all(here.data, sent, stopped_at)
     result = {
         "drill": "broker-loses-disk",
         "sent": len(sent),

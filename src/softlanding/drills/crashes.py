@@ -13,9 +13,9 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from softlanding.drills.counting import Count, count
+from softlanding.drills.counting import Count
 from softlanding.drills.installation import PROCESSES, Installation, throw_away, wait_for
-from softlanding.drills.lessons import Tell, is_whole
+from softlanding.drills.lessons import Tell, count_all, is_whole
 from softlanding.drills.sending import Load, under_load
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -93,7 +93,7 @@ def _play_round(here: Installation, kills: int, seed: int, rng: random.Random, t
     here.wait_calm(120.0)
     stopped_at = here.clock.now()
     here.stop()
-    total.add(count(here.data, load.sent, stopped_at), load)
+    total.add(count_all(here.data, load.sent, stopped_at), load)
 
 
 def _wait_a_little(load: Load, rng: random.Random) -> None:

@@ -11,9 +11,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from softlanding.drills.counting import Sent, count
+from softlanding.drills.counting import Sent
 from softlanding.drills.installation import Installation, Kill, throw_away, wait_for
-from softlanding.drills.lessons import Tell, is_whole, noticed
+from softlanding.drills.lessons import Tell, count_all, is_whole, noticed
 from softlanding.drills.sending import Wanted, free_legs, send, send_csv, send_form, signed_in, speakers
 
 EXPIRES_AFTER = timedelta(minutes=90)  # As in real life.
@@ -120,7 +120,7 @@ def open_missed(here: Installation) -> int:
 
 def _result(here: Installation, played: _Played, stopped_at: datetime, tell: Tell) -> dict[str, Any]:
     assert played.first is not None
-    found = count(here.data, played.sent, stopped_at)
+    found = count_all(here.data, played.sent, stopped_at)
     result: dict[str, Any] = {
         "drill": "dispatcher-dies",
         "sent": len(played.sent),

@@ -25,6 +25,7 @@ CONFERENCE = ACRONYM
 AIRPORT = "HAM"
 HOTEL = "Pension Plan B"
 ACKNOWLEDGED_WITHIN_S = 60.0
+TABLE_WITHIN_S = 120.0
 AGAIN_AFTER_S = 0.05
 AGAIN = (502, 503, 504)  # Anything else is an answer, or a bug.
 NEAR_ONE_OF = 4  # So many are asked for on a day when cars drive, until all those days are full.
@@ -134,6 +135,17 @@ def send_form(browser: httpx.Client, wanted: Wanted) -> Sent:
     if not answer.is_success:
         raise NotTaken(f"the form was not taken: {answer.status_code} {_text_of(answer.text)[:300]}")
     return wanted.sent(None)
+
+
+def send_table(here: Installation, wanted: list[Wanted]) -> list[Sent]:
+    """Send a table of arrivals as a program does. Raises NotTaken."""
+    with here.client() as client:
+        answer = client.post(
+            f"/api/schedule/{CONFERENCE}/arrivals/import", content=arrivals_csv(wanted), timeout=TABLE_WITHIN_S
+        )
+    if not answer.is_success or answer.json()["faults"]:
+        raise NotTaken(f"the table was not taken: {answer.status_code} {answer.text[:300]}")
+    return [one.sent(None) for one in wanted]
 
 
 def send_csv(browser: httpx.Client, wanted: list[Wanted]) -> list[Sent]:
