@@ -18,7 +18,7 @@ GIVEN = arguments()
 STREAM = JStream("bench", subjects=["bench.>"])
 FETCH_MAX = 256
 WORKERS = 16
-COLLECT_S = 0.2  # How long a batch waits to be full; with shorter waits more messages come again half a minute later.
+COLLECT_S = 5.0  # The default wait for a full batch; with shorter ones messages got lost until their redelivery.
 
 
 class Noted(BaseModel):
