@@ -26,7 +26,8 @@ class Sent:
     key: str
     speaker: str
     on: str  # ISO date of the landing, by the clocks there.
-    pickup: str | None  # Its id or code, as the answer named it; None when the answer names none.
+    pickup: str | None = None  # Its id, as the answer named it; None when the answer names none.
+    journey: str | None = None
 
 
 @dataclass

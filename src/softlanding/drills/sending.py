@@ -10,7 +10,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from softlanding.drills.installation import Installation, NotInTime
 from softlanding.sample import ACRONYM, sample
 
 CONFERENCE = ACRONYM
+ARRIVALS = f"/api/schedule/{CONFERENCE}/arrivals"
 AIRPORT = "HAM"
 HOTEL = "Pension Plan B"
 ACKNOWLEDGED_WITHIN_S = 60.0
@@ -29,6 +30,7 @@ TABLE_WITHIN_S = 120.0
 AGAIN_AFTER_S = 0.05
 AGAIN = (502, 503, 504)  # Anything else is an answer, or a bug.
 NEAR_ONE_OF = 4  # So many are asked for on a day when cars drive, until all those days are full.
+CHANGED_OF_TEN = 2  # So many are changed afterwards: the next revision, asked for twice with one key.
 REPEATED_OF_TEN = 1  # So many of ten acknowledged requests are sent once more: the first answer must come again.
 
 
@@ -53,8 +55,8 @@ class Wanted:
             "place": HOTEL,
         }
 
-    def sent(self, pickup: str | None) -> Sent:
-        return Sent(self.key, self.speaker, self.on.isoformat(), pickup)
+    def sent(self, pickup: str | None = None, journey: str | None = None) -> Sent:
+        return Sent(self.key, self.speaker, self.on.isoformat(), pickup, journey)
 
 
 class NotTaken(NotInTime):
@@ -77,37 +79,38 @@ def free_legs(first_day: date) -> list[tuple[str, date]]:
 # --- By API -----------------------------------------------------------------------------------------------------------
 
 
-def send_until_taken(client: httpx.Client, wanted: Wanted, clock: Clock, pause: threading.Event) -> tuple[Sent, int]:
+def send_until_taken(client: httpx.Client, wanted: Wanted, clock: Clock) -> tuple[Sent, int]:
     """Send it until it is acknowledged; what was promised, and how often it was sent again. Raises NotTaken."""
-    until, again = clock.monotonic() + ACKNOWLEDGED_WITHIN_S, 0
+    answer, again = ask(client, "POST", ARRIVALS, wanted.values(), wanted.key, clock)
+    return wanted.sent(answer["pickup"], answer["journey"]), again
+
+
+def ask(
+    client: httpx.Client, method: str, path: str, values: dict[str, Any], key: str, clock: Clock
+) -> tuple[dict[str, Any], int]:
+    """The answer, asked for with the same key until there is one, and how often again. Raises NotTaken."""
+    until, again, pause = clock.monotonic() + ACKNOWLEDGED_WITHIN_S, 0, threading.Event()
     while True:
-        why = ""
         try:
-            answer = _post(client, wanted)
+            answer = client.request(method, path, json=values, headers={"Idempotency-Key": key})
             if answer.is_success:
-                return wanted.sent(answer.json()["pickup"]), again
+                told: dict[str, Any] = answer.json()
+                return told, again
             why = f"{answer.status_code} {answer.text[:200]}"
             if answer.status_code not in AGAIN:
-                raise NotTaken(f"{wanted} was refused: {why}")
+                raise NotTaken(f"{key}: {method} {path} {values} was refused: {why}")
         except httpx.HTTPError as error:
             why = f"{type(error).__name__}: {error}"
         if clock.monotonic() > until:
-            raise NotTaken(f"{wanted} was not acknowledged within {ACKNOWLEDGED_WITHIN_S:g} s: {why}")
+            raise NotTaken(f"{key}: {method} {path} was not acknowledged within {ACKNOWLEDGED_WITHIN_S:g} s: {why}")
         again += 1
         pause.wait(AGAIN_AFTER_S)
 
 
-def _post(client: httpx.Client, wanted: Wanted) -> httpx.Response:
-    return client.post(
-        f"/api/schedule/{CONFERENCE}/arrivals", json=wanted.values(), headers={"Idempotency-Key": wanted.key}
-    )
-
-
 def send(here: Installation, wanted: list[Wanted]) -> list[Sent]:
     """One after the other, each until it is acknowledged."""
-    pause = threading.Event()
     with here.client() as client:
-        return [send_until_taken(client, one, here.clock, pause)[0] for one in wanted]
+        return [send_until_taken(client, one, here.clock)[0] for one in wanted]
 
 
 # --- By form and CSV, as a person does --------------------------------------------------------------------------------
@@ -134,18 +137,16 @@ def send_form(browser: httpx.Client, wanted: Wanted) -> Sent:
     answer = browser.post(address, data=values)
     if not answer.is_success:
         raise NotTaken(f"the form was not taken: {answer.status_code} {_text_of(answer.text)[:300]}")
-    return wanted.sent(None)
+    return wanted.sent()
 
 
 def send_table(here: Installation, wanted: list[Wanted]) -> list[Sent]:
     """Send a table of arrivals as a program does. Raises NotTaken."""
     with here.client() as client:
-        answer = client.post(
-            f"/api/schedule/{CONFERENCE}/arrivals/import", content=arrivals_csv(wanted), timeout=TABLE_WITHIN_S
-        )
+        answer = client.post(f"{ARRIVALS}/import", content=arrivals_csv(wanted), timeout=TABLE_WITHIN_S)
     if not answer.is_success or answer.json()["faults"]:
         raise NotTaken(f"the table was not taken: {answer.status_code} {answer.text[:300]}")
-    return [one.sent(None) for one in wanted]
+    return [one.sent() for one in wanted]
 
 
 def send_csv(browser: httpx.Client, wanted: list[Wanted]) -> list[Sent]:
@@ -157,7 +158,7 @@ def send_csv(browser: httpx.Client, wanted: list[Wanted]) -> list[Sent]:
     )
     if not answer.is_success:
         raise NotTaken(f"the table was not taken: {answer.status_code} {_text_of(answer.text)[:300]}")
-    return [one.sent(None) for one in wanted]
+    return [one.sent() for one in wanted]
 
 
 def arrivals_csv(wanted: list[Wanted]) -> bytes:
@@ -201,7 +202,6 @@ class Load:
     _count: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopping: threading.Event = field(default_factory=threading.Event)
-    _never: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.speakers = speakers(self.first_day)
@@ -232,14 +232,29 @@ class Load:
         return Wanted(key, self.speakers[number % len(self.speakers)], day, at)
 
     def _send_one(self, client: httpx.Client, wanted: Wanted, rng: random.Random) -> None:
-        sent, again = send_until_taken(client, wanted, self.clock, self._never)
+        sent, again = send_until_taken(client, wanted, self.clock)
         with self._lock:
             self.sent.append(sent)
             self.again += again
         if rng.randrange(10) < REPEATED_OF_TEN:
-            same, _ = send_until_taken(client, wanted, self.clock, self._never)
+            same, _ = send_until_taken(client, wanted, self.clock)
             if same != sent:
                 self.faults.append(f"the same key got another answer: {sent} and {same}")
+        if rng.randrange(10) < CHANGED_OF_TEN:
+            later = replace(wanted, at=wanted.at.replace(minute=(wanted.at.minute + 30) % 60)).values()
+            del later["speaker"]
+            self._ask(client, "PUT", f"{ARRIVALS}/{sent.journey}", later, f"{wanted.key}/change", revision=2)
+
+    def _ask(
+        self, client: httpx.Client, method: str, path: str, values: dict[str, Any], key: str, revision: int
+    ) -> None:
+        """A later wish about the same journey; asked twice, it is one revision."""
+        for _ in range(2):
+            answer, again = ask(client, method, path, values, key, self.clock)
+            with self._lock:
+                self.again += again
+            if answer["revision"] != revision:
+                self.faults.append(f"{key} made revision {answer['revision']}, not {revision}")
 
 
 @contextmanager
