@@ -113,6 +113,18 @@ class PlanPublished(Fact):
         return f"plan/{self.conference}"
 
 
+class PlacesChanged(Fact):
+    """Where somebody can be taken: hotels, venues and what else is no airport, by name."""
+
+    TYPE: ClassVar[str] = "places.changed"
+    conference: str
+    names: tuple[str, ...]
+
+    @property
+    def subject(self) -> str:
+        return f"places/{self.conference}"
+
+
 RIDES: tuple[type[RideState], ...] = (
     PickupPlanned,
     PickupUnplaced,
@@ -125,4 +137,4 @@ RIDES: tuple[type[RideState], ...] = (
     PickupMissed,
     PickupStoodDown,
 )
-FACTS: tuple[type[Fact], ...] = (*RIDES, TalkAtRisk, PlanPublished)
+FACTS: tuple[type[Fact], ...] = (*RIDES, TalkAtRisk, PlanPublished, PlacesChanged)

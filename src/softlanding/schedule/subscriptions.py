@@ -5,7 +5,7 @@ from datetime import datetime
 
 from softlanding import auth, conferences
 from softlanding.contracts import SOURCES, full_type
-from softlanding.contracts.dispatch import RIDES, RideState
+from softlanding.contracts.dispatch import RIDES, PlacesChanged, RideState
 from softlanding.database import Transaction
 from softlanding.messaging.envelope import Envelope
 from softlanding.messaging.inbox import Handler
@@ -22,7 +22,13 @@ STATES = {ride.TYPE: ride.TYPE.removeprefix("pickup.") for ride in RIDES} | {"pi
 
 def handlers() -> Mapping[str, Handler]:
     rides: dict[str, Handler] = {full_type("dispatch", ride): hear_ride for ride in RIDES}
-    return auth.handlers(ME, PEERS) | conferences.handlers(ME) | rides
+    places: dict[str, Handler] = {full_type("dispatch", PlacesChanged): hear_places}
+    return auth.handlers(ME, PEERS) | conferences.handlers(ME) | rides | places
+
+
+def hear_places(tx: Transaction, _now: datetime, fact: PlacesChanged, _envelope: Envelope) -> None:
+    """The choices of "where to" in forms."""
+    store.programmes.keep_destinations(tx, fact.conference, fact.names)
 
 
 def hear_ride(tx: Transaction, now: datetime, fact: RideState, envelope: Envelope) -> None:

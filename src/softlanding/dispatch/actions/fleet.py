@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from softlanding import incidents
+from softlanding.contracts.dispatch import PlacesChanged
 from softlanding.database import Transaction
 from softlanding.dispatch import model, plans, store
 from softlanding.dispatch.actions.pickups import lose, mend, publish, stir
@@ -16,6 +17,7 @@ from softlanding.errors import Fault, Invalid, NotFound, Refused
 from softlanding.formats.fleet_csv import FleetRow
 from softlanding.formats.places_csv import PlaceRow
 from softlanding.formats.table import RowFault
+from softlanding.messaging import outbox
 from softlanding.sample import ACRONYM, Sample
 
 SHIFT_MAX = timedelta(hours=16)
@@ -145,13 +147,22 @@ def remove_place(tx: Transaction, now: datetime, _desk: Desk, conference: str, s
     if store.is_place_used(tx.connection, conference, slug):
         raise Refused(f"{slug} is needed by rides or shifts; change those first")
     store.remove_place(tx, conference, slug)
+    _tell_places(tx, conference)
     stir(tx, now, conference)
     return {"slug": slug, "removed": True}
 
 
 def _places_changed(tx: Transaction, now: datetime, desk: Desk, conference: str) -> None:
+    _tell_places(tx, conference)
     stir(tx, now, conference, freed=True)
     mend(tx, now, desk, conference, reason="places changed")
+
+
+def _tell_places(tx: Transaction, conference: str) -> None:
+    """Schedule's forms offer these as destinations."""
+    places = store.load_places(tx.connection, conference).values()
+    names = sorted(place.name for place in places if place.kind != "airport")
+    outbox.add(tx, PlacesChanged(conference=conference, names=tuple(names)))
 
 
 def import_fleet(

@@ -236,14 +236,6 @@ def _arrival_of(row: ArrivalRow, zone: str, known: Journey | None) -> Arrival:
     )
 
 
-def tell_destinations(tx: Transaction, _now: datetime, conference: str, names: Sequence[str]) -> dict[str, Any]:
-    """Where one can be taken in this conference, for the choices of forms. Raises NotFound."""
-    need_conference(tx.connection, conference)
-    kept = list(dict.fromkeys(names))
-    store.programmes.save_flag(tx, f"destinations/{conference}", {"names": kept})
-    return {"conference": conference, "destinations": kept}
-
-
 def need_conference(connection: sa.Connection, slug: str) -> Conference:
     """Raises NotFound."""
     found = load_conference(connection, slug)

@@ -7,9 +7,10 @@ from typing import Any
 from softlanding import auth
 from softlanding.conferences import list_conferences
 from softlanding.database import Database, Transaction
+from softlanding.formats import ArrivalRow
 from softlanding.sample import Sample, sample
 from softlanding.schedule import store
-from softlanding.schedule.actions.journeys import import_arrivals, tell_destinations
+from softlanding.schedule.actions.journeys import import_arrivals
 from softlanding.schedule.actions.people import add_person
 from softlanding.schedule.actions.pickups import is_aboard, withdraw_pickup
 from softlanding.schedule.actions.programme import import_programme, prepare, release_draft
@@ -40,12 +41,12 @@ def load_sample(tx: Transaction, now: datetime, given: Sample, promise: Promise)
     if list_conferences(tx.connection):
         return {"did": "nothing", "conference": None, "first_day": None}
     slug = _release(tx, now, given, promise, is_fresh=True)
-    tell_destinations(tx, now, slug, [each.name for each in given.places if each.kind in ("hotel", "venue")])
+    store.programmes.keep_destinations(tx, slug, [place.name for place in given.places if place.kind != "airport"])
     known = {person.email for person in auth.list_people(tx.connection)}
     for row in given.staff:
         if row.email not in known:
             add_person(tx, now, name=row.name, email=row.email, roles=[_role(slug, row.role)])
-    report = import_arrivals(tx, now, slug, given.arrivals, promise)
+    report = import_arrivals(tx, now, slug, _still_to_come(given, now), promise)
     return _mark(tx, slug, given, "loaded") | {"arrivals": len(report["added"]), "faults": report["faults"]}
 
 
@@ -57,12 +58,17 @@ def move_sample(tx: Transaction, now: datetime, given: Sample, promise: Promise)
     for journey in store.journeys.list_open(tx.connection, flag["conference"]):
         _end(tx, now, journey)
     slug = _release(tx, now, given, promise, is_fresh=True)
-    report = import_arrivals(tx, now, slug, given.arrivals, promise)
+    report = import_arrivals(tx, now, slug, _still_to_come(given, now), promise)
     return _mark(tx, slug, given, "moved") | {"arrivals": len(report["added"]), "faults": report["faults"]}
 
 
 def is_sample_untouched(tx: Transaction) -> bool:
     return store.programmes.load_flag(tx.connection, SAMPLE) is not None
+
+
+def _still_to_come(given: Sample, now: datetime) -> list[ArrivalRow]:
+    """Who had landed before the sample came: nobody must be missed in a conference that was not there."""
+    return [row for row in given.arrivals if row.lands_at > now]
 
 
 def _release(tx: Transaction, now: datetime, given: Sample, promise: Promise, *, is_fresh: bool) -> str:

@@ -5,14 +5,12 @@ from datetime import date, timedelta
 from typing import Annotated, Any
 
 from fastapi import Header, Query, Request
-from pydantic import Field
 
 from softlanding import keys
 from softlanding.conferences import list_conferences
 from softlanding.errors import Fault, Invalid
 from softlanding.lifecycle import Work
 from softlanding.schedule import store, views
-from softlanding.schedule.actions.journeys import tell_destinations
 from softlanding.schedule.actions.people import must_organise
 from softlanding.schedule.actions.pickups import promise_of
 from softlanding.schedule.actions.programme import Prepared, import_programme, prepare_import, release_draft
@@ -20,11 +18,9 @@ from softlanding.schedule.actions.sample import at_up
 from softlanding.schedule.api.shared import (
     ORGANISERS,
     ORGANISERS_LOOK,
-    TRAVEL,
     TRAVEL_LOOK,
     Given,
     Line,
-    NeededLine,
     Note,
     Slug,
     a_file,
@@ -41,10 +37,6 @@ class Release(Given):
 
     name: Line = ""
     note: Note = ""
-
-
-class Destinations(Given):
-    names: Annotated[list[NeededLine], Field(max_length=500)]
 
 
 class SampleDay(Given):
@@ -135,15 +127,6 @@ def _add_conferences(doors: Doors, work: Work) -> None:
     @doors.api("/api/schedule/conferences", who=TRAVEL_LOOK, summary="Conferences, the latest first")
     async def conferences() -> list[dict[str, Any]]:
         return [vars(found) for found in await work.database.read(list_conferences)]
-
-    @doors.api(
-        "/api/schedule/{conference}/destinations",
-        who=TRAVEL,
-        methods=("PUT",),
-        summary="Say where one can be taken in this conference, for the choices of forms",
-    )
-    async def destinations(conference: Slug, given: Destinations) -> dict[str, Any]:
-        return await work.database.write(tell_destinations, conference, list(given.names))
 
     @doors.api(
         "/api/schedule/sample",

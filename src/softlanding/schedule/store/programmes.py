@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -197,6 +198,16 @@ def save_flag(tx: Transaction, name: str, value: dict[str, Any]) -> None:
 
 def drop_flag(tx: Transaction, name: str) -> None:
     tx.execute(sa.delete(flags).where(flags.c.name == name))
+
+
+def keep_destinations(tx: Transaction, conference: str, names: Sequence[str]) -> None:
+    """Where one can be taken, for the choices of forms."""
+    save_flag(tx, f"destinations/{conference}", {"names": list(dict.fromkeys(names))})
+
+
+def load_destinations(connection: sa.Connection, conference: str) -> list[str]:
+    told = load_flag(connection, f"destinations/{conference}") or {}
+    return [str(name) for name in told.get("names", [])]
 
 
 def touch_sample(tx: Transaction) -> None:

@@ -244,8 +244,7 @@ def _pickup_view(way: Way, zone: str) -> dict[str, Any]:
 
 def destinations(connection: sa.Connection, conference: str) -> list[dict[str, str]]:
     """Where one can be taken: places that were told, and where people go already. As people read them."""
-    told = store.programmes.load_flag(connection, f"destinations/{conference}") or {}
-    names = dict.fromkeys(str(name) for name in told.get("names", []))
+    names = dict.fromkeys(store.programmes.load_destinations(connection, conference))
     used = {journey.arrival.to_place for journey in store.journeys.list_open(connection, conference)}
     names |= dict.fromkeys(sorted(used))
     return [{"slug": name, "name": name} for name in names] or [{"slug": "Venue", "name": "the venue"}]
