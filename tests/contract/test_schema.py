@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 import postgresql
 import softlanding.web  # noqa: F401 - whoever serves pages has all common tables
-from softlanding.app.serve import COMMON_MIGRATIONS
+from house import settings_for
+from softlanding.app.serve import COMMON_MIGRATIONS, make_service, migrations_of
 from softlanding.database import make_engine, shared, writer_engine
 from softlanding.database.schema import differences, migrate, pending
 from softlanding.errors import Refused
@@ -25,6 +26,14 @@ def test_migrations_make_the_tables_of_the_code(url):
     assert migrate(engine, COMMON) == ["pre_common_0001"]
     assert differences(engine, COMMON, [shared]) == []
     assert pending(engine, COMMON) == []
+
+
+@pytest.mark.parametrize("name", ["schedule", "dispatch", "statistics"])
+def test_a_services_migrations_make_its_tables(url, name, tmp_path):
+    service = make_service(name, settings_for(tmp_path))
+    engine, packages = writer_engine(url), migrations_of(service)
+    assert f"pre_{name}_0001" in migrate(engine, packages)
+    assert differences(engine, packages, [shared, service.tables]) == []
 
 
 def test_they_may_run_twice(url):

@@ -18,7 +18,6 @@ from lxml import etree
 from softlanding.errors import Invalid
 from softlanding.formats import Reading, read_programme, write_ics, write_json, write_xml
 from softlanding.formats.identity import acronym_from, code_from, guid_from, slug_from, unused
-from softlanding.formats.texts import one_line, plain_from_html, safe_html, web_address
 from softlanding.formats.programme import (
     LINK_KINDS,
     Break,
@@ -34,6 +33,7 @@ from softlanding.formats.programme import (
     in_order,
     talks_by_day,
 )
+from softlanding.formats.texts import one_line, plain_from_html, safe_html, web_address
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "programmes"
 BASE_URL = "https://softlanding.example.org/lighthouse/"

@@ -10,9 +10,9 @@ import pytest
 from lxml import etree
 
 from softlanding.errors import Invalid
-from softlanding.sample import FIRST_DAY, sample
 from softlanding.formats import Reading, read_programme, write_ics, write_json, write_xml
 from softlanding.formats.programme import Programme, talks_by_day
+from softlanding.sample import FIRST_DAY, sample
 
 FOLDER = os.environ.get("SOFTLANDING_REAL_DATA", "")  # noqa: TID251 - where the data lies is the machine's affair.
 pytestmark = pytest.mark.skipif(not FOLDER, reason="needs real data: SOFTLANDING_REAL_DATA is not set")

@@ -5,9 +5,9 @@ from itertools import combinations
 
 import pytest
 
-from softlanding.sample import FIRST_DAY, Sample, sample
 from softlanding.formats import read_programme, write_ics, write_json, write_xml
 from softlanding.formats.programme import Talk, talks_by_day
+from softlanding.sample import FIRST_DAY, Sample, sample
 
 DRIVE = timedelta(minutes=80)  # To the kerb, the longest drive, and the way back for the next.
 
