@@ -65,11 +65,15 @@ class _Installation:
         self._process = process
         self._clock = clock
         self._began = clock.monotonic()
+        self._names = {process.pid: "supervisor"}
 
     def until_ready(self) -> float:
         """Seconds from its start until it said that everything is ready. Raises Unavailable when it does not."""
         for line in self._lines(READY_WITHIN_S):
-            if line.startswith(b"{") and json.loads(line).get("ready") is True:
+            said = json.loads(line)
+            if isinstance(said.get("pid"), int):
+                self._names[said["pid"]] = said["process"]
+            if said.get("ready") is True:
                 return self._clock.monotonic() - self._began
         raise Unavailable(f"`softlanding up` was not ready within {READY_WITHIN_S:.0f} s")
 
@@ -77,7 +81,8 @@ class _Installation:
         """Proportional set size of each process in megabytes, once it has been left alone for so long."""
         for _ in self._lines(idle_s):
             pass  # What it says meanwhile is read, so that it need not wait for us.
-        return {_name(pid): _pss_mb(pid) for pid in family(self._process.pid)}
+        family = descendants(self._process.pid)
+        return {self._names.get(pid, f"{_program(pid)} {pid}"): _pss_mb(pid) for pid in family}
 
     def stop(self) -> float:
         """Seconds until it had stopped in order."""
@@ -114,12 +119,12 @@ def _running(folder: Path, port: int, clock: Clock) -> Iterator[_Installation]:
             process.kill()  # Its children die with it; nothing happens when it has stopped.
 
 
-def family(pid: int) -> list[int]:
-    """The process and all its descendants, by the kernel's own list."""
+def descendants(pid: int) -> list[int]:
+    """The process and all that it brought to life, by the kernel's own list."""
     found = [pid]
     for task in Path(f"/proc/{pid}/task").glob("*"):
         for child in (task / "children").read_text().split():
-            found += family(int(child))
+            found += descendants(int(child))
     return found
 
 
@@ -131,7 +136,6 @@ def _pss_mb(pid: int) -> float:
     raise Unavailable("this kernel does not tell the proportional set size")
 
 
-def _name(pid: int) -> str:
-    """Its program, as people know it, and its number."""
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-    return f"{Path(os.fsdecode(words[0])).name} {pid}"
+def _program(pid: int) -> str:
+    """What the kernel calls it; the nursery, from which services are forked, is never spoken of otherwise."""
+    return Path(f"/proc/{pid}/comm").read_text().strip()

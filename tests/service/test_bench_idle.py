@@ -1,0 +1,21 @@
+"""What `bench idle` reads of the kernel."""
+
+import os
+import subprocess
+import sys
+
+from softlanding.bench.idle import _pss_mb, descendants
+from waiting import wait_until
+
+CHILD_OF_A_CHILD = "import subprocess, sys; subprocess.run(['cat'])"
+
+
+def test_all_descendants_count_each_with_its_share_of_memory():
+    with subprocess.Popen([sys.executable, "-c", CHILD_OF_A_CHILD], stdin=subprocess.PIPE) as child:
+        wait_until(lambda: len(descendants(child.pid)) == 2, what="a child of the child")
+
+        family = descendants(child.pid)
+        assert family[0] == child.pid
+        assert set(family) <= set(descendants(os.getpid()))
+        assert all(0.05 < _pss_mb(pid) < 500 for pid in family)
+        child.stdin.close()
