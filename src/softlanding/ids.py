@@ -12,6 +12,9 @@ class Ids(Protocol):
     def new(self) -> str:
         """A new UUIDv7 (RFC 9562), as text. Later ones sort after earlier ones of the same millisecond clock."""
 
+    def new_after(self, other: str) -> str:
+        """As `new`, and it sorts after `other`, which another process has made, perhaps by a clock ahead of ours."""
+
     def code(self, length: int = 4) -> str:
         """A short random code of unmistakable letters, such as K7QX. Not unique by itself: the table decides."""
 
@@ -35,6 +38,11 @@ class RandomIds:
         value = ((stamp >> 12) << 80) | (0x7 << 76) | ((stamp & 0xFFF) << 64) | (0b10 << 62) | self._rng.getrandbits(62)
         text = f"{value:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def new_after(self, other: str) -> str:
+        digits = other.replace("-", "")
+        self._last = max(self._last, int(digits[:12] + digits[13:16], 16))
+        return self.new()
 
     def code(self, length: int = 4) -> str:
         return "".join(self._rng.choice(CODE_LETTERS) for _ in range(length))

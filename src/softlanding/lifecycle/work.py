@@ -4,7 +4,7 @@ A step is one batch and whether there was more; the supervisor loops over it, th
 """
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -106,12 +106,10 @@ async def take_up_work(
 
     At once if the former holder is dead (it let go of its lock), else when its beat stood still for `stale_s`.
     """
-    epoch = parts.ids.new()
-    hold.hold(epoch)
     watch = LeaseWatch()
 
     async def attempt() -> tuple[Life, int]:
-        taken = _try_to_take(service, engine, parts, epoch, watch, hold, stale_s, last_end)
+        taken = _try_to_take(service, engine, parts, watch, hold, stale_s, last_end)
         if taken is None:
             raise StandingBy("another process is at work")
         return taken
@@ -138,7 +136,6 @@ def _try_to_take(
     service: Service,
     engine: sa.Engine,
     parts: Parts,
-    epoch: str,
     watch: LeaseWatch,
     hold: HoldLock,
     stale_s: float,
@@ -152,11 +149,13 @@ def _try_to_take(
         watch.seen, watch.since = seen, now_mono
     if seen is not None and now_mono - watch.since < stale_s and not hold.is_free(seen.token):
         return None
+    epoch = parts.ids.new_after(seen.token) if seen is not None else parts.ids.new()  # Peers sort lives by their ids.
+    hold.hold(epoch)
 
     def announce(life: Life) -> list[outbox.Told]:
         return [outbox.tell_first(parts.ids, _life_began(service, life, parts.release, last_end, last_sign))]
 
-    return begin_life(
+    taken = begin_life(
         engine,
         parts.clock.now(),
         epoch,
@@ -165,6 +164,9 @@ def _try_to_take(
         last_end=last_end.how,
         announce=announce,
     )
+    if taken is None:
+        hold.release()
+    return taken
 
 
 def _life_began(service: Service, life: Life, release: str, last_end: LastEnd, last_sign: datetime | None) -> LifeBegan:
@@ -203,6 +205,7 @@ class Work:
     held_noted: str | None = None
     parked: int = 0
     is_stopping: bool = False  # Live pages end their streams, so that the server can close.
+    _unnoted: list[Change] = field(default_factory=list)
     _beats: int = 0
     _watched_mono: float | None = None
 
@@ -312,8 +315,7 @@ class Work:
                 await self._take_beat(await self.parts.feed.beat(service))
             except FeedDown:
                 continue
-        for change in self.peers.find_silent():
-            await self._note(change)
+        await self._note(self.peers.find_silent())
         return False
 
     async def beat_lease(self) -> bool:
@@ -373,35 +375,55 @@ class Work:
             beat = beat_from_json(body)
         except SoftlandingError:
             return  # A foreign voice on the subject: not a sign of anybody's life.
-        for change in self.peers.hear(beat):
-            await self._note(change)
+        changes = self.peers.hear(beat)
         peer = self.peers.by_name.get(beat.service)
         if peer is not None:
             self.guard.look_at_peer(beat.service, peer.skew_s)
             self.receivers[beat.service].look_at_tail(peer)
+        await self._note(changes)
 
-    async def _note(self, change: Change) -> None:
-        await self.database.write(deaths.note_change, self.service.name, change)
+    async def _note(self, changes: Sequence[Change]) -> None:
+        """Write down what changed, with what a full disk kept us from writing before."""
+        self._unnoted += changes
+        while self._unnoted:
+            change = self._unnoted[0]
+            await self.database.write(deaths.note_change, self.service.name, change)
+            if self._unnoted and self._unnoted[0] is change:  # Two loops come here; twice written is once.
+                self._unnoted.pop(0)
 
     async def _note_clock(self) -> None:
         """A held clock is an incident: deadlines wait for it."""
         if self.guard.held is None or self.guard.held == self.held_noted:
             return
-        self.held_noted = self.guard.held
-        await self.database.write(_open_clock_incident, self.service.name, self.guard.held)
+        held = self.guard.held
+        await self.database.write(_open_clock_incident, self.service.name, held)
+        self.held_noted = held
 
     async def _report_halt(self, source: str, why: str) -> None:
         await self.database.write(_open_halt_incident, self.service.name, source, why)
 
     def _timer_step(self, timer: Timer) -> Callable[[], Awaitable[bool]]:
         async def step() -> bool:
+            self.guard.look()
             if timer.is_deadline and self.guard.held is not None:
                 return False
+            action = self._unless_clock_jumps(timer) if timer.is_deadline else timer.action
             if not await self.database.read(timer.is_due, self.parts.clock.now()):
                 return False
-            return await self.database.write(timer.action)
+            return await self.database.write(action)
 
         return step
+
+    def _unless_clock_jumps(self, timer: Timer) -> Callable[[Transaction, datetime], bool]:
+        """The timer's action; nothing if the clock jumps until the writer comes to it. The guard sees it next."""
+        clock = self.parts.clock
+        wall, mono = clock.now(), clock.monotonic()
+
+        def act(tx: Transaction, now: datetime) -> bool:
+            apart = (now - wall).total_seconds() - (clock.monotonic() - mono)
+            return abs(apart) <= self.parts.clock_jump_max_s and timer.action(tx, now)
+
+        return act
 
     def _chore_step(self, run: Callable[["Work"], Awaitable[bool]]) -> Callable[[], Awaitable[bool]]:
         async def step() -> bool:

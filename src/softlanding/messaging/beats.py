@@ -99,12 +99,12 @@ class Peers:
         before = peer.beat
         if before is not None and before.life == beat.life and beat.count <= before.count:
             return []  # A copy, or an old one.
-        if before is not None and before.life > beat.life:
-            return []  # A straggler of a life that has ended: lives are UUIDv7 and sort by time.
+        if before is not None and before.life > beat.life and peer.silent_since is None:
+            return []  # A straggler of a life that has ended: lives sort by time, unless a database was copied back.
         changes: list[Change] = []
         if before is not None and before.life != beat.life:
             changes.append(Change(beat.service, "new_life", beat.life, before.life, peer.heard_at))
-        if peer.silent_since is not None:
+        if peer.silent_since is not None or before is None:  # An earlier life of ours may have called it silent.
             changes.append(Change(beat.service, "back", beat.life, before.life if before else None, peer.heard_at))
         peer.tail_before = (before.life, before.number) if before else None
         peer.beat = beat

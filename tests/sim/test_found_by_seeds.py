@@ -1,0 +1,127 @@
+"""What a seed of the simulation has found: one small test each."""
+
+import asyncio
+
+import pytest
+import sqlalchemy as sa
+
+import house
+from clocks import HandClock
+from house import House
+from softlanding.errors import Unavailable
+from softlanding.lifecycle import Service, Timer
+from softlanding.lifecycle.deaths import list_silences
+from softlanding.messaging.beats import Beat, Peers
+
+
+@pytest.fixture
+def decided():
+    """When the bare services' deadline timer decided that something is too late."""
+    return []
+
+
+@pytest.fixture
+def bare(tmp_path, monkeypatch, decided):
+    """The common parts, with one timer of deadlines that has always something due."""
+
+    def decide(tx, now):
+        decided.append(now)
+        return False
+
+    def bare_service(name, _settings):
+        timer = Timer("late", lambda connection, now: is_due(now), decide, is_deadline=True)
+        return Service(name, sa.MetaData(), f"softlanding.{name}", {}, timers=(timer,))
+
+    def is_due(now):
+        return bare.on_look is None or bare.on_look() is None
+
+    monkeypatch.setattr(house, "make_service", bare_service)
+    bare = House(tmp_path)
+    bare.on_look = None
+    return bare
+
+
+def a_beat(service, life, count):
+    at = HandClock().now()
+    return Beat(service=service, life=life, number=1, count=count, at=at, phase="ready", release="test")
+
+
+def silences(bare, watcher):
+    return [silence.service for silence in bare[watcher].database.read_now(list_silences)]
+
+
+def fall_silent(bare, name):
+    """The service dies, and the others come to call it silent."""
+    bare.run()
+    bare.kill(name)
+    for _ in range(5):
+        bare.clock.advance(1)
+        bare.run()
+
+
+def test_a_silence_ends_although_its_watcher_died_meanwhile(bare):
+    fall_silent(bare, "dispatch")
+    assert silences(bare, "statistics") == ["dispatch"]
+    bare.kill("statistics")
+    bare.start("statistics")
+    bare.start("dispatch")
+    bare.run()
+    assert silences(bare, "statistics") == []
+
+
+def test_a_silence_is_noted_although_the_disk_was_full_when_it_was_seen(bare, monkeypatch):
+    bare.run()
+    bare.kill("dispatch")
+    work = bare["statistics"]
+    write, calls = work.database.write, []
+
+    async def write_on_full_disk(action, *args, **kw):
+        if action.__name__ == "note_change" and not calls:
+            calls.append(action)
+            raise Unavailable("the disk is full")
+        return await write(action, *args, **kw)
+
+    monkeypatch.setattr(work.database, "write", write_on_full_disk)
+    for _ in range(6):
+        bare.clock.advance(1)
+        try:
+            bare.run()
+        except Unavailable:
+            continue
+    assert calls
+    assert silences(bare, "statistics") == ["dispatch"]
+
+
+def test_lives_sort_in_their_order_although_a_clock_went_back(bare):
+    first = bare["dispatch"].life.epoch
+    bare.kill("dispatch")
+    bare.clock.jump(-7200)
+    assert bare.start("dispatch").life.epoch > first
+
+
+def test_a_voice_that_sorts_before_a_silent_life_is_heard():
+    clock = HandClock()
+    peers = Peers(("dispatch",), clock, silent_after_s=3)
+    peers.hear(a_beat("dispatch", "b", 1))
+    assert peers.hear(a_beat("dispatch", "a", 9)) == []  # A straggler, while "b" is heard.
+    clock.advance(4)
+    assert [change.kind for change in peers.find_silent()] == ["silent"]
+    assert [change.kind for change in peers.hear(a_beat("dispatch", "a", 10))] == ["new_life", "back"]
+
+
+def test_a_clock_that_jumps_just_before_a_timer_looks_decides_nothing(bare, decided):
+    bare.run()
+    decided.clear()
+    bare.clock.jump(3600)
+    step = next(step for step in bare["dispatch"].steps() if step.name == "timer.late")
+    assert asyncio.run(step.run()) is False
+    assert decided == []
+
+
+def test_a_clock_that_jumps_while_a_timer_waits_for_the_writer_decides_nothing(bare, decided):
+    bare.run()
+    decided.clear()
+    bare.on_look = lambda: bare.clock.jump(3600)
+    step = next(step for step in bare["dispatch"].steps() if step.name == "timer.late")
+    asyncio.run(step.run())
+    assert decided == []
