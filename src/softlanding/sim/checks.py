@@ -44,7 +44,7 @@ class Record:
     refused: dict[str, Answer] = field(default_factory=dict)  # Told "nothing happened".
     settled: set[str] = field(default_factory=set)  # Incidents about which a person has sent a word.
     acknowledged: list[tuple[str, str, str, int]] = field(default_factory=list)  # receiver, source, epoch, sequence
-    forks: list[tuple[str, str]] = field(default_factory=list)  # Who was copied back.
+    started_wrong: set[str] = field(default_factory=set)  # Who began a life by a wrong clock, and could not know it.
     _copied: dict[str, set[str]] = field(default_factory=dict)
 
     def copied(self, service: str) -> None:
@@ -56,7 +56,6 @@ class Record:
         kept = self._copied[service]
         self.answers = {k: a for k, a in self.answers.items() if a.service != service or k in kept}
         self.acknowledged = [one for one in self.acknowledged if one[0] != service]
-        self.forks.append((service, ""))
 
     def has_copy(self, service: str) -> bool:
         return service in self._copied
@@ -84,6 +83,7 @@ class Checker:
         self._seen: dict[str, Seen] = {}
         self._connections: dict[str, sqlite3.Connection] = {}
         self.told: dict[tuple[str, str, int], str] = {}  # Every fact that was ever committed: its id.
+        self.subjects: dict[tuple[str, str, int], str] = {}
         self.births: dict[str, tuple[str | None, int]] = {}  # Every life's parent and the parent's last number.
         self._acknowledged = 0
         for service in SOURCES:
@@ -162,7 +162,7 @@ class Checker:
         wrong, seen = [], self._seen[service]
         for row in self._all(
             service,
-            "SELECT rowid, epoch, sequence, id, type, data, time FROM outbox WHERE rowid > ? ORDER BY rowid",
+            "SELECT rowid, epoch, sequence, id, type, subject, data FROM outbox WHERE rowid > ? ORDER BY rowid",
             seen.outbox_row,
         ):
             seen.outbox_row = row["rowid"]
@@ -174,6 +174,7 @@ class Checker:
                 wrong += self._look_at_birth(service, row)
             if self.told.setdefault((service, epoch, sequence), row["id"]) != row["id"]:
                 wrong.append(f"{number} was another fact before")
+            self.subjects[service, epoch, sequence] = row["subject"]
             seen.tails[epoch] = sequence
             if row["type"] == "dispatch.pickup.missed":
                 wrong += self._look_at_missed(row, now)
@@ -203,10 +204,18 @@ class Checker:
 
     def _look_at_missed(self, row: sqlite3.Row, now: datetime) -> list[str]:
         data = json.loads(row["data"])
-        due = self._one("dispatch", "SELECT due_at FROM pickup WHERE id = ?", data["pickup"])
-        if due and (_moment(due["due_at"]) - now).total_seconds() > CLOCKS_APART_S:
+        asked = self._one(
+            "schedule",
+            "SELECT min(json_extract(data, '$.expires_at')) AS due FROM outbox"
+            " WHERE subject = ? AND json_extract(data, '$.revision') = ?",
+            row["subject"],
+            data["revision"],
+        )
+        if asked is None or asked["due"] is None or "dispatch" in self.record.started_wrong:
+            return []  # Of a branch that Schedule has lost; or nobody could have known.
+        if (_moment(asked["due"]) - now).total_seconds() > CLOCKS_APART_S:
             return [
-                f"dispatch: {data['code']} was declared missed by a wrong clock: due at {due['due_at']}, it is {now}"
+                f"dispatch: {data['code']} was declared missed by a wrong clock: due at {asked['due']}, it is {now}"
             ]
         return []
 
@@ -487,8 +496,9 @@ class Checker:
         planned = {row["id"]: row for row in self._all("dispatch", "SELECT id, status, revision FROM pickup")}
         kept = {row["pickup"]: row for row in self._all("statistics", "SELECT * FROM pickup_state")}
         parked = {row["subject"] for service in SOURCES for row in self._waiting(service)}
+        apart = parked | self._lost_subjects()
         for row in self._all("schedule", "SELECT id, code, revision, status FROM pickup"):
-            if f"pickup/{row['id']}" in parked:
+            if f"pickup/{row['id']}" in apart:
                 continue
             ride, here, seen = rides.get(row["id"]), planned.get(row["id"]), kept.get(row["id"])
             if ride is None or here is None or seen is None:
@@ -500,9 +510,18 @@ class Checker:
             if not _is_same_word(here["status"], ride["status"], seen["ride_word"]):
                 words = (here["status"], ride["status"], seen["ride_word"])
                 wrong.append(f"{row['code']}: Dispatch, Schedule and Statistics say {words}")
-        return wrong + self._unended_watches(parked)
+        return wrong + self._unended_watches(apart)
 
-    def _unended_watches(self, parked: set[str]) -> list[str]:
+    def _lost_subjects(self) -> set[str]:
+        """What was told in a branch that its producer has lost: reported as a fork, for people to compare."""
+        there = {
+            (source, row["epoch"], row["sequence"])
+            for source in SOURCES
+            for row in self._all(source, "SELECT epoch, sequence FROM outbox")
+        }
+        return {subject for number, subject in self.subjects.items() if number not in there}
+
+    def _unended_watches(self, apart: set[str]) -> list[str]:
         rows = self._all(
             "schedule",
             "SELECT watch.pickup, watch.revision FROM watch JOIN pickup ON pickup.id = watch.pickup"
@@ -512,7 +531,7 @@ class Checker:
         return [
             f"nobody has answered about revision {row['revision']} of {row['pickup']}"
             for row in rows
-            if f"pickup/{row['pickup']}" not in parked | over
+            if f"pickup/{row['pickup']}" not in apart | over
         ]
 
     def _passed_without_answer(self) -> set[str]:

@@ -43,9 +43,10 @@ class Faults:
     def step(self) -> None:
         """One of them happens, or is mended."""
         kind = self.rng.choice(self.kinds)
-        if self._breakers()[kind]():
+        done = self._breakers()[kind]()
+        if done:
             self.world.faults[kind] = self.world.faults.get(kind, 0) + 1
-            self.world.trace.say(f"fault {kind}")
+            self.world.trace.say(f"fault {kind} {done}")
             self.world.look()
 
     def calm(self) -> None:
@@ -64,7 +65,7 @@ class Faults:
             for spare in [process for process in world.of(service) if process.work is None][1:]:
                 world.kill(spare, "SIGKILL", 0.0)
 
-    def _breakers(self) -> dict[str, Callable[[], bool]]:
+    def _breakers(self) -> dict[str, Callable[[], str]]:
         return {
             "kill": self._kill,
             "kill_inside": lambda: self._light_fuse("kill"),
@@ -81,87 +82,90 @@ class Faults:
             "copy_back": self._copy_back,
         }
 
-    def _kill(self) -> bool:
-        process = self._some_process()
-        if process is not None:
-            self.world.kill(process, "SIGKILL")
-        return process is not None
-
-    def _light_fuse(self, kind: str) -> bool:
+    def _kill(self) -> str:
         process = self._some_process()
         if process is None:
-            return False
-        process.engines.fuse.kind, process.engines.fuse.left = kind, self.rng.randint(1, STATEMENTS_MAX)
-        return True
+            return ""
+        self.world.kill(process, "SIGKILL")
+        return process.name
 
-    def _goodbye(self) -> bool:
+    def _light_fuse(self, kind: str) -> str:
+        process = self._some_process()
+        if process is None:
+            return ""
+        process.engines.fuse.kind, process.engines.fuse.left = kind, self.rng.randint(1, STATEMENTS_MAX)
+        return f"{process.name} {process.engines.fuse.left}"
+
+    def _goodbye(self) -> str:
         process = self._some_process()
         if process is None or process.work is None or process.is_stopped:
-            return False
+            return ""
         for name in sorted(process.tasks):  # As `serve` does: loops and requests end first.
             if name not in self.world.on_done:
                 process.tasks.pop(name).drop()
         if process.tasks:
-            return False
+            return ""
         process.start("goodbye", process.work.say_goodbye())
         while process in self.world.processes and not self.world.advance(process, "goodbye"):
             pass
         if process in self.world.processes:
             self.world.kill(process, "in order")
-        return True
+        return process.name
 
-    def _cut_off(self) -> bool:
-        self._toggle(self.world.broker.cut_off, self.rng.choice(SOURCES))
-        return True
+    def _cut_off(self) -> str:
+        service = self.rng.choice(SOURCES)
+        self._toggle(self.world.broker.cut_off, service)
+        return service
 
-    def _cut_feed(self) -> bool:
+    def _cut_feed(self) -> str:
         pair = frozenset(self.rng.sample(SOURCES, 2))
         self._toggle(self.world.feed_cut, pair)
-        return True
+        return " ".join(sorted(pair))
 
-    def _broker_down(self) -> bool:
+    def _broker_down(self) -> str:
         self.world.broker.is_down = not self.world.broker.is_down
-        return True
+        return str(self.world.broker.is_down)
 
-    def _broker_disk(self) -> bool:
+    def _broker_disk(self) -> str:
         self.world.broker.lose_disk()
-        return True
+        return "lost"
 
-    def _nasty_bus(self) -> bool:
+    def _nasty_bus(self) -> str:
         self.world.broker.nastiness = self.rng.choice((KIND, NASTY, NASTY))
         self.world.feed_loss = self.rng.choice((0.0, 0.1))
-        return True
+        return str(self.world.feed_loss)
 
-    def _clock(self) -> bool:
+    def _clock(self) -> str:
         """A machine's clock jumps, or is set right. Who starts on it starts with the wrong time."""
-        service = self.rng.choice(SOURCES)
-        error = self.world.clock_errors.get(service, 0.0)
-        error = 0.0 if error else self.rng.choice((-7200.0, -60.0, -5.0, 5.0, 60.0, 7200.0))
+        wrong = sorted(service for service, error in self.world.clock_errors.items() if error)
+        service = wrong[0] if wrong else self.rng.choice(SOURCES)  # Two that are wrong alike would agree.
+        error = 0.0 if wrong else self.rng.choice((-7200.0, -60.0, -5.0, 5.0, 60.0, 7200.0))
         self.world.clock_errors[service] = error
         for process in self.world.of(service):
             process.clock.error_s = error
-        return True
+        return f"{service} {error:+}"
 
-    def _second_process(self) -> bool:
-        return self.world.start(self.rng.choice(SOURCES)) is not None
+    def _second_process(self) -> str:
+        process = self.world.start(self.rng.choice(SOURCES))
+        return process.name if process is not None else ""
 
-    def _stop(self) -> bool:
+    def _stop(self) -> str:
         """SIGSTOP, with a successor beside it as often as not; or SIGCONT."""
         process = self._some_process()
         if process is None:
-            return False
+            return ""
         process.is_stopped = not process.is_stopped
         if process.is_stopped and self.rng.random() < 0.6:
             self.world.start(process.service.name)
-        return True
+        return f"{process.name} {'stopped' if process.is_stopped else 'goes on'}"
 
-    def _copy_back(self) -> bool:
+    def _copy_back(self) -> str:
         service = self.rng.choice(SOURCES)
         if self.world.record.has_copy(service) and self.rng.random() < 0.5:
             self.world.copy_back(service)
-        else:
-            self.world.copy_away(service)
-        return True
+            return f"{service} back"
+        self.world.copy_away(service)
+        return f"{service} away"
 
     def _some_process(self) -> Process | None:
         return self.rng.choice(self.world.processes) if self.world.processes else None

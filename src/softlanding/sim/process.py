@@ -70,6 +70,7 @@ class Process:
 
     def start_step(self, name: str) -> None:
         self.tasks[name] = Task(name, self._turn(self.steps[name]))
+        self.tasks[name].began_at = self.clock.now()
 
     def start(self, name: str, coroutine: Any) -> None:
         self.tasks[name] = Task(name, coroutine)
@@ -97,11 +98,12 @@ class Process:
             self.hold.release()
         self.engines.fuse.left = None
 
-    async def _turn(self, step: Step) -> bool:
+    async def _turn(self, step: Step) -> bool | None:
+        """Whether there was work; None if a wire was broken: the supervisor waits and comes again."""
         try:
             return await step.run()
         except SOFT_ERRORS:
-            return False  # The supervisor waits and comes again.
+            return None
 
     async def _be_born(self) -> None:
         phases = Phases(self.clock)

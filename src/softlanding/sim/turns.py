@@ -6,6 +6,7 @@ No event loop, no thread: under one seed the same turns come in the same order.
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Generator
+from datetime import datetime
 from typing import Any
 
 
@@ -48,6 +49,7 @@ class Task:
     def __init__(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> None:
         self.name = name
         self.result: Any = None
+        self.began_at: datetime | None = None  # By its process's clock, for who wants to know.
         self._coroutine = coroutine
         self._waits_for: asyncio.Future[Any] | None = None
 

@@ -133,6 +133,8 @@ class World:
             return None
         self._started += 1
         clock = SimClock(self.time, self.clock_errors.get(name, 0.0))
+        if clock.error_s:
+            self.record.started_wrong.add(name)
         ids = RandomIds(clock, random.Random(self.parts_rng.getrandbits(64)))
         feed = SimFeed(lambda peer: self.find(peer, asked_by=name), self.parts_rng, lambda: self.feed_loss)
         bus = SimBus(self.broker, name, others_of(name), self._record_acknowledged)
@@ -184,7 +186,6 @@ class World:
 
     def advance(self, process: Process, name: str) -> bool:
         """Let a task run to its next wait; True when it ended, or its process did. Then the checkers look."""
-        began = process.clock.now()
         held = self._held(process)
         try:
             task = process.advance(name)
@@ -202,7 +203,7 @@ class World:
             task = True
         else:
             if task is not None:
-                self._ended(process, task, began, is_held=held or self._held(process))
+                self._ended(process, task, is_held=held or self._held(process))
         self.look()
         return task is not None
 
@@ -232,11 +233,12 @@ class World:
     def _held(self, process: Process) -> bool:
         return process.work is not None and process.work.guard.held is not None
 
-    def _ended(self, process: Process, task: Task, began: datetime, *, is_held: bool) -> None:
+    def _ended(self, process: Process, task: Task, *, is_held: bool) -> None:
         if task.name in self.on_done:
             self.on_done.pop(task.name)(task.result, None)
-        elif task.name.startswith("timer.") and not task.result and not is_held:
-            self.violations += self.checker.after_timer(process.service.name, task.name[6:], began)
+        elif task.name.startswith("timer.") and task.began_at is not None and task.result is False and not is_held:
+            at = min(task.began_at, process.clock.now())  # It may have been set back meanwhile.
+            self.violations += self.checker.after_timer(process.service.name, task.name[6:], at)
 
     def _failed(self, process: Process, name: str, error: Exception) -> bool:
         """A broken wire or a full disk ends a birth or a request, not more."""
