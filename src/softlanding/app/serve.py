@@ -56,6 +56,7 @@ EXIT_REFUSED = 78  # EX_CONFIG: started again it would end again, but perhaps so
 DATABASE_WAIT_S = 600.0
 COMMON_MIGRATIONS = "softlanding.migrations"
 SOFT_ERRORS = (BusDown, Unavailable)
+CHORE_ERRORS = (*SOFT_ERRORS, OSError)  # Chores write files: a full disk is waited out, as the database does.
 
 
 def release() -> str:
@@ -165,6 +166,7 @@ class ServiceProcess:
         self.rng = random.Random()
         self.ids = system_ids(self.clock)
         self.turns = Turns()
+        self.troubles: dict[str, str] = {}  # What each loop last waited for.
         self.stop = asyncio.Event()
         self.phases = Phases(self.clock, self._tell_phase)
         self.health = Health(name, self.phases, self._are_loops_turning, Metrics(name))
@@ -316,7 +318,7 @@ class ServiceProcess:
                 step.run,
                 step.pause_s,
                 work.commits.subscribe() if step.wakes_on_commit else None,
-                SOFT_ERRORS,
+                CHORE_ERRORS if step.name.startswith("chore.") else SOFT_ERRORS,
                 backoff_max_s=1.0,
             )
             for step in work.steps()
@@ -371,7 +373,11 @@ class ServiceProcess:
         self.log.info("phase", phase=phase, after_s=round(after_s, 3))
 
     def _note_trouble(self, loop: str, error: BaseException) -> None:
-        self.log.debug("loop waits", loop=loop, why=str(error))
+        """Each trouble is said once, not at each try. A bus that is away is said by the bus itself."""
+        why = str(error)
+        is_new, self.troubles[loop] = self.troubles.get(loop) != why, why
+        tell = self.log.warning if is_new and not isinstance(error, BusDown) else self.log.debug
+        tell("loop waits", loop=loop, why=why)
 
     def _end_at_once(self, error: Exception) -> None:
         """Nothing may be flushed or finished any more: whoever has the lease now writes."""
