@@ -208,7 +208,8 @@ def import_programme_command(
     from softlanding.app.client import installation, new_key
 
     parameters = {"filename": file.name, "release": release, "note": note, "dry_run": dry_run}
-    report = installation(_settings(data)).request(
+    here = installation(_settings(data))
+    report = here.request(
         "POST",
         "/api/schedule/programmes",
         key=new_key(),
@@ -218,7 +219,7 @@ def import_programme_command(
     for remark in report["notes"] if not as_json else ():
         times = f" (and {remark['times'] - 1} more)" if remark["times"] > 1 else ""
         click.echo(f"  {remark['where']}: {remark['what']}{times}")
-    _say(report, as_json, _programme_words(report))
+    _say(report, as_json, _programme_words(report, f"{here.address}/{report['conference']}/"))
 
 
 @import_group.command("arrivals")
@@ -305,14 +306,14 @@ def _import_table(
         raise click.exceptions.Exit(EXIT_REFUSED)
 
 
-def _programme_words(report: Mapping[str, Any]) -> str:
+def _programme_words(report: Mapping[str, Any], address: str) -> str:
     counts = f"{report['talks']} talks, {report['speakers']} speakers, {report['rooms']} rooms"
+    then = f"It is public in a moment: {address}" if "release" in report else "It is a draft; --release publishes it."
     if report["is_same"]:
-        return f"{report['title']}: {counts}. The draft is the same already."
+        return f"{report['title']}: {counts}. The draft is the same already. {then if 'release' in report else ''}"
     changes = f"{report['added']} added, {report['changed']} changed, {report['removed']} removed"
     if report["dry_run"]:
         return f"{report['title']}: {counts}. It would be: {changes}. Nothing was changed."
-    then = "It is public." if "release" in report else "It is a draft; --release publishes it."
     return f"{report['title']}: {counts}; {changes}. {then}"
 
 
