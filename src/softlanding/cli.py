@@ -188,8 +188,15 @@ def import_group() -> None:
 
 conference_option = click.option("--conference", metavar="SLUG", help="Which one. Not needed where there is only one.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would happen, and change nothing.")
-file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
-template_option = click.option("--template", is_flag=True, help="Print a table to begin with.")
+
+
+def table_options(function: F) -> F:
+    """What all commands that take a table have in common."""
+    file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+    template = click.option("--template", is_flag=True, help="Print a table to begin with.")
+    for option in (json_option, data_option, template, dry_run_option, conference_option, file):
+        function = option(function)
+    return function
 
 
 @import_group.command("programme")
@@ -223,70 +230,52 @@ def import_programme_command(
 
 
 @import_group.command("arrivals")
-@file_argument
-@conference_option
-@dry_run_option
-@template_option
-@data_option
-@json_option
+@table_options
 @with_example("softlanding import arrivals arrivals.csv --dry-run")
-def import_arrivals_command(
-    file: Path | None, conference: str | None, dry_run: bool, template: bool, data: str | None, as_json: bool
-) -> None:
+def import_arrivals_command(**given: Any) -> None:
     """Take a table of speakers' flights and trains; each becomes a pickup request."""
     from softlanding.formats import arrivals_template
 
-    if not _printed(template, arrivals_template):
-        _import_table("schedule", "arrivals", file, conference, dry_run, data, as_json)
+    _import_table("schedule", "arrivals", arrivals_template, **given)
 
 
 @import_group.command("places")
-@file_argument
-@conference_option
-@dry_run_option
-@template_option
-@data_option
-@json_option
+@table_options
 @with_example("softlanding import places --template > places.csv")
-def import_places_command(
-    file: Path | None, conference: str | None, dry_run: bool, template: bool, data: str | None, as_json: bool
-) -> None:
+def import_places_command(**given: Any) -> None:
     """Take a table of places: airports, stations, hotels, the venue."""
     from softlanding.formats import places_template
 
-    if not _printed(template, places_template):
-        _import_table("dispatch", "places", file, conference, dry_run, data, as_json)
+    _import_table("dispatch", "places", places_template, **given)
 
 
 @import_group.command("fleet")
-@file_argument
-@conference_option
-@dry_run_option
-@template_option
-@data_option
-@json_option
+@table_options
 @with_example("softlanding import fleet fleet.csv")
-def import_fleet_command(
-    file: Path | None, conference: str | None, dry_run: bool, template: bool, data: str | None, as_json: bool
-) -> None:
+def import_fleet_command(**given: Any) -> None:
     """Take a table of vehicles, drivers and shifts."""
     from softlanding.formats import fleet_template
 
-    if not _printed(template, fleet_template):
-        _import_table("dispatch", "fleet", file, conference, dry_run, data, as_json)
-
-
-def _printed(template: bool, text: Callable[[], str]) -> bool:
-    if template:
-        click.echo(text(), nl=False)
-    return template
+    _import_table("dispatch", "fleet", fleet_template, **given)
 
 
 def _import_table(
-    service: str, what: str, file: Path | None, conference: str | None, dry_run: bool, data: str | None, as_json: bool
+    service: str,
+    what: str,
+    printed: Callable[[], str],
+    *,
+    file: Path | None,
+    conference: str | None,
+    dry_run: bool,
+    template: bool,
+    data: str | None,
+    as_json: bool,
 ) -> None:
     from softlanding.app.client import installation, new_key
 
+    if template:
+        click.echo(printed(), nl=False)
+        return
     if file is None:
         raise click.UsageError(f"name a file, or print one to begin with: softlanding import {what} --template")
     here = installation(_settings(data))
