@@ -163,6 +163,12 @@ def test_lines_come_as_a_list_or_one_a_line():
         assert not line.is_bad
 
 
+def test_a_front_door_s_line_says_which_request():
+    record = {"msg": "handled request", "request": {"method": "GET", "uri": "/softconf/"}, "status": 200}
+    (line,) = read_lines(json.dumps(record).encode())
+    assert (line.text, line.is_bad) == ("handled request: GET /softconf/ 200", False)
+
+
 def test_what_is_no_json_is_kept_as_text():
     lines = read_lines(b'{"event": "fine"}\nTraceback (most recent call last):\n{"no": "event"}\n')
     assert [(line.text, line.is_bad) for line in lines] == [

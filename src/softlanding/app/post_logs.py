@@ -19,7 +19,7 @@ class LogPost:
 
     async def send(self, records: Sequence[dict[str, Any]]) -> None:
         """Raises OSError or TimeoutError when Statistics does not take them."""
-        body = json.dumps({"lines": list(records)}, ensure_ascii=False, default=str).encode()
+        body = json.dumps(list(records), ensure_ascii=False, default=str).encode()
         head = (
             f"POST /api/statistics/logs HTTP/1.1\r\nHost: {self._host}\r\nAuthorization: Bearer {self._token}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"

@@ -121,6 +121,8 @@ _CADDYFILE = _Text("""\
 	log default {
 		output stderr
 		level INFO
+		# It warns of each browser that leaves a stream. What fails is told by http.log.error.
+		exclude http.handlers.reverse_proxy
 		%{redacted}
 	}
 }

@@ -1044,6 +1044,7 @@ def operations() -> dict[str, Any]:
             service="supervisor",
             level="warning",
             text="dispatch ended by SIGKILL; it starts again in 0.2 s",
+            details="boot=3 after_s=0.2",
             pickup=None,
         ),
         Value(
@@ -1051,6 +1052,7 @@ def operations() -> dict[str, Any]:
             service="schedule",
             level="warning",
             text="dispatch is silent for 3 s; its beat and its HTTP beat failed",
+            details="",
             pickup=None,
         ),
         Value(
@@ -1058,6 +1060,7 @@ def operations() -> dict[str, Any]:
             service="dispatch",
             level="info",
             text="planned onto V1, 2 stops moved by 0 min",
+            details="",
             pickup="M2RT",
         ),
         Value(
@@ -1065,6 +1068,7 @@ def operations() -> dict[str, Any]:
             service="statistics",
             level="error",
             text="parked pickup.changed after 5 attempts",
+            details="",
             pickup="P4WD",
         ),
     ]

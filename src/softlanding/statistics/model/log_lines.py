@@ -13,7 +13,7 @@ BODY_MAX = 8_000_000
 TEXT_MAX = 8_000
 LEVELS = {"debug": "debug", "info": "info", "warn": "warning", "warning": "warning", "error": "error"}
 LEVELS |= {"critical": "error", "fatal": "error", "exception": "error"}
-_TAKEN = frozenset({"ts", "timestamp", "level", "service", "process", "event", "code"})
+_TAKEN = frozenset({"ts", "timestamp", "level", "service", "process", "event", "msg", "code"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ def _read(item: Any) -> Line:
     if not isinstance(record, Mapping):
         text = item.decode("utf-8", "replace") if isinstance(item, bytes) else json.dumps(item)
         return Line(_clean(text, TEXT_MAX), is_bad=True)
-    event = record.get("event")
+    event = record.get("event", record.get("msg"))  # Caddy says "msg".
     return Line(
-        text=_clean(event if isinstance(event, str) else json.dumps(event), TEXT_MAX),
+        text=_clean(_words(event, record), TEXT_MAX),
         at=_moment(record.get("ts") or record.get("timestamp")),
         service=_clean(record.get("service") or record.get("process") or "", 40),
         level=LEVELS.get(str(record.get("level", "info")).lower(), "info"),
@@ -64,6 +64,14 @@ def _read(item: Any) -> Line:
         lost=_count(record.get("lost")),
         is_bad=event is None,
     )
+
+
+def _words(event: Any, record: Mapping[str, Any]) -> str:
+    """What happened; of a request, which one and how it was answered."""
+    words, request = event if isinstance(event, str) else json.dumps(event), record.get("request")
+    if not isinstance(request, Mapping):
+        return words
+    return f"{words}: {request.get('method', '')} {request.get('uri', '')} {record.get('status', '')}".rstrip()
 
 
 def _load(text: bytes) -> Any:

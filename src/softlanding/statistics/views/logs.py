@@ -1,5 +1,6 @@
 """Log lines, the newest first, by service, level and words."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import sqlalchemy as sa
 from softlanding.statistics.tables import log_counts, logs
 
 LOOKED_AT_MAX = 50_000  # Lines that one question goes through: it must not hold a reader for seconds.
+_NOT_SHOWN = frozenset({"pid", "logger", "status", "user_id", "bytes_read"})
 _FROM_LEVEL = {"warning": ("warning", "error"), "error": ("error",)}
 
 
@@ -46,4 +48,14 @@ def count_lost_logs(connection: sa.Connection) -> int:
 
 def _view(row: Any) -> dict[str, Any]:
     names = ("number", "at", "received_at", "service", "level", "text", "more")
-    return {name: getattr(row, name) for name in names} | {"pickup": row.code}
+    return {name: getattr(row, name) for name in names} | {"pickup": row.code, "details": _details(row.more)}
+
+
+def _details(more: str | None) -> str:
+    """What else the line says, as far as it is short."""
+    try:
+        said = json.loads(more) if more else {}
+    except ValueError:  # It was cut when it was kept.
+        said = {}
+    shown = {name: value for name, value in said.items() if name not in _NOT_SHOWN and value not in (None, "")}
+    return " ".join(f"{name}={value}" for name, value in shown.items() if isinstance(value, str | int | float))[:300]
