@@ -353,7 +353,7 @@ def _card(pickup: Pickup, is_mine: bool, places: Mapping[str, Place], conference
     zone = ZoneInfo(conference.zone)
     return {
         **_passenger(pickup, places),
-        "sign": conference.title,
+        "sign": conference.slug.upper(),  # As the speaker is told.
         "arrival": pickup.travel_number,
         "arrival_news": f"lands {pickup.landing_at.astimezone(zone):%H:%M}" if pickup.travel_number else "",
         "from_place": _spot(places, pickup.from_place, pickup.from_text),

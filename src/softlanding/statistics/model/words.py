@@ -69,9 +69,9 @@ def _at_risk(data: Data, zone: ZoneInfo) -> str:
 
 
 def _plan(data: Data, _zone: ZoneInfo) -> str:
-    rides, cars = count(data.get("rides", 0), "ride"), count(data.get("vehicles", 0), "vehicle")
+    rides, shifts = count(data.get("rides", 0), "ride"), count(data.get("vehicles", 0), "shift")
     unplaced = f", {data['unplaced']} without one" if data.get("unplaced") else ""
-    return f"published plan {data.get('plan')}: {rides} on {cars}{unplaced}"
+    return f"published plan {data.get('plan')}: {rides} in {shifts}{unplaced}"
 
 
 def _release(data: Data, _zone: ZoneInfo) -> str:
