@@ -39,7 +39,10 @@ class Moment(sa.types.TypeDecorator[datetime]):
         if value.tzinfo is None:
             raise ValueError(f"a time without zone: {value}")
         utc = value.astimezone(_UTC)
-        return utc if dialect.name == "postgresql" else utc.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        if dialect.name == "postgresql":
+            return utc
+        # Not strftime: it writes the year 169 with three digits, and no reader could read the row again.
+        return utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
     def process_result_value(self, value: Any, _dialect: sa.Dialect) -> datetime | None:
         if value is None:
