@@ -81,6 +81,10 @@ class Visitor:
             role in wanted and (conference is None or place in (EVERYWHERE, conference)) for place, role in self.roles
         )
 
+    def is_staff_of(self, conference: str | None) -> bool:
+        """Whether what belongs to this conference is theirs to see and settle; what belongs to none is all staff's."""
+        return bool(self.scopes) or (self.is_known and self.has_role(STAFF_ROLES, conference))
+
 
 NOBODY = Visitor()
 

@@ -49,7 +49,7 @@ class Signer:
         return hmac.new(self.secret.encode(), f"csrf/{session}".encode(), hashlib.sha256).hexdigest()[:32]
 
     def is_csrf(self, session: str, token: str) -> bool:
-        return hmac.compare_digest(self.csrf(session), token)
+        return hmac.compare_digest(self.csrf(session).encode(), token.encode("utf-8", "replace"))
 
     def _of(self, salt: str) -> URLSafeSerializer:
         return URLSafeSerializer(self.secret, salt=f"softlanding/{salt}")

@@ -1,5 +1,6 @@
 """Door for programs: everything that the pages can do, as JSON under /api/dispatch/{conference}."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from softlanding.formats import fleet_template, places_template, read_fleet, rea
 from softlanding.lifecycle import Work
 from softlanding.web import Doors, staff
 from softlanding.web.common import Key
+from softlanding.web.forms import FIRST_YEAR, LAST_YEAR
 
 BODY_MAX = 12_000_000  # What the front door lets through.
 LIST_MAX = 2000
@@ -40,6 +42,14 @@ def _no_nul(text: str) -> str:
 
 _NO_NUL = AfterValidator(_no_nul)
 
+
+def _of_this_age(moment: datetime) -> datetime:
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"give a year from {FIRST_YEAR} to {LAST_YEAR}")
+    return moment
+
+
+When = Annotated[AwareDatetime, AfterValidator(_of_this_age)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), _NO_NUL]
 Needed = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), _NO_NUL]
 Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=40), _NO_NUL]
@@ -88,8 +98,8 @@ class ShiftGiven(Given):
 
     driver: Short
     vehicle: Code
-    from_at: AwareDatetime
-    to_at: AwareDatetime
+    from_at: When
+    to_at: When
     start_place: Line = ""
 
 
@@ -109,7 +119,7 @@ class TapGiven(Given):
     """What happened and when, typed in from paper; no time: now."""
 
     tap: Literal["accepted", "arrived", "boarded", "delivered", "no_show"]
-    tapped_at: AwareDatetime | None = None
+    tapped_at: When | None = None
 
 
 def make_doors(work: Work, desk: Desk) -> list[Any]:

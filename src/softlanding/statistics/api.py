@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from fastapi import Header, Path, Query, Request
+from fastapi import Depends, Header, Path, Query, Request
 
 from softlanding import keys
-from softlanding.auth import STAFF_ROLES
+from softlanding.auth import EVERYWHERE, STAFF_ROLES
 from softlanding.conferences import load_conference
-from softlanding.errors import NotFound
+from softlanding.errors import Forbidden, NotFound
 from softlanding.lifecycle import Work
 from softlanding.lifecycle.deaths import list_silences
 from softlanding.statistics import actions, views
@@ -25,6 +25,17 @@ NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes every character but this one.
 Text = Annotated[str | None, Query(max_length=200, pattern=NO_NUL)]
 Number = Annotated[int, Query(ge=0, le=2**62)]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
+
+
+def _asked_about(request: Request, conference: Text = None) -> str | None:
+    """The conference to tell about; None for all. Whose role holds in some only must name one of those."""
+    visitor, place = request.state.visitor, EVERYWHERE if conference is None else conference
+    if not visitor.scopes and not visitor.has_role(STAFF_ROLES, place):
+        raise Forbidden("this is for staff of the whole installation; or name a conference of yours: ?conference=…")
+    return conference
+
+
+AskedAbout = Annotated[str | None, Depends(_asked_about)]
 
 _READERS = staff(*STAFF_ROLES, scopes=("read",))
 
@@ -41,29 +52,29 @@ def make_doors(work: Work) -> Doors:
 def _add_facts(doors: Doors, work: Work) -> None:
     @doors.api("/api/statistics/heard", who=_READERS, summary="Facts of all services in the order of hearing")
     async def heard(
-        after: Number = 0, limit: Limit = PAGE_MAX, conference: Text = None, type: Text = None
+        conference: AskedAbout, after: Number = 0, limit: Limit = PAGE_MAX, type: Text = None
     ) -> list[dict[str, Any]]:
         return await work.database.read(views.heard_after, after, limit, conference, type)
 
     @doors.api("/api/statistics/minutes", who=_READERS, summary="Facts told in each minute of the last hours")
-    async def minutes(hours: Annotated[int, Query(ge=1, le=72)] = 1, conference: Text = None) -> list[dict[str, Any]]:
+    async def minutes(conference: AskedAbout, hours: Annotated[int, Query(ge=1, le=72)] = 1) -> list[dict[str, Any]]:
         since = work.parts.clock.now() - timedelta(hours=hours)
         return await work.database.read(views.facts_by_minute, since, conference)
 
 
 def _add_pickups(doors: Doors, work: Work) -> None:
     @doors.api("/api/statistics/counts", who=_READERS, summary="Pickups by state, facts by type")
-    async def counts(conference: Text = None) -> dict[str, Any]:
+    async def counts(conference: AskedAbout) -> dict[str, Any]:
         return await work.database.read(_counts, conference)
 
     @doors.api("/api/statistics/waits", who=_READERS, summary="How long people waited from ready to aboard, in seconds")
-    async def waits(conference: Text = None) -> dict[str, Any]:
+    async def waits(conference: AskedAbout) -> dict[str, Any]:
         found = await work.database.read(views.waits, conference)
         percentiles = {"p50": _seconds(found.p50), "p95": _seconds(found.p95)}
         return {"count": found.count, "bins_minutes": dict(found.bins)} | percentiles
 
     @doors.api("/api/statistics/pickups", who=_READERS, summary="Pickups as both services last spoke of them")
-    async def pickups(conference: Text = None, state: Text = None, limit: Limit = PAGE_MAX) -> list[dict[str, Any]]:
+    async def pickups(conference: AskedAbout, state: Text = None, limit: Limit = PAGE_MAX) -> list[dict[str, Any]]:
         return await work.database.read(views.list_pickups, conference, state, limit)
 
     @doors.api("/api/statistics/{conference}/pickups/{pickup}", who=_READERS, summary="One pickup's story")
@@ -112,8 +123,9 @@ def _add_operations(doors: Doors, work: Work) -> None:
         return [asdict(silence) for silence in await work.database.read(list_silences, is_open=is_open)]
 
     @doors.api("/api/statistics/all-incidents", who=_READERS, summary="Incidents of all services, open ones first")
-    async def incidents() -> list[dict[str, Any]]:
-        return await work.database.read(views.incidents_view)
+    async def incidents(request: Request) -> list[dict[str, Any]]:
+        found, visitor = await work.database.read(views.incidents_view), request.state.visitor
+        return [each for each in found if visitor.is_staff_of(each["conference"])]
 
     @doors.api("/api/statistics/all-dead-letters", who=_READERS, summary="Facts parked by any service, by subject")
     async def letters() -> list[dict[str, Any]]:

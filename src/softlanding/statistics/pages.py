@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 
 from softlanding import keys
-from softlanding.auth import STAFF_ROLES
+from softlanding.auth import STAFF_ROLES, Visitor
 from softlanding.conferences import Conference, list_conferences
 from softlanding.errors import Invalid, NotFound, Refused, SoftlandingError
 from softlanding.lifecycle import Work
@@ -20,7 +20,7 @@ from softlanding.messaging import dead_letters
 from softlanding.statistics import views
 from softlanding.statistics.cards import parked_at_peers, service_cards
 from softlanding.web import Doors, Pages, peers_view, read_form, see_other, staff, stream
-from softlanding.web.common import drop_action, settle_action
+from softlanding.web.common import drop_action, refuse_others_incident, settle_action
 
 OPERATIONS = "/operations/"
 NOT_HEARD = "not heard yet"
@@ -132,11 +132,12 @@ def _story(connection: sa.Connection, slug: str, wanted: str, zone: ZoneInfo, no
 
 
 def _add_operations(doors: Doors, work: Work, pages: Pages) -> None:
-    async def context(wanted: views.LogFilter) -> dict[str, Any]:
+    async def context(wanted: views.LogFilter, visitor: Visitor) -> dict[str, Any]:
         now = work.parts.clock.now()
         told = parked_at_peers(work)
         found = await work.database.read(_operations, wanted, work.life.began_at, now, told)
         cards = service_cards(work, found.pop("rows"), now)
+        found["incidents"] = [each for each in found["incidents"] if visitor.is_staff_of(each["conference"])]
         return found | {"services": cards, "peers": peers_view(work), "peers_seen_at": now}
 
     @doors.page(OPERATIONS, who=_OPERATORS)
@@ -149,14 +150,14 @@ def _add_operations(doors: Doors, work: Work, pages: Pages) -> None:
             conference=await _only_conference(work),
             title="Operations",
             stream=address,
-            **await context(wanted),
+            **await context(wanted, request.state.visitor),
         )
 
     @doors.page(f"{OPERATIONS}stream", who=_OPERATORS)
     async def operations_stream(request: Request) -> Response:
         async def fragments() -> Mapping[str, str]:
             page = pages.frame(request, await _only_conference(work), "Operations")
-            values = await context(_log_filter(request))
+            values = await context(_log_filter(request), request.state.visitor)
             return _render(pages, page, values, ("services", "incidents", "lives", "dead-letters", "logs"))
 
         return stream(work, fragments)
@@ -207,6 +208,7 @@ def _add_settling(doors: Doors, work: Work) -> None:
                 query = urlencode({"incident": incident, "back": OPERATIONS})
                 return RedirectResponse(f"/-settle/{keeper}?{query}", 307)
             word, note, by = form.required("word", "one of the words"), form.text("note"), request.state.visitor.name
+            await refuse_others_incident(work, request, incident)
             await work.database.write(keys.once, form.key, "incident.settle", settle_action, incident, by, word, note)
         except SoftlandingError as error:
             return see_other(f"{OPERATIONS}#incidents", str(error), "refused")
@@ -223,7 +225,9 @@ def _keeper(connection: sa.Connection, incident: str) -> str:
 
 
 def _add_dead_letters(doors: Doors, work: Work) -> None:
-    @doors.page(f"{OPERATIONS}dead-letters/{{letter}}/replay", who=staff("operator"), methods=("POST",))
+    who = staff("operator", everywhere=True)
+
+    @doors.page(f"{OPERATIONS}dead-letters/{{letter}}/replay", who=who, methods=("POST",))
     async def replay(request: Request, letter: str) -> Response:
         form, by = await read_form(request), request.state.visitor.name
         try:
@@ -235,7 +239,7 @@ def _add_dead_letters(doors: Doors, work: Work) -> None:
             return see_other(f"{OPERATIONS}#dead-letters", str(error), "refused")
         return see_other(f"{OPERATIONS}#dead-letters", f"Applied after all: {done['replayed']}")
 
-    @doors.page(f"{OPERATIONS}dead-letters/{{letter}}/drop", who=staff("operator"), methods=("POST",))
+    @doors.page(f"{OPERATIONS}dead-letters/{{letter}}/drop", who=who, methods=("POST",))
     async def drop(request: Request, letter: str) -> Response:
         form, by = await read_form(request), request.state.visitor.name
         try:

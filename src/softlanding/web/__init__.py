@@ -2,7 +2,7 @@
 
 from softlanding.web.app import make_app
 from softlanding.web.doors import EVERYONE, LINK, Doors, Who, staff
-from softlanding.web.forms import Form, read_form, read_upload, refused, see_other
+from softlanding.web.forms import Form, of_this_age, read_form, read_upload, refused, see_other
 from softlanding.web.health import make_health_app
 from softlanding.web.pages import Pages, peers_view
 from softlanding.web.stream import stream
@@ -16,6 +16,7 @@ __all__ = [
     "Who",
     "make_app",
     "make_health_app",
+    "of_this_age",
     "peers_view",
     "read_form",
     "read_upload",

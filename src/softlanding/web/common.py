@@ -20,6 +20,8 @@ from softlanding.web.forms import read_form, see_other
 from softlanding.web.pages import Pages
 
 Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes every character but this one.
+Subject = Annotated[str, Body(embed=True, max_length=200, pattern=NO_NUL)]
 
 
 def make_doors(work: Work, pages: Pages) -> Doors:
@@ -34,7 +36,7 @@ def make_doors(work: Work, pages: Pages) -> Doors:
 
 def _add_feed(doors: Doors, work: Work) -> None:
     service = work.service.name
-    who = staff("operator", scopes=("facts",))
+    who = staff("operator", scopes=("facts",), everywhere=True)
 
     @doors.api(f"/api/{service}/facts", who=who, summary="The feed: this service's facts as CloudEvents, in order")
     async def facts(
@@ -86,9 +88,9 @@ def _add_incidents(doors: Doors, work: Work) -> None:
     @doors.api(
         f"/api/{service}/incidents", who=staff(*STAFF_ROLES, scopes=("read",)), summary="Incidents, newest first"
     )
-    async def incidents_list(is_open: bool | None = None) -> list[dict[str, Any]]:
-        found = await work.database.read(incidents.list_incidents, is_open=is_open)
-        return [vars(incident) | {"words": incident.words} for incident in found]
+    async def incidents_list(request: Request, is_open: bool | None = None) -> list[dict[str, Any]]:
+        found, visitor = await work.database.read(incidents.list_incidents, is_open=is_open), request.state.visitor
+        return [vars(each) | {"words": each.words} for each in found if visitor.is_staff_of(each.conference)]
 
     @doors.api(
         f"/api/{service}/incidents/{{incident}}/settle",
@@ -100,11 +102,12 @@ def _add_incidents(doors: Doors, work: Work) -> None:
         request: Request,
         incident: str,
         key: Key,
-        word: Annotated[str, Body(max_length=80)],
-        note: Annotated[str, Body(max_length=2000)] = "",
-        by: Annotated[str, Body(max_length=200)] = "",
+        word: Annotated[str, Body(max_length=80, pattern=NO_NUL)],
+        note: Annotated[str, Body(max_length=2000, pattern=NO_NUL)] = "",
+        by: Annotated[str, Body(max_length=200, pattern=NO_NUL)] = "",
     ) -> dict[str, Any]:
         name = by or request.state.visitor.name
+        await refuse_others_incident(work, request, incident)
         return await work.database.write(keys.once, key, "incident.settle", settle_action, incident, name, word, note)
 
     @doors.page(f"/-settle/{service}", who=staff(*STAFF_ROLES), methods=("POST",))
@@ -115,10 +118,18 @@ def _add_incidents(doors: Doors, work: Work) -> None:
         incident = form.text("incident") or request.query_params.get("incident", "")
         word, note = form.text("word"), form.text("note")
         try:
+            await refuse_others_incident(work, request, incident)
             await work.database.write(keys.once, form.key, "incident.settle", settle_action, incident, by, word, note)
         except SoftlandingError as error:
             return see_other(back, str(error), "refused")
         return see_other(back, f"Settled: {word}")
+
+
+async def refuse_others_incident(work: Work, request: Request, incident: str) -> None:
+    """Raises Forbidden where the incident is one of a conference in which the visitor has no role."""
+    known = await work.database.read(incidents.load, incident)
+    if known is not None and not request.state.visitor.is_staff_of(known.conference):
+        raise Forbidden(f"this incident is one of the conference '{known.conference}'; its staff settles it")
 
 
 def _own_address(back: str) -> str:
@@ -138,14 +149,15 @@ def take_notice_action(tx: Transaction, now: Any, notice: str, by: str) -> dict[
 
 def _add_dead_letters(doors: Doors, work: Work) -> None:
     service = work.service.name
-    who = staff("operator", scopes=("write",))
+    who = staff("operator", scopes=("write",), everywhere=True)
+    look = staff("operator", scopes=("read",), everywhere=True)
 
-    @doors.api(f"/api/{service}/dead-letters", who=staff("operator", scopes=("read",)), summary="Parked facts")
+    @doors.api(f"/api/{service}/dead-letters", who=look, summary="Parked facts")
     async def parked() -> list[dict[str, Any]]:
         return [vars(letter) for letter in await work.database.read(dead_letters.list_parked)]
 
     @doors.api(f"/api/{service}/dead-letters/replay", who=who, methods=("POST",), summary="Replay a parked subject")
-    async def replay(request: Request, key: Key, subject: Annotated[str, Body(embed=True, max_length=200)]) -> Any:
+    async def replay(request: Request, key: Key, subject: Subject) -> Any:
         by = request.state.visitor.name
         return await work.database.write(keys.once, key, "dead_letters.replay", work.replay_action, subject, by)
 
@@ -153,8 +165,8 @@ def _add_dead_letters(doors: Doors, work: Work) -> None:
     async def drop(
         request: Request,
         key: Key,
-        subject: Annotated[str, Body(max_length=200)],
-        reason: Annotated[str, Body(min_length=1, max_length=1000)],
+        subject: Subject,
+        reason: Annotated[str, Body(min_length=1, max_length=1000, pattern=NO_NUL)],
     ) -> Any:
         by = request.state.visitor.name
         return await work.database.write(keys.once, key, "dead_letters.drop", drop_action, subject, by, reason)
@@ -169,14 +181,15 @@ def _add_dead_letters(doors: Doors, work: Work) -> None:
 def _add_letters_page(doors: Doors, work: Work, pages: Pages) -> None:
     """Where an operator replays or drops what this service has parked, also while Statistics is dead."""
     service = work.service.name
+    who = staff("operator", everywhere=True)
 
-    @doors.page(f"/-letters/{service}", who=staff("operator"))
+    @doors.page(f"/-letters/{service}", who=who)
     async def letters(request: Request) -> Response:
         parked = await work.database.read(dead_letters.list_parked)
         title = f"Dead letters of {service.title()}"
         return pages.show(request, "letters.html", title=title, service=service, letters=_by_subject(parked))
 
-    @doors.page(f"/-letters/{service}", who=staff("operator"), methods=("POST",))
+    @doors.page(f"/-letters/{service}", who=who, methods=("POST",))
     async def decide(request: Request) -> Response:
         form = await read_form(request)
         subject, by = form.text("subject"), request.state.visitor.name

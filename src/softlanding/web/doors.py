@@ -1,13 +1,14 @@
 """Doors: routes that say who may use them. A route without a stated `who` cannot be made."""
 
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
-from softlanding.auth import NOBODY, Signer, Visitor, load_person
-from softlanding.errors import Forbidden
+from softlanding.auth import EVERYWHERE, NOBODY, Signer, Visitor, load_person
+from softlanding.errors import Fault, Forbidden, Invalid
 from softlanding.lifecycle import Work
 
 COOKIE = "softlanding"
@@ -22,20 +23,25 @@ class Who:
     is_link: bool = False
     roles: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
+    is_everywhere: bool = False  # A role counts only where it is held for the whole installation.
 
     def admits(self, visitor: Visitor, conference: str | None) -> bool:
         if self.is_everyone or self.is_link:
             return True
-        return visitor.has_role(self.roles, conference) or bool(set(self.scopes) & visitor.scopes)
+        place = EVERYWHERE if self.is_everywhere else conference
+        return visitor.has_role(self.roles, place) or bool(set(self.scopes) & visitor.scopes)
 
 
 EVERYONE = Who(is_everyone=True)
 LINK = Who(is_link=True)
 
 
-def staff(*roles: str, scopes: tuple[str, ...] = ()) -> Who:
-    """People with one of the roles for the conference in the path; programs with one of the scopes."""
-    return Who(roles=roles, scopes=scopes)
+def staff(*roles: str, scopes: tuple[str, ...] = (), everywhere: bool = False) -> Who:
+    """People with one of the roles for the conference in the path; programs with one of the scopes.
+
+    Where the path names no conference, a role held for any will do, unless it must be held `everywhere`.
+    """
+    return Who(roles=roles, scopes=scopes, is_everywhere=everywhere)
 
 
 class NotSignedIn(Forbidden):
@@ -76,13 +82,21 @@ def _admission(work: Work, who: Who) -> Callable[[Request], Any]:
         conference = request.path_params.get("conference")
         if not who.admits(visitor, conference):
             wanted = " or ".join(who.roles) or "a token with scope " + " or ".join(who.scopes)
+            wanted += " of the whole installation" if who.is_everywhere else ""
             if not visitor.is_known:
                 raise NotSignedIn(f"this is for {wanted}; open your sign-in link first")
             raise Forbidden(f"this is for {wanted}; ask an organiser for that role")
+        _refuse_nul(request)
         if request.method not in SAFE_METHODS and visitor.session and not who.is_link and not who.is_everyone:
             await _check_csrf(request, signer_of(work), visitor)
 
     return admit
+
+
+def _refuse_nul(request: Request) -> None:
+    """PostgreSQL takes every character but this one, and nobody means it."""
+    if any("\x00" in text for text in (*map(str, request.path_params.values()), *request.query_params.values())):
+        raise Invalid(Fault("address", "contains the character NUL"))
 
 
 async def visitor_of(request: Request, work: Work) -> Visitor:
@@ -107,7 +121,7 @@ def signer_of(work: Work) -> Signer:
 
 
 def _program(work: Work, signer: Signer, token: str) -> Visitor:
-    if token == work.settings.peer_token.get_secret_value():
+    if hmac.compare_digest(token.encode(), work.settings.peer_token.get_secret_value().encode()):
         return Visitor(name="peer", scopes=frozenset(("facts", "personal", "read")))
     name, scopes = signer.read_program(token, work.parts.clock.now())
     return Visitor(name=name, scopes=scopes)

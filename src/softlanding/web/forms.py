@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
 from fastapi import Request
@@ -14,6 +15,9 @@ from softlanding.errors import Fault, Invalid, SoftlandingError
 
 FLASH = "softlanding-message"
 UPLOAD_MAX = 12_000_000
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+T = TypeVar("T", bound=date)
+FILENAME_MAX = 200  # It is shown, and begins each fault's sentence.
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Form:
         value = self.values.get(field, "").strip()
         if len(value) > most:
             raise Invalid(Fault(field, f"is longer than {most} characters"))
-        return value.replace("\x00", "")
+        return value
 
     def required(self, field: str, what: str, *, most: int = 300) -> str:
         value = self.text(field, most=most)
@@ -41,7 +45,7 @@ class Form:
         value = self.text(field)
         if not value:
             return default
-        if not value.isdecimal() or not least <= int(value[:9]) <= most:
+        if not value.isdecimal() or len(value) > 9 or not least <= int(value) <= most:
             raise Invalid(Fault(field, f"give a whole number from {least} to {most}"))
         return int(value)
 
@@ -49,10 +53,17 @@ class Form:
         return self.values.get(field, "") not in ("", "off", "0", "false")
 
 
+def of_this_age(moment: T, field: str) -> T:
+    """The day or time, if it is of a year that conferences are held in. Raises Invalid: arithmetic ends elsewhere."""
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise Invalid(Fault(field, f"give a year from {FIRST_YEAR} to {LAST_YEAR}"))
+    return moment
+
+
 async def read_form(request: Request) -> Form:
     """The posted form. Fields that come twice count once, the last; files are left for `read_upload`."""
     data = await request.form()
-    values = {name: value for name, value in data.items() if isinstance(value, str)}
+    values = {_clean(name): _clean(value) for name, value in data.items() if isinstance(value, str)}
     return Form(values.get("form", ""), values.get("key", ""), values)
 
 
@@ -64,7 +75,12 @@ async def read_upload(request: Request, field: str = "file") -> tuple[str, bytes
     body = await value.read(UPLOAD_MAX + 1)
     if len(body) > UPLOAD_MAX:
         raise Invalid(Fault(field, f"the file is larger than {UPLOAD_MAX // 1_000_000} MB"))
-    return value.filename, body
+    return _clean(value.filename)[:FILENAME_MAX], body
+
+
+def _clean(text: str) -> str:
+    """What every database and every page takes: no NUL, no half characters (a part may name any charset)."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def refused(form: Form, error: SoftlandingError) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from softlanding.dispatch.plans import Desk
 from softlanding.errors import SoftlandingError
 from softlanding.lifecycle import Work
 from softlanding.web import Doors, Form, Pages, peers_view, read_form, see_other
-from softlanding.web.common import settle_action
+from softlanding.web.common import refuse_others_incident, settle_action
 
 
 def add_doors(doors: Doors, work: Work, pages: Pages, desk: Desk) -> None:
@@ -136,6 +136,7 @@ def _add_settling(doors: Doors, work: Work, pages: Pages) -> None:
         back, by = f"/{found.slug}/dispatch/", request.state.visitor.name
         try:
             word, note = form.required("word", "a word", most=80), form.text("note", most=300)
+            await refuse_others_incident(work, request, incident)
             await work.database.write(keys.once, form.key, "incident.settle", settle_action, incident, by, word, note)
         except SoftlandingError as error:
             return see_other(back, str(error), "refused")

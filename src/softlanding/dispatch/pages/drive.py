@@ -14,7 +14,7 @@ from softlanding.dispatch.pages.shared import ANSWERS, Values, live
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Forbidden, Invalid, NotFound
 from softlanding.lifecycle import Work
-from softlanding.web import LINK, Doors, Form, Pages, read_form, see_other
+from softlanding.web import LINK, Doors, Form, Pages, of_this_age, read_form, see_other
 
 SEEN_EVERY_S = 30.0
 
@@ -101,4 +101,4 @@ def _moment(form: Form) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise Invalid(Fault("tapped_at", "give the time of the tap as 2026-11-21T13:02:11Z")) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return of_this_age(moment if moment.tzinfo else moment.replace(tzinfo=UTC), "tapped_at")

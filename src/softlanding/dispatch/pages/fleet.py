@@ -19,7 +19,7 @@ from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Invalid, SoftlandingError
 from softlanding.formats import fleet_template, read_fleet
 from softlanding.lifecycle import Work
-from softlanding.web import Doors, Form, Pages, read_form, read_upload, see_other
+from softlanding.web import Doors, Form, Pages, of_this_age, read_form, read_upload, see_other
 
 PATH = "/{conference}/dispatch/fleet"
 
@@ -206,6 +206,7 @@ def _hours(form: Form, zone: str) -> tuple[datetime, datetime]:
         on = date.fromisoformat(form.required("on", "a day", most=10))
     except ValueError:
         raise Invalid(Fault("on", "write the day as 2026-09-17")) from None
+    of_this_age(on, "on")
     begin, end = (_clock(form, field) for field in ("from", "to"))
     from_at = datetime.combine(on, begin, ZoneInfo(zone))
     to_at = datetime.combine(on if end > begin else on + timedelta(days=1), end, ZoneInfo(zone))

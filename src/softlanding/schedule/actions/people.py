@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from softlanding import auth
+from softlanding import auth, keys
 from softlanding.auth import EVERYWHERE, SIGN_IN_LASTS, STAFF_ROLES, Signer, Visitor, hash_of, load_person
 from softlanding.contracts.schedule import PersonState
 from softlanding.database import Database, Transaction
@@ -59,19 +59,26 @@ def remove_person(tx: Transaction, now: datetime, person: str) -> dict[str, Any]
 
 
 async def make_sign_in_link(
-    database: Database, signer: Signer, person: str, nonce: str, now: datetime, base_url: str
+    database: Database, signer: Signer, key: str, person: str, nonce: str, base_url: str
 ) -> tuple[str, str, datetime]:
-    """(name, address, until when) of a link that lets this person in once. Raises NotFound for strangers."""
-    token = signer.sign_in_token(person, nonce, now)
-    known = await database.write(note_sign_in_link, person, token)
-    return known["name"], f"{base_url}/sign-in/{token}", now + SIGN_IN_LASTS
+    """(name, address, until when) of a link that lets this person in once; the same key gives the same link.
+
+    Raises NotFound for strangers.
+    """
+    made = await database.write(keys.once, key, "person.link", note_sign_in_link, signer, person, nonce)
+    at = datetime.fromisoformat(made["made_at"])
+    token = signer.sign_in_token(made["person"], made["nonce"], at)
+    return made["name"], f"{base_url}/sign-in/{token}", at + SIGN_IN_LASTS
 
 
-def note_sign_in_link(tx: Transaction, now: datetime, person: str, token: str) -> dict[str, Any]:
-    """A link was made for this person; the link itself is not kept. Raises NotFound for strangers."""
+def note_sign_in_link(tx: Transaction, now: datetime, signer: Signer, person: str, nonce: str) -> dict[str, Any]:
+    """A link was made for this person. The link is not kept: what is, is of no use without the signing secret.
+
+    Raises NotFound for strangers.
+    """
     known = _need(tx, person)
-    store.speakers.note_sign_in_link(tx, now, hash_of(token), person)
-    return {"person": person, "name": known.name}
+    store.speakers.note_sign_in_link(tx, now, hash_of(signer.sign_in_token(person, nonce, now)), person)
+    return {"person": person, "name": known.name, "nonce": nonce, "made_at": now.isoformat()}
 
 
 def ensure_somebody(tx: Transaction, now: datetime, name: str) -> dict[str, Any]:

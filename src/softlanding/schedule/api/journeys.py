@@ -1,6 +1,6 @@
 """Arrivals, news of their flights, pickups, and speakers with their links."""
 
-from datetime import date, time
+from datetime import time
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request
@@ -27,6 +27,7 @@ from softlanding.schedule.api.shared import (
     ORGANISERS_LOOK,
     TRAVEL,
     TRAVEL_LOOK,
+    Day,
     Given,
     Line,
     Name,
@@ -35,6 +36,7 @@ from softlanding.schedule.api.shared import (
     Short,
     Slug,
     a_file,
+    may_see_personal,
     public_url,
     read_body,
 )
@@ -48,7 +50,7 @@ class ArrivalGiven(Given):
 
     how: Literal["flight", "train"] = "flight"
     number: Short = ""
-    on: date
+    on: Day
     time: time
     airport: NeededLine
     place: NeededLine
@@ -89,7 +91,7 @@ class NewsGiven(Given):
     """What is known of a flight; `on` and `expected` are those of the clocks where it lands."""
 
     news: Literal["on_time", "late", "landed", "diverted", "cancelled"]
-    on: date | None = None
+    on: Day | None = None
     expected: time | None = None
     note: Note = ""
 
@@ -233,7 +235,7 @@ def _add_speakers(doors: Doors, work: Work) -> None:
     async def speakers(request: Request, conference: Slug) -> list[dict[str, Any]]:
         await work.database.read(need_conference, conference)
         found = await work.database.read(views.staff.speakers, conference, public_url(work, request))
-        if request.state.visitor.scopes and not {"personal", "write"} & request.state.visitor.scopes:
+        if not may_see_personal(request):
             return [{**speaker, "link": "", "phone": ""} for speaker in found]
         return found
 

@@ -14,22 +14,23 @@ from softlanding.schedule.actions.people import (
     add_person,
     change_roles,
     make_sign_in_link,
-    must_organise,
     remove_person,
 )
 from softlanding.schedule.api.shared import (
-    ORGANISERS,
-    ORGANISERS_LOOK,
     Given,
     Line,
     Name,
     NeededLine,
     Short,
+    may_see_personal,
     public_url,
 )
-from softlanding.web import Doors
+from softlanding.web import Doors, staff
 from softlanding.web.common import Key
 from softlanding.web.doors import signer_of
+
+WRITE = staff("organiser", scopes=("write",), everywhere=True)
+LOOK = staff("organiser", scopes=("read", "write"), everywhere=True)
 
 
 class Role(Given):
@@ -58,15 +59,14 @@ def add_doors(doors: Doors, work: Work) -> None:
 
 def _add_people(doors: Doors, work: Work) -> None:
 
-    @doors.api("/api/schedule/people", who=ORGANISERS_LOOK, summary="Staff and their roles, by name")
+    @doors.api("/api/schedule/people", who=LOOK, summary="Staff and their roles, by name")
     async def people(request: Request) -> list[dict[str, Any]]:
-        must_organise(request.state.visitor)
         found = await work.database.read(views.staff.people, None, request.state.visitor.person)
-        return [person | {"roles": sorted(person["roles"])} for person in found]
+        hidden = {} if may_see_personal(request) else {"email": "", "phone": ""}
+        return [person | {"roles": sorted(person["roles"])} | hidden for person in found]
 
-    @doors.api("/api/schedule/people", who=ORGANISERS, methods=("POST",), status_code=201, summary="Add a person")
-    async def add(request: Request, key: Key, given: NewPerson) -> dict[str, Any]:
-        must_organise(request.state.visitor)
+    @doors.api("/api/schedule/people", who=WRITE, methods=("POST",), status_code=201, summary="Add a person")
+    async def add(key: Key, given: NewPerson) -> dict[str, Any]:
         return await work.database.write(
             keys.once,
             key,
@@ -80,34 +80,25 @@ def _add_people(doors: Doors, work: Work) -> None:
 
 
 def _add_one(doors: Doors, work: Work) -> None:
-    @doors.api("/api/schedule/people/{person}/roles", who=ORGANISERS, methods=("PUT",), summary="Change the roles")
-    async def roles(request: Request, person: Name, key: Key, given: RolesGiven) -> dict[str, Any]:
-        must_organise(request.state.visitor)
+    @doors.api("/api/schedule/people/{person}/roles", who=WRITE, methods=("PUT",), summary="Change the roles")
+    async def roles(person: Name, key: Key, given: RolesGiven) -> dict[str, Any]:
         return await work.database.write(keys.once, key, "person.roles", change_roles, person, _pairs(given.roles))
 
-    @doors.api("/api/schedule/people/{person}/revoke", who=ORGANISERS, methods=("POST",), summary="Remove a person")
+    @doors.api("/api/schedule/people/{person}/revoke", who=WRITE, methods=("POST",), summary="Remove a person")
     async def revoke(request: Request, person: Name, key: Key) -> dict[str, Any]:
-        must_organise(request.state.visitor)
         if person == request.state.visitor.person:
             raise Forbidden("you cannot remove yourself; ask another organiser")
         return await work.database.write(keys.once, key, "person.remove", remove_person, person)
 
     @doors.api(
         "/api/schedule/people/{person}/sign-in-link",
-        who=ORGANISERS,
+        who=WRITE,
         methods=("POST",),
         summary="A link to sign in once",
     )
-    async def sign_in_link(request: Request, person: Name) -> dict[str, Any]:
-        must_organise(request.state.visitor)
-        name, url, until = await make_sign_in_link(
-            work.database,
-            signer_of(work),
-            person,
-            work.parts.ids.secret(),
-            work.parts.clock.now(),
-            public_url(work, request),
-        )
+    async def sign_in_link(request: Request, person: Name, key: Key) -> dict[str, Any]:
+        nonce, base = work.parts.ids.secret(), public_url(work, request)
+        name, url, until = await make_sign_in_link(work.database, signer_of(work), key, person, nonce, base)
         return {"person": person, "name": name, "url": url, "until": until}
 
 

@@ -1,17 +1,20 @@
 """What these doors have in common: bounded texts, addresses, bodies that are files."""
 
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Path, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from softlanding.errors import Fault, Invalid
 from softlanding.web import staff
+from softlanding.web.forms import FIRST_YEAR, LAST_YEAR
 
 BODY_MAX = 12_000_000  # What the front door lets through.
 
 ORGANISERS = staff("organiser", scopes=("write",))
 ORGANISERS_LOOK = staff("organiser", scopes=("read", "write"))
+ORGANISERS_OF_ALL = staff("organiser", scopes=("write",), everywhere=True)
 TRAVEL = staff("organiser", "coordinator", scopes=("write",))
 TRAVEL_LOOK = staff("organiser", "coordinator", scopes=("read", "write"))
 
@@ -36,6 +39,9 @@ NeededLine = _text(200, 1)
 Note = _text(500)
 
 
+Day = Annotated[date, Field(ge=date(FIRST_YEAR, 1, 1), le=date(LAST_YEAR, 12, 31))]
+
+
 class Given(BaseModel):
     """What a program gives: unknown fields are refused, lest a misspelt one be lost."""
 
@@ -58,6 +64,12 @@ async def read_body(request: Request) -> bytes:
     if not body:
         raise Invalid(Fault("body", "send the file as the body of the request"))
     return bytes(body)
+
+
+def may_see_personal(request: Request) -> bool:
+    """Staff may; a program that only reads needs the scope `personal`."""
+    scopes = request.state.visitor.scopes
+    return not scopes or bool({"personal", "write"} & scopes)
 
 
 def public_url(work: Any, request: Request) -> str:

@@ -103,15 +103,10 @@ def _add_one(doors: Doors, work: Work, pages: Pages) -> None:
 
     @doors.page("/{conference}/organise/people/{person}/link", who=ORGANISERS, methods=("POST",))
     async def link(request: Request, conference: str, person: Name) -> Response:
+        form = await read_form(request)
         await _person(work, person, conference, request.state.visitor)
-        name, url, until = await make_sign_in_link(
-            work.database,
-            signer_of(work),
-            person,
-            work.parts.ids.secret(),
-            work.parts.clock.now(),
-            public_url(work, request),
-        )
+        nonce, base = work.parts.ids.secret(), public_url(work, request)
+        name, url, until = await make_sign_in_link(work.database, signer_of(work), form.key, person, nonce, base)
         made = {"name": name, "url": url, "qr": qr_image(url), "until": until}
         return await _show(request, work, pages, conference, link=made)
 

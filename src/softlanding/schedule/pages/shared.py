@@ -14,7 +14,7 @@ from softlanding.lifecycle import Work
 from softlanding.schedule import views
 from softlanding.schedule.actions.pickups import promise_of
 from softlanding.schedule.model import Promise, read_arrival
-from softlanding.web import Form, Pages, peers_view, refused, staff, stream
+from softlanding.web import Form, Pages, of_this_age, peers_view, refused, staff, stream
 
 ORGANISERS = staff("organiser")
 TRAVEL = staff("organiser", "coordinator")
@@ -82,7 +82,7 @@ def arrival_from(form: Form, zone: str) -> Any:
 
 def day_of(text: str, field: str) -> date | None:
     try:
-        return date.fromisoformat(text) if text else None
+        return of_this_age(date.fromisoformat(text), field) if text else None
     except ValueError:
         raise Invalid(Fault(field, "write the day as 2026-09-17")) from None
 

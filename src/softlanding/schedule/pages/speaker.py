@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from softlanding import keys
 from softlanding.conferences import Conference
-from softlanding.errors import Forbidden, NotFound, SoftlandingError, Unavailable
+from softlanding.errors import NotFound, SoftlandingError, Unavailable
 from softlanding.lifecycle import Work
 from softlanding.schedule import store, views
 from softlanding.schedule.actions.journeys import announce_arrival, change_arrival, withdraw_arrival
@@ -105,11 +105,11 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
 
 
 async def _enter(work: Work, pages: Pages, slug: str, token: str) -> tuple[Conference, Speaker]:
-    """Whose page this link opens, now. Raises Forbidden for a link that is not (any more) good."""
+    """Whose page this link opens, now. Raises NotFound for a link that is not (any more) good."""
     conference = await pages.conference(slug)
     speaker = await work.database.read(views.staff.speaker_by_token, slug, token)
     if speaker is None:
-        raise Forbidden("this personal link does not work (any more); ask the organisers for your new one")
+        raise NotFound("this personal link does not work (any more); ask the organisers for your new one")
     return conference, speaker
 
 

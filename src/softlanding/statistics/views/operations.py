@@ -169,6 +169,7 @@ def _incident(service: str, incident: Any) -> dict[str, Any]:
         "title": incident.sentence + (f" ({incident.times} times)" if incident.times > 1 else ""),
         "kind": "parked" if incident.kind == "poison" else incident.kind,
         "service": service,
+        "conference": incident.conference,
         "opened_at": incident.opened_at,
         "details": [],
         "pickup": {"conference": incident.conference, "code": incident.code}
