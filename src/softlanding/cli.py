@@ -443,15 +443,16 @@ def drill_command(name: str, kills: int, seed: int, as_json: bool) -> None:
 @with_example("softlanding bench messaging --json")
 def bench_command(name: str, as_json: bool) -> None:
     """Measure this system beside its peers in one run (or `all`)."""
-    from softlanding.bench import BENCHES
+    from softlanding.bench import BENCHES, render
 
     if name != "all" and name not in BENCHES:
         raise click.UsageError(f"there is no bench '{name}': choose all, {', '.join(BENCHES)}")
     tell = _teller(as_json)
     results = {each: BENCHES[each](tell) for each in (BENCHES if name == "all" else [name])}
-    result = results.get(name, results)
+    for each, result in results.items() if not as_json else ():
+        click.echo(f"\n{each}\n{render(result)}")
     if as_json:
-        click.echo(json.dumps(result, ensure_ascii=False))
+        click.echo(json.dumps(results.get(name, results), ensure_ascii=False))
 
 
 def _teller(as_json: bool) -> Callable[[str], None]:

@@ -15,6 +15,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 Log = structlog.typing.FilteringBoundLogger
 
+# Without local variables: names, phones and secrets may be in them.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
 METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -27,7 +30,7 @@ def set_up_logs(service: str, *, level: str = "info", as_json: bool = True) -> L
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
-        structlog.processors.dict_tracebacks if as_json else structlog.processors.format_exc_info,
+        _TRACEBACKS if as_json else structlog.processors.format_exc_info,
     ]
     structlog.configure(
         processors=[*processors, renderer],

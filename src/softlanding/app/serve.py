@@ -307,7 +307,7 @@ class ServiceProcess:
             stream_max_age_s=nats.stream_max_age_hours * 3600,
             monitor_urls=[nats.monitor_url] if nats.monitor_url else (),
             access=lambda: Access(user=nats.user, password=password),
-            report=lambda words: self.log.warning("bus", words=words),
+            report=lambda words: self.log.info("bus", words=words),
         )
 
     async def _turn_loops(self, work: Work) -> None:

@@ -220,7 +220,7 @@ def _as_answer(error: Exception) -> BaseException:
 
 def _fail(works: Sequence[Work], error: SoftlandingError) -> None:
     for work in works:
-        work.error = Unavailable(str(error)) if isinstance(error, GroupLostError) else error
+        work.error = Unavailable(f"{error}; nothing of this happened") if isinstance(error, GroupLostError) else error
 
 
 def say_goodbye(tx: Transaction, now: datetime) -> None:

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from softlanding import errors
 from softlanding.lifecycle import Work
+from softlanding.telemetry import get_log
 from softlanding.web import common
 from softlanding.web.doors import NotSignedIn
 from softlanding.web.pages import SERVICES, Pages
@@ -84,7 +85,13 @@ def _add_refusals(app: FastAPI, pages: Pages) -> None:
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
+        get_log().error("a door broke", door=_door_of(request), exc_info=error)
         return _say(request, pages, 500, "Something broke here", f"This is a fault of ours ({type(error).__name__}).")
+
+
+def _door_of(request: Request) -> str:
+    """The route's pattern: the path itself may bear somebody's personal link."""
+    return f"{request.method} {getattr(request.scope.get('route'), 'path', 'unknown')}"
 
 
 def _say(request: Request, pages: Pages, status: int, title: str, happened: str, *, faults: Any = ()) -> Response:
