@@ -203,8 +203,22 @@ def _with_rides(hand: Hand, settings: DispatchSettings, rows: Sequence[StopRow],
         problem, _said = lift_broken_limits(problem)
     except Invalid:
         pass  # Facts that contradict each other: those vehicles take no more rides, the others do.
-    manifests = (_manifest(key, manifest) for key, manifest in sorted(stops.items()))
+    cars = {vehicle.id: vehicle for vehicle in problem.vehicles}
+    manifests = (_manifest(key, _waiting_on(problem, cars[key], manifest)) for key, manifest in sorted(stops.items()))
     return replace(hand, problem=problem, plan=Plan(tuple(manifests)))
+
+
+def _waiting_on(problem: Problem, vehicle: Vehicle, stops: tuple[Stop, ...]) -> tuple[Stop, ...]:
+    """A car that may still wait before it drives on arrives later than was planned, and begins when it was planned."""
+    fixed = problem.frozen.get(vehicle.id, ())
+    here = fixed[-1].place_id if fixed else vehicle.start_place_id
+    free_s = max(problem.now_s, vehicle.shift_start_s, fixed[-1].depart_s if fixed else 0)
+    ahead = []
+    for stop in stops[len(fixed) :]:
+        arrive_s = max(stop.arrive_s, min(free_s + _drive(problem, here, stop.place_id), stop.begin_s))
+        ahead.append(replace(stop, arrive_s=arrive_s))
+        here, free_s = stop.place_id, stop.depart_s
+    return (*fixed, *ahead)
 
 
 def _stops(problem: Problem, rows: list[StopRow]) -> tuple[Stop, ...]:

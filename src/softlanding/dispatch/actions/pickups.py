@@ -138,14 +138,16 @@ def _asked(
         pickup = Pickup(id=fact.pickup, conference=fact.conference, **asked, **late)  # type: ignore[arg-type]
     else:
         pickup = replace(known, **asked)  # type: ignore[arg-type]
-    return _located(hand, desk, now, pickup)
+    located = _located(hand, desk, now, pickup)
+    if known is not None and known.status in ("boarded", "delivered"):
+        # The ride goes on, or is over, as it was driven; another goal for who is aboard is looked at by itself.
+        return replace(located, from_place=known.from_place, to_place=known.to_place)
+    return located
 
 
 def _located(hand: Hand, desk: Desk, now: datetime, pickup: Pickup) -> Pickup:
     """With its places found, and from when to when it can board."""
     start, end = model.find_place(pickup.from_text, hand.by_text), model.find_place(pickup.to_text, hand.by_text)
-    if pickup.is_aboard:
-        start = pickup.from_place
     exit_default = timedelta(minutes=desk.settings.leave_airport_international_minutes)
     ready = model.ready_at(pickup, hand.places.get(start or ""), hand.places.get(end or ""), exit_default)
     wait_max = timedelta(minutes=desk.settings.wait_max_minutes)
@@ -165,14 +167,18 @@ def _serve_on(tx: Transaction, now: datetime, desk: Desk, hand: Hand, pickup: Pi
     """It changed while the driver has the passenger, or stands there: the same car, to a new place if that changed."""
     before = hand.pickups.get(pickup.id)
     shift = pickup.shift
-    if before is None or shift is None or shift not in hand.shifts or pickup.to_place in (None, before.to_place):
-        kept = replace(pickup, to_place=pickup.to_place or (before.to_place if before else None))
+    goal = model.find_place(pickup.to_text, hand.by_text)
+    # Nobody is driven to where they boarded.
+    is_same = before is None or goal in (None, before.to_place, pickup.from_place)
+    if is_same or shift is None or shift not in hand.shifts:
+        kept = replace(pickup, to_place=before.to_place if before else pickup.to_place)
         after = replace(hand, pickups={**hand.pickups, pickup.id: kept})
         store.save_pickup(tx, kept)
         publish(tx, now, desk, after, (), reason=f"{pickup.code} changed")
     else:
-        after, lost = plans.redirected(hand, desk, pickup)
-        kept = _timed(after, pickup, shift)
+        elsewhere = replace(pickup, to_place=goal)
+        after, lost = plans.redirected(hand, desk, elsewhere)
+        kept = _timed(after, elsewhere, shift)
         store.save_pickup(tx, kept)
         after = publish(tx, now, desk, after, (shift,), reason=f"{pickup.code} goes elsewhere", quiet=(pickup.id,))
         lose(tx, now, after, hand, lost)

@@ -123,6 +123,10 @@ def _aboard_after_all(
     """Somebody boarded who was declared missed, or a no-show, meanwhile: back on the car."""
     if shift.id not in hand.shifts:
         raise Refused(f"your shift is over and {pickup.code} was given up; call the desk")
+    if pickup.from_place is None or pickup.to_place in (None, pickup.from_place):
+        raise Refused(
+            f"{pickup.code} goes from {pickup.from_text} to {pickup.to_text}, which is not known; call the desk"
+        )
     again = replace(pickup, shift=shift.id, vehicle=hand.crews[shift.id].vehicle, boarded_at=at)
     after, lost = plans.aboard(hand, desk, again, shift.id, at)
     board_at, deliver_at = plans.times_in(after, shift.id)[again.id]
