@@ -22,6 +22,7 @@ ON_VEHICLE = ("planned", "accepted", "arrived", "boarded")
 BEFORE_BOARDING = ("planned", "accepted", "arrived", "unplaced")
 ANSWERS = ("planned", "unplaced", "refused", "missed")  # Words of Dispatch that end a watch.
 CLOCKS_APART_S = 40.0  # Beyond this no clock may have declared anything missed: guards hold at 30 s and a beat.
+LATE_S = 5.0  # Timers turn every second or so.
 HEARS_FIRST_S = 3.0  # So long after its start Schedule calls nothing unanswered.
 
 
@@ -341,7 +342,7 @@ class Checker:
 
     def _look_at_dispatch(self) -> list[str]:
         """Each open pickup is on one vehicle or on the list of those without, and Dispatch's last word says so."""
-        wrong = []
+        wrong: list[str] = []
         stops: dict[str, list[sqlite3.Row]] = {}
         for row in self._all("dispatch", "SELECT * FROM stop ORDER BY shift, position, kind"):
             stops.setdefault(row["pickup"], []).append(row)
@@ -426,9 +427,10 @@ class Checker:
                     behind.append(f"{service} has heard {stands}, {source} stands at {tail[1]} of {tail[0][:13]}")
         return behind
 
-    def settled(self) -> list[str]:
+    def settled(self, now: datetime) -> list[str]:
         """Faults are over and everything was heard: nothing acknowledged is lost, and all three agree."""
-        wrong = self.lags()
+        wrong = self.lags() + self.after_timer("dispatch", "missed", now - timedelta(seconds=LATE_S))
+        wrong += self.after_timer("schedule", "unanswered", now - timedelta(seconds=LATE_S))
         for answer in self.record.answers.values():
             wrong += self._look_at_key(answer)
         for answer in self.record.refused.values():

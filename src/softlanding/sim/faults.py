@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from softlanding.contracts import SOURCES
 from softlanding.messaging.memory import KIND, NASTY
@@ -170,7 +171,7 @@ class Faults:
     def _some_process(self) -> Process | None:
         return self.rng.choice(self.world.processes) if self.world.processes else None
 
-    def _toggle(self, things: set[object], thing: object) -> None:  # type: ignore[type-arg, unused-ignore]
+    def _toggle(self, things: set[Any], thing: object) -> None:
         if thing in things:
             things.remove(thing)
         else:

@@ -160,7 +160,8 @@ class SimBus:
         sources: Sequence[str],
         record: Callable[[str, Sequence[Delivery]], None] = lambda _receiver, _deliveries: None,
     ) -> None:
-        self._make = lambda: MemoryBus(broker, receiver, sources)
+        self._broker = broker
+        self._sources = sources
         self._bus: MemoryBus | None = None
         self._receiver = receiver
         self._record = record
@@ -170,7 +171,7 @@ class SimBus:
         return self._bus is not None and self._bus.is_up
 
     async def start(self) -> None:
-        self._bus = self._make()
+        self._bus = MemoryBus(self._broker, self._receiver, self._sources)
 
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
         await others_may_run()

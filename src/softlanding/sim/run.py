@@ -26,7 +26,7 @@ from softlanding.statistics import service as statistics
 TURNS = 1500  # Under faults.
 WAITS_AT_ONCE = 30  # A step that nobody interrupts ends within so many waits; one that sleeps does not.
 ROUNDS_MAX = 90  # Seconds in which all must agree once the faults have stopped.
-ROUNDS_MIN = 8  # So long a silence takes to be heard as over.
+ROUNDS_MIN = 4  # So long a silence takes to be heard as over.
 QUICK_STEPS = ("relay", "listen", "timer")  # Where the work is: turned more often than those that only look.
 Tell = Callable[[str], None]
 
@@ -249,9 +249,7 @@ class _Play:
     def _let_the_day_pass(self) -> None:
         """Nobody does anything any more: what is overdue is said, and everybody hears that too."""
         self.world.trace.say("the day passes")
-        for _ in range(3):
-            self.world.pass_time(3 * 3600)
-            self._round()
+        self.world.pass_time(9 * 3600)
         self._converge()
 
     def _converge(self) -> None:
@@ -266,7 +264,7 @@ class _Play:
             self.workload.send_the_rest()
             if self.world.violations:
                 return
-        self.world.violations += self.world.checker.settled()
+        self.world.violations += self.world.checker.settled(self.world.time.wall)
 
     def _is_quiet(self) -> bool:
         alive = all(self.world.at_work(service) for service in SOURCES)
@@ -284,9 +282,8 @@ class _Play:
 
     def _finish(self, process: Process, name: str) -> None:
         """Run a task to its end; one that sleeps goes on in the next round."""
-        for _ in range(200):
-            if process not in self.world.processes or name not in process.tasks or self.world.advance(process, name):
-                return
+        if process in self.world.processes and name in process.tasks:
+            self.world.run_step(process, name)
 
     def _step(self, process: Process, name: str) -> bool:
         told = len(self.world.checker.told)

@@ -34,6 +34,7 @@ from softlanding.sim.turns import Task
 
 BEGIN = datetime(2026, 9, 16, 9, 0, tzinfo=UTC)
 SLOTS = 2  # Two processes of one service: one at work and one standing by, or one stopped and its successor.
+WAITS_MAX = 300  # Many more than any step has.
 SECRET = "a secret of the simulation, long enough to be one"
 
 Maker = Callable[[str, Settings], Service]
@@ -208,11 +209,12 @@ class World:
         return task is not None
 
     def run_step(self, process: Process, name: str) -> None:
-        """One step from begin to end, nobody in between."""
+        """One step from begin to end, nobody in between; one that waits for another goes on later."""
         if name not in process.tasks:
             process.start_step(name)
-        while process in self.processes and not self.advance(process, name):
-            pass
+        for _ in range(WAITS_MAX):
+            if process not in self.processes or self.advance(process, name):
+                return
 
     def pass_time(self, seconds: float) -> None:
         self.time.advance(seconds)
