@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 
 from softlanding import errors
 from softlanding.lifecycle import Work
@@ -49,10 +50,13 @@ def make_app(work: Work) -> FastAPI:
     pages = Pages(work)
     app.state.work = work
     app.state.pages = pages
+    made: list[BaseRoute] = []
     for doors in (*(work.service.doors(work) if work.service.doors else ()), common.make_doors(work, pages)):
         for route in doors.router.routes:
             assert hasattr(route, "softlanding_who"), f"{route.path}: say who may use this door"
-        app.router.routes.extend(doors.router.routes)
+        made += doors.router.routes
+    # Own words first: `/api/dispatch/…` is no page of a conference called "api".
+    app.router.routes.extend(sorted(made, key=lambda route: getattr(route, "path", "").startswith("/{")))
     _add_static(app)
     _add_refusals(app, pages)
     return app

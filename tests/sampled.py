@@ -1,0 +1,149 @@
+"""All three services with the sample conference `softconf` loaded and planned: real ids for tests of every door.
+
+sampled = Sampled(folder)
+client = sampled.program("schedule", "read", "write")
+sampled.real("code")     # values of the sample that a path or a body may name
+"""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+
+from house import House
+from softlanding import auth, incidents
+from softlanding.dispatch import store as dispatch_store
+from softlanding.formats import write_json, write_xml
+from softlanding.lifecycle import Work
+from softlanding.messaging import outbox
+from softlanding.sample import sample
+from softlanding.schedule import store as schedule_store
+from softlanding.web import make_app
+from softlanding.web.doors import signer_of
+
+SLUG = "softconf"
+SERVICES = ("schedule", "dispatch", "statistics")
+
+
+class Sampled:
+    """A house where the sample begins tomorrow, and everything that follows from it was done."""
+
+    def __init__(self, folder: Path) -> None:
+        self.house = House(folder)
+        self.apps = {}
+        self.first_day = first_day = self.house.clock.now().date() + timedelta(days=1)
+        for name in ("schedule", "dispatch"):
+            load = self.house.services[name].load_sample
+            assert load is not None
+            asyncio.run(load(self.house[name].database, first_day))
+        self.house.run()
+        for name in SERVICES:
+            self.house[name].is_stopping = True  # Live pages end their streams at once.
+            self.apps[name] = make_app(self.house[name])
+        self.incident = self.write("dispatch", _an_incident)
+        self.house.run()
+        self._real = self._real_values()
+
+    def read(self, service: str, view: Any, *args: Any, **more: Any) -> Any:
+        return self.house[service].database.read_now(view, *args, **more)  # type: ignore[attr-defined]
+
+    def write(self, service: str, action: Any, *args: Any, **more: Any) -> Any:
+        return self.house[service].database.write_now(action, *args, **more)  # type: ignore[attr-defined]
+
+    def work(self, service: str) -> Work:
+        return self.house[service]
+
+    def client(self, service: str, **headers: str) -> TestClient:
+        """A stranger's browser that does not follow. What breaks is answered with 500, as to anybody."""
+        client = TestClient(
+            self.apps[service], base_url="http://localhost", raise_server_exceptions=False, follow_redirects=False
+        )
+        client.headers.update(headers)
+        return client
+
+    def program(self, service: str, *scopes: str) -> TestClient:
+        return self.client(service, Authorization=f"Bearer {self.token(*scopes)}")
+
+    def token(self, *scopes: str) -> str:
+        return signer_of(self.house["schedule"]).program_token("tests", scopes, self.house.clock.now())
+
+    def person(self, name: str, *roles: tuple[str, str], is_revoked: bool = False) -> str:
+        """Somebody on the staff of each service; the id."""
+        person = auth.PersonState(person=f"id-{name}", name=name, email="", phone="", roles=roles, revision=1)
+        for service in SERVICES:
+            now = self.house.clock.now() if is_revoked else None
+            self.write(service, lambda tx, _now, now=now: auth._keep(tx, person, now))
+        return person.person
+
+    def session(self, person: str) -> dict[str, str]:
+        """The headers of a browser in which this person is signed in; each person's session bears their id."""
+        signer = signer_of(self.house["schedule"])
+        cookie = signer.session_cookie(person, f"session-{person}", self.house.clock.now())
+        return {"Cookie": f"softlanding={cookie}", "X-CSRF": signer.csrf(f"session-{person}")}
+
+    def real(self, name: str) -> list[str]:
+        """Values that the sample has for a path's or a body's field of this name; none for others."""
+        return self._real.get(name, [])
+
+    def file(self, kind: str) -> bytes:
+        """A good file of this kind: arrivals, places, fleet (CSV), or the programme as xml or json."""
+        if kind in ("xml", "json"):
+            write = {"xml": write_xml, "json": write_json}[kind]
+            return write(sample(self.first_day).programme, "1", "https://example.org/softconf")
+        return files("softlanding.sample").joinpath(f"{kind}.csv").read_bytes()
+
+    def rows(self, service: str) -> dict[str, int]:
+        """How many rows each table has, without those of the keys themselves."""
+        return self.read(service, _count_rows)
+
+    def _real_values(self) -> dict[str, list[str]]:
+        fleet = self.read("dispatch", dispatch_store.list_drivers, SLUG)
+        journeys = self.read("schedule", schedule_store.journeys.list_recent, SLUG)
+        pickups = self.read("dispatch", dispatch_store.list_pickups, SLUG)
+        links = self.read("schedule", schedule_store.speakers.links_by_speaker, SLUG)
+        shifts = self.read("dispatch", lambda c: [row.id for row in c.execute(sa.text("SELECT id FROM shift")).all()])
+        cars = self.read("dispatch", lambda c: [row.code for row in c.execute(sa.text("SELECT code FROM vehicle"))])
+        places = list(self.read("dispatch", dispatch_store.load_places, SLUG).values())
+        return {
+            "conference": [SLUG],
+            "driver": [one.id for one in fleet],
+            "drive token": [one.token for one in fleet],
+            "speaker token": [link.token for link in links.values()],
+            "speaker": sorted(links),
+            "journey": [one.id for one in journeys],
+            "pickup": [one.id for one in pickups] + [one.code for one in pickups],
+            "airport": ["HAM", "BER", "LHR"],
+            "number": ["LH 2078", "BA 966"],
+            "vehicle": cars,
+            "shift": shifts,
+            "slug": [place.slug for place in places],
+            "place": [place.name for place in places],
+            "names": [place.name for place in places],
+            "status": ["planned", "unplaced", "missed", "delivered"],
+            "start_place": [place.slug for place in places],
+            "incident": [self.incident],
+            "person": [one.person for one in self.read("schedule", auth.list_people)],
+            "epoch": [self.house[name].life.epoch for name in SERVICES],
+            "word": ["understood", "driven by taxi"],
+        }
+
+
+def _an_incident(tx: Any, now: Any) -> str:
+    return incidents.open_incident(
+        tx, now, cause="sampled", kind="other", about="test", sentence="Something", conference=SLUG
+    )
+
+
+def _count_rows(connection: sa.Connection) -> dict[str, int]:
+    names = sa.inspect(connection).get_table_names()
+    return {name: connection.execute(sa.text(f'SELECT count(*) FROM "{name}"')).scalar_one() for name in _told(names)}
+
+
+def _told(names: list[str]) -> Iterator[str]:
+    own = {"door_key", "lease", outbox.outbox.name} | {"alembic_version"}
+    yield from (name for name in sorted(names) if name not in own - {outbox.outbox.name})
