@@ -38,6 +38,7 @@ SUBMITTERS = 64
 LOAD_S = 5.5
 PACE_S = 6.0
 PACE_PER_S = 48
+FSYNCS_S = 0.3  # Before each contestant: a disk that others use is not the same for long.
 ANSWER_S = 90.0  # For a question, beyond the time that it asks for: peers may be slow, but not silent.
 RATIO_AIMS = {"faststream": 2, "dramatiq": 4, "procrastinate": 15}
 P50_AIM_MS, P50_AIM_FSYNCS, P99_AIM_TIMES = 5.0, 6, 5
@@ -146,8 +147,8 @@ async def _play(
     scores: dict[Contestant, list[Score] | str] = {}
     fsyncs = []
     for turn in range(1, rounds + 1):
-        fsyncs.append(measure_fsyncs(place.folder, place.clock))
         for contestant in contestants:
+            fsyncs.append(measure_fsyncs(place.folder, place.clock, for_s=FSYNCS_S))
             so_far = scores.setdefault(contestant, contestant.not_run or [])
             if isinstance(so_far, str):
                 continue

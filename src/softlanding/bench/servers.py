@@ -4,9 +4,11 @@ import asyncio
 import os
 import random
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
@@ -59,9 +61,24 @@ def running_postgresql(folder: Path) -> Iterator["Postgresql"]:
     _make_folder(folder)
     server = wheel.get_server(folder / "data", cleanup_mode="stop")
     try:
-        yield Postgresql(server)
+        with _terminated_in_order():
+            yield Postgresql(server)
     finally:
         server.cleanup()
+
+
+@contextmanager
+def _terminated_in_order() -> Iterator[None]:
+    """SIGTERM ends the program as Ctrl-C does, block by block: PostgreSQL does not die with its parent."""
+
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Postgresql:
