@@ -34,6 +34,8 @@ def hear_places(tx: Transaction, _now: datetime, fact: PlacesChanged, _envelope:
 def hear_ride(tx: Transaction, now: datetime, fact: RideState, envelope: Envelope) -> None:
     """Keep the ride as Dispatch has it now; end the watch if this answers what is watched.
 
+    The fact's type is what was said, its status where the ride stands: a late word does not set it back.
+
     Revisions compare within one epoch; the word of a newer epoch replaces an older one's. A pickup that is not known
     here (this database was copied back) is kept all the same: it is the whole state.
     """
@@ -45,4 +47,4 @@ def hear_ride(tx: Transaction, now: datetime, fact: RideState, envelope: Envelop
     known = store.pickups.load_ride(tx.connection, fact.pickup)
     if known is not None and known.epoch == envelope.epoch and fact.revision < known.revision:
         return
-    store.pickups.keep_ride(tx, Ride(fact.pickup, envelope.epoch, fact.revision, word, fact, now))
+    store.pickups.keep_ride(tx, Ride(fact.pickup, envelope.epoch, fact.revision, fact.status, fact, now))

@@ -721,6 +721,7 @@ def board() -> dict[str, Any]:
         "counts": counts,
         "plan": Value(number=13, made_at=at(14, 1)),
         "alarms": alarms(),
+        "deaths": [Value(died_at=at(13, 58, 11), how="SIGKILL", back_at=at(13, 58, 15), recovered=3, expired=1)],
         "peers": PEERS,
         "queue": queue(),
         "vehicles": vehicles(),
@@ -736,6 +737,7 @@ def empty_board() -> dict[str, Any]:
     return board() | {
         "counts": counts,
         "alarms": [],
+        "deaths": [],
         "queue": [],
         "vehicles": [],
         "chosen": None,
