@@ -26,7 +26,7 @@ FULL_S = 3.0  # The slowest chore comes every two seconds.
 
 def say(line: str) -> None:
     """What pytest shows when a test fails: seed, victims, figures."""
-    print(line)  # noqa: T201 - the seed must be seen
+    print(line)
 
 
 def first_day(here: Installation) -> date:

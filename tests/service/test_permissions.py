@@ -247,7 +247,7 @@ def test_a_route_that_does_not_say_who_may_use_it_ends_the_start(sampled):
 
     def open_doors(_work: Any) -> list[Any]:
         made = Doors(work)
-        made.router = APIRouter(routes=[APIRoute("/open", lambda: {})])
+        made.router = APIRouter(routes=[APIRoute("/open", dict)])
         return [made]
 
     bare = Service("schedule", work.service.tables, "softlanding.schedule", {}, doors=open_doors)
