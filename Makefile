@@ -29,3 +29,4 @@ $(VENV)/.test-installed: requirements/test.txt $(VENV)/.run-installed
 lock:
 	cd requirements && uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o run.txt run.in
 	cd requirements && uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -c run.txt -o test.txt test.in
+	cd requirements && for file in bench-*.in; do uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o $${file%.in}.txt $$file; done
