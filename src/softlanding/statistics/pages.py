@@ -133,9 +133,9 @@ def _story(connection: sa.Connection, slug: str, wanted: str, zone: ZoneInfo, no
 
 def _add_operations(doors: Doors, work: Work, pages: Pages) -> None:
     async def context(wanted: views.LogFilter, visitor: Visitor) -> dict[str, Any]:
-        now = work.parts.clock.now()
-        told = parked_at_peers(work)
-        found = await work.database.read(_operations, wanted, work.life.began_at, now, told)
+        now, only = work.parts.clock.now(), await _only_conference(work)
+        told, zone = parked_at_peers(work), ZoneInfo(only.zone if only else "UTC")
+        found = await work.database.read(_operations, wanted, work.life.began_at, now, told, zone)
         cards = service_cards(work, found.pop("rows"), now)
         found["incidents"] = [each for each in found["incidents"] if visitor.is_staff_of(each["conference"])]
         return found | {"services": cards, "peers": peers_view(work), "peers_seen_at": now}
@@ -175,10 +175,11 @@ def _operations(
     began_at: datetime,
     now: datetime,
     told: list[tuple[str, str, str, tuple[int, ...]]],
+    zone: ZoneInfo,
 ) -> dict[str, Any]:
     return {
         "rows": views.services_rows(connection, began_at, now),
-        "incidents": views.incidents_view(connection),
+        "incidents": views.incidents_view(connection, zone),
         "lives": views.lives_view(connection),
         "dead_letters": views.letters_view(connection, told),
         "logs": views.list_logs(connection, wanted),

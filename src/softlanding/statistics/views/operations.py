@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -14,7 +15,7 @@ from softlanding.messaging import dead_letters, inbox
 from softlanding.messaging.receiver import TRIES_MAX
 from softlanding.statistics.model.words import count
 from softlanding.statistics.tables import facts, heard_incidents, heard_lives, ready_lives
-from softlanding.statistics.views.deaths import DeathStory, death_story
+from softlanding.statistics.views.deaths import UTC, DeathStory, death_story
 from softlanding.statistics.views.numbers import count_pickups
 
 LIVES_MAX = 30
@@ -103,11 +104,11 @@ def _life(
     }
 
 
-def incidents_view(connection: sa.Connection) -> list[dict[str, Any]]:
-    """Incidents of all three services: open ones first, then those settled lately; newest first."""
-    own = [_own_incident(connection, incident) for incident in incidents.list_incidents(connection, is_open=True)]
+def incidents_view(connection: sa.Connection, zone: ZoneInfo = UTC) -> list[dict[str, Any]]:
+    """Incidents of all three services: open first, then settled lately; newest first. Times are in `zone`."""
+    own = [_own_incident(connection, incident, zone) for incident in incidents.list_incidents(connection, is_open=True)]
     own += [
-        _own_incident(connection, incident)
+        _own_incident(connection, incident, zone)
         for incident in incidents.list_incidents(connection, is_open=False, most=SETTLED_SHOWN)
     ]
     columns, settled_at = sa.select(heard_incidents), heard_incidents.c.settled_at
@@ -119,13 +120,13 @@ def incidents_view(connection: sa.Connection) -> list[dict[str, Any]]:
     return [i for i in found if i["settled"] is None] + [i for i in found if i["settled"] is not None][:SETTLED_SHOWN]
 
 
-def _own_incident(connection: sa.Connection, incident: incidents.Incident) -> dict[str, Any]:
+def _own_incident(connection: sa.Connection, incident: incidents.Incident, zone: ZoneInfo) -> dict[str, Any]:
     view = _incident("statistics", incident)
     stories = _stories_of(connection, incident) if incident.kind == "death" else []
     if stories:
         times = f"{incident.times} times, last: " if incident.times > 1 else ""
-        view["title"] = times + stories[0].sentence()
-        view["details"] = [line for story in stories for line in _details(story, with_title=len(stories) > 1)]
+        view["title"] = times + stories[0].sentence(zone)
+        view["details"] = [line for story in stories for line in _details(story, zone, with_title=len(stories) > 1)]
     if incident.settled_at is not None:
         view["settled"] = _settled(incident, incident.settled_by or "")
     return view
@@ -144,8 +145,8 @@ def _stories_of(connection: sa.Connection, incident: incidents.Incident) -> list
     return [death_story(connection, death) for death in inside[:10]]
 
 
-def _details(story: DeathStory, *, with_title: bool) -> list[str]:
-    lines = [story.sentence()] if with_title else []
+def _details(story: DeathStory, zone: ZoneInfo, *, with_title: bool) -> list[str]:
+    lines = [story.sentence(zone)] if with_title else []
     for words, codes in (("recovered", story.recovered), ("expired", story.expired)):
         if codes:
             more = f" and {len(codes) - 20} more" if len(codes) > 20 else ""
