@@ -45,6 +45,7 @@ class Record:
     refused: dict[str, Answer] = field(default_factory=dict)  # Told "nothing happened".
     settled: set[str] = field(default_factory=set)  # Incidents about which a person has sent a word.
     acknowledged: list[tuple[str, str, str, int]] = field(default_factory=list)  # receiver, source, epoch, sequence
+    killed: list[tuple[str, str]] = field(default_factory=list)  # Service and life of who died at work.
     started_wrong: set[str] = field(default_factory=set)  # Who began a life by a wrong clock, and could not know it.
     _copied: dict[str, set[str]] = field(default_factory=dict)
 
@@ -57,6 +58,7 @@ class Record:
         kept = self._copied[service]
         self.answers = {k: a for k, a in self.answers.items() if a.service != service or k in kept}
         self.acknowledged = [one for one in self.acknowledged if one[0] != service]
+        self.killed = [one for one in self.killed if one[0] != service]
 
     def has_copy(self, service: str) -> bool:
         return service in self._copied
@@ -375,25 +377,30 @@ class Checker:
         return self._one("dispatch", about, f"pickup/{pickup['id']}", pickup["ended_at"]) is not None
 
     def _overloaded(self) -> list[str]:
-        """No vehicle ever holds more people than it has seats."""
+        """Nobody is to board a car without room; who brings a wheelchair sits in it. Who is aboard, is aboard."""
         wrong = []
-        seats = {
-            row["id"]: row["seats"]
+        rooms = {
+            row["id"]: tuple(row)[1:]
             for row in self._all(
                 "dispatch",
-                "SELECT shift.id, seats FROM shift JOIN vehicle ON vehicle.code = shift.vehicle"
-                " AND vehicle.conference = shift.conference",
+                "SELECT shift.id, seats, luggage, wheelchair_places FROM shift JOIN vehicle"
+                " ON vehicle.code = shift.vehicle AND vehicle.conference = shift.conference",
             )
         }
-        load: dict[str, int] = {}
+        loads: dict[str, tuple[int, ...]] = {}
         for row in self._all(
             "dispatch",
-            "SELECT stop.shift, stop.kind, party FROM stop JOIN pickup ON pickup.id = stop.pickup"
-            " ORDER BY stop.shift, position, stop.kind",
+            "SELECT stop.shift, stop.kind, party - wheelchairs, luggage, wheelchairs, status FROM stop"
+            " JOIN pickup ON pickup.id = stop.pickup ORDER BY stop.shift, position, stop.kind",
         ):
-            load[row["shift"]] = load.get(row["shift"], 0) + (row["party"] if row["kind"] == "board" else -row["party"])
-            if load[row["shift"]] > seats.get(row["shift"], 0):
-                wrong.append(f"shift {row['shift']} holds {load[row['shift']]} on {seats.get(row['shift'], 0)} seats")
+            shift, sign = row["shift"], 1 if row["kind"] == "board" else -1
+            before = loads.get(shift, (0, 0, 0))
+            loads[shift] = tuple(load + sign * more for load, more in zip(before, tuple(row)[2:5], strict=True))
+            is_choice = sign > 0 and row["status"] in ("planned", "accepted")
+            if is_choice and any(
+                load > room for load, room in zip(loads[shift], rooms.get(shift, (0, 0, 0)), strict=True)
+            ):
+                wrong.append(f"shift {shift} holds {loads[shift]} and has room for {rooms.get(shift)}")
         return wrong
 
     def _look_at_statistics(self) -> list[str]:
@@ -471,7 +478,11 @@ class Checker:
 
     def _unsaid_deaths(self) -> list[str]:
         """Each life that ended without goodbye is in every book, and Statistics has an incident that still stands."""
-        wrong = []
+        wrong = [
+            f"{service}'s life {life[:13]} died, and the next one lives under its name"
+            for service, life in self.record.killed
+            if self._one(service, "SELECT 1 FROM lives WHERE parent = ?", life) is None
+        ]
         for service in SOURCES:
             deaths = self._all(
                 service,
@@ -588,7 +599,7 @@ def _is_same_word(dispatch: str, schedule: str, statistics: str) -> bool:
     if dispatch in ON_VEHICLE:
         same |= {"planned"}  # Its times moved: told as planned, whatever the driver has tapped.
     if dispatch == "boarded":
-        same |= {"boarded"}
+        same |= {"aboard"}  # As Statistics calls it.
     return schedule in same and statistics in same
 
 

@@ -10,7 +10,7 @@ from softlanding.messaging.memory import KIND, NASTY
 from softlanding.sim.process import Process
 from softlanding.sim.world import World
 
-STATEMENTS_MAX = 60  # A request for a pickup takes some 20 statements: the fuse may end inside any of them.
+FUSES = {"statement": 60, "commit": 6, "after": 6}  # A request for a pickup takes some 20 statements.
 KINDS = (
     "kill",
     "kill_inside",
@@ -94,8 +94,9 @@ class Faults:
         process = self._some_process()
         if process is None:
             return ""
-        process.engines.fuse.kind, process.engines.fuse.left = kind, self.rng.randint(1, STATEMENTS_MAX)
-        return f"{process.name} {process.engines.fuse.left}"
+        where = self.rng.choice(("statement", "commit", "after") if kind == "kill" else ("statement", "commit"))
+        process.engines.fuse.light(kind, where, self.rng.randint(1, FUSES[where]))
+        return f"{process.name} {where} {process.engines.fuse.left}"
 
     def _goodbye(self) -> str:
         process = self._some_process()

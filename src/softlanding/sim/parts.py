@@ -65,21 +65,27 @@ class SimClock:
 
 @dataclass
 class Fuse:
-    """Burns down by one with each statement of a writer; at zero the process is killed, or its disk is full."""
+    """Burns down by one wherever a writer comes by: at each statement, at each commit, or right after each commit. At
+    zero the process is killed there, or its disk is full.
+    """
 
     left: int | None = None
     kind: str = "kill"
+    where: str = "statement"
     burnt: int = 0
 
-    def burn(self, connection: sa.Connection) -> None:
-        if self.left is None:
+    def light(self, kind: str, where: str, left: int) -> None:
+        self.kind, self.where, self.left = kind, where, left
+
+    def burn(self, where: str, connection: sa.Connection | None) -> None:
+        if self.left is None or where != self.where:
             return
         self.left -= 1
         if self.left > 0:
             return
         self.left = None
         self.burnt += 1
-        if self.kind == "kill":
+        if self.kind == "kill" or connection is None:
             raise Killed
         driver = driver_of(connection)
         if driver.in_transaction:
@@ -99,10 +105,10 @@ class Engines:
         sa.event.listen(self.writing, "commit", self._on_commit)
 
     def _on_statement(self, connection: sa.Connection, *_arguments: Any) -> None:
-        self.fuse.burn(connection)
+        self.fuse.burn("statement", connection)
 
     def _on_commit(self, connection: sa.Connection) -> None:
-        self.fuse.burn(connection)
+        self.fuse.burn("commit", connection)
 
 
 class SimDatabase:
@@ -110,6 +116,7 @@ class SimDatabase:
 
     def __init__(self, engines: Engines, writer: Writer) -> None:
         self._direct = DirectDatabase(engines.reading, writer)
+        self._fuse = engines.fuse
         self._waiting: list[Waiting] = []
         self.on_commit: Callable[[], None] = lambda: None
         self.error: BaseException | None = None  # The writer's end: the process ends too.
@@ -133,6 +140,7 @@ class SimDatabase:
         if work in self._waiting:
             group, self._waiting = self._waiting[:GROUP_MAX], self._waiting[GROUP_MAX:]
             self._direct.writer.run_group(group)
+            self._fuse.burn("after", None)
             self.on_commit()
         await others_may_run()  # Committed, and nobody has been answered yet.
         if work.error is not None:

@@ -9,12 +9,13 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from softlanding import keys
 from softlanding.database import Transaction
 from softlanding.dispatch import store as dispatch_store
-from softlanding.dispatch.actions import fleet
+from softlanding.dispatch.actions import fleet, taps
 from softlanding.dispatch.actions import pickups as rides
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import Conflict, Forbidden, Invalid, NotFound, Refused, Unavailable
@@ -33,6 +34,8 @@ CONFERENCE = "softconf"
 ANSWERS_NO = (Refused, NotFound, Conflict, Invalid, Forbidden)
 BY = "Olga"
 PICKUPS_MAX = 24  # Enough for every quarrel, and few enough for a quick look at all of them.
+TAPS = ("accepted", "arrived", "boarded", "delivered", "no_show")
+NEXT_TAP = dict(pairwise(("planned", *TAPS[:4])))
 Action = Callable[..., dict[str, Any]]
 
 
@@ -159,6 +162,7 @@ class Workload:
             (2, self._take_back),
             (2, self._unlock),
             (3, self._settle),
+            (6, self._tap),
         )
         ((_, idea),) = self.rng.choices(ideas, [weight for weight, _ in ideas])
         return idea()
@@ -234,6 +238,16 @@ class Workload:
         if ride is None:
             return None
         return self._wish("dispatch", "unlock", rides.unlock, CONFERENCE, ride.code, desk=True, reason="yes", by=BY)
+
+    def _tap(self) -> Wish | None:
+        """A driver's word: mostly the next one, sometimes any, sometimes late."""
+        ride = self._some(self._rides())
+        if ride is None:
+            return None
+        what = NEXT_TAP.get(ride.status, "accepted") if self.rng.random() < 0.8 else self.rng.choice(TAPS)
+        late_s = self.rng.choice((0, 0, 1, 40, 600))
+        at = self.world.time.wall - timedelta(seconds=late_s)
+        return self._wish("dispatch", "tap", taps.tap, CONFERENCE, ride.code, what, at, desk=True, by=BY)
 
     def _settle(self) -> Wish | None:
         service = self.rng.choice(("dispatch", "statistics", "schedule"))

@@ -156,9 +156,11 @@ class World:
         for name in list(process.tasks):
             if name in self.on_done:
                 self.on_done.pop(name)(None, Killed())
+        service = process.service.name
+        if process.work is not None and how in ("SIGKILL", "bug"):
+            self.record.killed.append((service, process.work.life.epoch))
         process.end()
         self.processes.remove(process)
-        service = process.service.name
         if not self.of(service):
             wait_s = self.rng.choice((0.0, 0.0, 0.2, 1.0, 4.0, 30.0)) if back_in_s is None else back_in_s
             is_seen = self.rng.random() < 0.5
