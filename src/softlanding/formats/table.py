@@ -13,6 +13,7 @@ from softlanding.errors import Fault, Invalid
 from softlanding.formats.texts import one_line
 
 ROWS_MAX = 20_000
+COLUMNS_MAX = 200  # Each that is unknown is compared with all that are known.
 _YES = ("yes", "y", "true", "x", "1", "ja", "oui", "si", "sí")
 _NO = ("", "no", "n", "false", "0", "-", "nein", "non")
 
@@ -171,6 +172,8 @@ def _rows(text: str, what: str) -> Iterator[list[str]]:
 
 def _header(row: list[str], columns: Sequence[Column], what: str) -> list[str]:
     """Our name for each column of the table; empty for those passed over."""
+    if len(row) > COLUMNS_MAX:
+        raise Invalid(Fault(f"{what} row 1", f"{len(row)} columns: leave only those that are needed"))
     known = {_plain(each): column.name for column in columns for each in (column.name, *column.synonyms)}
     header = [known.get(_plain(cell), "") for cell in row]
     meant = {cell.strip(): _nearest(cell, known) for cell, name in zip(row, header, strict=True) if not name}

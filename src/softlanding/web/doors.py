@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from softlanding.auth import EVERYWHERE, NOBODY, Signer, Visitor, load_person
 from softlanding.errors import Fault, Forbidden, Invalid
 from softlanding.lifecycle import Work
+from softlanding.web.forms import parsed_form
 
 COOKIE = "softlanding"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -131,7 +132,7 @@ async def _check_csrf(request: Request, signer: Signer, visitor: Visitor) -> Non
     token = request.headers.get("X-CSRF", "")
     kind = request.headers.get("Content-Type", "")
     if not token and ("form" in kind):
-        given = (await request.form()).get("csrf", "")
+        given = (await parsed_form(request)).get("csrf", "")
         token = given if isinstance(given, str) else ""
     if not signer.is_csrf(visitor.session, token):
         raise Forbidden("this form is from another session; nothing was done: go back, reload the page, send it again")

@@ -9,11 +9,12 @@ from urllib.parse import quote, unquote
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 
 from softlanding.errors import Fault, Invalid, SoftlandingError
 
 FLASH = "softlanding-message"
+FLASH_MAX = 8_000
 UPLOAD_MAX = 12_000_000
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 T = TypeVar("T", bound=date)
@@ -62,14 +63,22 @@ def of_this_age(moment: T, field: str) -> T:
 
 async def read_form(request: Request) -> Form:
     """The posted form. Fields that come twice count once, the last; files are left for `read_upload`."""
-    data = await request.form()
+    data = await parsed_form(request)
     values = {_clean(name): _clean(value) for name, value in data.items() if isinstance(value, str)}
     return Form(values.get("form", ""), values.get("key", ""), values)
 
 
+async def parsed_form(request: Request) -> FormData:
+    """The posted form as it came. Raises Invalid for text in a charset that it is not in."""
+    try:
+        return await request.form()
+    except ValueError:  # Not only undecodable: names of charsets can be impossible, too.
+        raise Invalid(Fault("form", "cannot be read in the charset that it names; send it as UTF-8")) from None
+
+
 async def read_upload(request: Request, field: str = "file") -> tuple[str, bytes]:
     """(file name, bytes). Raises Invalid when there is none or it is too large."""
-    value = (await request.form()).get(field)
+    value = (await parsed_form(request)).get(field)
     if not isinstance(value, UploadFile) or not value.filename:
         raise Invalid(Fault(field, "choose a file"))
     body = await value.read(UPLOAD_MAX + 1)
@@ -105,11 +114,11 @@ def see_other(address: str, text: str = "", kind: str = "done") -> RedirectRespo
 
 def take_message(request: Request) -> dict[str, str] | None:
     """The message that `see_other` left, for the page that shows it."""
-    raw = request.cookies.get(FLASH)
-    if not raw:
+    raw = request.cookies.get(FLASH, "")
+    if not 0 < len(raw) < FLASH_MAX:
         return None
     try:
         message = json.loads(unquote(raw))
-        return {"kind": str(message["kind"]), "text": str(message["text"])}
-    except (ValueError, KeyError, TypeError):
+        return {"kind": _clean(str(message["kind"])), "text": _clean(str(message["text"]))}
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
