@@ -17,6 +17,7 @@ from softlanding.formats.airports import airport
 from softlanding.schedule import store
 from softlanding.schedule.actions.pickups import ask_for_pickup, is_aboard, withdraw_pickup
 from softlanding.schedule.model import Arrival, Journey, News, Promise, Speaker, leg_of, read_arrival
+from softlanding.schedule.views.speaker import present_journey
 
 ROWS_AT_ONCE = 60  # A row takes about 2 ms: an action stays well below 250 ms.
 
@@ -94,6 +95,16 @@ def withdraw_arrival(tx: Transaction, now: datetime, conference: str, journey: s
     if pickup is not None and pickup.is_open:
         withdraw_pickup(tx, now, pickup, reason or "withdrawn")
     return _answer(tx, now, withdrawn)
+
+
+def withdraw_present_arrival(
+    tx: Transaction, now: datetime, conference: str, speaker: str, *, reason: str
+) -> dict[str, Any]:
+    """The speaker's own word about the one arrival on their page. Raises NotFound when there is none."""
+    journey = present_journey(tx.connection, conference, speaker)
+    if journey is None:
+        raise NotFound("there is no arrival of yours to withdraw")
+    return withdraw_arrival(tx, now, conference, journey.id, reason=reason)
 
 
 def enter_flight_news(

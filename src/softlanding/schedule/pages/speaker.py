@@ -12,7 +12,7 @@ from softlanding.conferences import Conference
 from softlanding.errors import NotFound, SoftlandingError, Unavailable
 from softlanding.lifecycle import Work
 from softlanding.schedule import store, views
-from softlanding.schedule.actions.journeys import announce_arrival, change_arrival, withdraw_arrival
+from softlanding.schedule.actions.journeys import announce_arrival, change_arrival, withdraw_present_arrival
 from softlanding.schedule.actions.people import see_speaker_link
 from softlanding.schedule.model import Speaker
 from softlanding.schedule.pages.shared import (
@@ -145,12 +145,9 @@ async def _announce_or_change(work: Work, conference: Conference, speaker: Speak
 
 
 async def _withdraw(work: Work, conference: Conference, speaker: Speaker, form: Form) -> None:
-    journey = await work.database.read(views.speaker.present_journey, conference.slug, speaker.code)
-    if journey is None:
-        raise NotFound("there is no arrival of yours to withdraw")
     reason = form.text("reason", most=200) or "withdrawn by the speaker"
     await work.database.write(
-        keys.once, form.key, "arrival.withdraw", withdraw_arrival, conference.slug, journey.id, reason=reason
+        keys.once, form.key, "speaker.withdraw", withdraw_present_arrival, conference.slug, speaker.code, reason=reason
     )
 
 
