@@ -6,7 +6,6 @@ sampled.real("code")     # values of the sample that a path or a body may name
 """
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +19,6 @@ from softlanding import auth, incidents
 from softlanding.dispatch import store as dispatch_store
 from softlanding.formats import write_json, write_xml
 from softlanding.lifecycle import Work
-from softlanding.messaging import outbox
 from softlanding.sample import sample
 from softlanding.schedule import store as schedule_store
 from softlanding.web import make_app
@@ -69,6 +67,16 @@ class Sampled:
     def program(self, service: str, *scopes: str) -> TestClient:
         return self.client(service, Authorization=f"Bearer {self.token(*scopes)}")
 
+    def bosses(self) -> dict[str, TestClient]:
+        """Clients of somebody who may do everything, for each service."""
+        session = self.session(self.person("boss", *(("*", role) for role in auth.STAFF_ROLES)))
+        return {service: self.client(service, **session) for service in SERVICES}
+
+    def writing_routes(self, service: str) -> list[tuple[str, Any]]:
+        """(method, route) of every door that may create or change something."""
+        found = [route for route in self.apps[service].routes if getattr(route, "methods", None)]
+        return [(method, route) for route in found for method in sorted(route.methods & {"POST", "PUT"})]
+
     def token(self, *scopes: str) -> str:
         return signer_of(self.house["schedule"]).program_token("tests", scopes, self.house.clock.now())
 
@@ -97,9 +105,9 @@ class Sampled:
             return write(sample(self.first_day).programme, "1", "https://example.org/softconf")
         return files("softlanding.sample").joinpath(f"{kind}.csv").read_bytes()
 
-    def rows(self, service: str) -> dict[str, int]:
-        """How many rows each table has, without those of the keys themselves."""
-        return self.read(service, _count_rows)
+    def rows(self, service: str) -> dict[str, list[str]]:
+        """What stands in each table, the facts to tell too; without the keys themselves and the lease's beat."""
+        return self.read(service, _rows)
 
     def _real_values(self) -> dict[str, list[str]]:
         fleet = self.read("dispatch", dispatch_store.list_drivers, SLUG)
@@ -139,11 +147,6 @@ def _an_incident(tx: Any, now: Any) -> str:
     )
 
 
-def _count_rows(connection: sa.Connection) -> dict[str, int]:
-    names = sa.inspect(connection).get_table_names()
-    return {name: connection.execute(sa.text(f'SELECT count(*) FROM "{name}"')).scalar_one() for name in _told(names)}
-
-
-def _told(names: list[str]) -> Iterator[str]:
-    own = {"door_key", "lease", outbox.outbox.name} | {"alembic_version"}
-    yield from (name for name in sorted(names) if name not in own - {outbox.outbox.name})
+def _rows(connection: sa.Connection) -> dict[str, list[str]]:
+    names = sorted(set(sa.inspect(connection).get_table_names()) - {"door_key", "lease"})
+    return {name: sorted(map(str, connection.execute(sa.text(f'SELECT * FROM "{name}"')))) for name in names}

@@ -245,9 +245,12 @@ def test_a_route_that_does_not_say_who_may_use_it_ends_the_start(sampled):
     with pytest.raises(AssertionError, match="say who"):
         Doors(work).page("/somewhere", who=None)
 
+    def answer() -> None:
+        """Whatever it does, nobody said for whom."""
+
     def open_doors(_work: Any) -> list[Any]:
         made = Doors(work)
-        made.router = APIRouter(routes=[APIRoute("/open", dict)])
+        made.router = APIRouter(routes=[APIRoute("/open", answer)])
         return [made]
 
     bare = Service("schedule", work.service.tables, "softlanding.schedule", {}, doors=open_doors)
