@@ -30,7 +30,7 @@ GROUP_MAX_POSTGRESQL = 50
 class Transaction:
     """What an action works in: statements, new ids, and facts that are told if and only if it commits."""
 
-    __slots__ = ("cause", "connection", "ids", "life", "told")
+    __slots__ = ("cause", "clock_in_doubt", "connection", "ids", "life", "told")
 
     def __init__(self, connection: sa.Connection, life: str, ids: Ids) -> None:
         self.connection = connection
@@ -38,6 +38,7 @@ class Transaction:
         self.ids = ids
         self.told: list[Any] = []  # messaging.outbox puts facts here.
         self.cause: str | None = None  # The id of the fact being applied; the inbox sets it.
+        self.clock_in_doubt = False  # Then nothing may be called too late; the inbox sets it.
 
     def execute(self, statement: sa.Executable, values: Any = None) -> sa.CursorResult[Any]:
         return self.connection.execute(statement, values)

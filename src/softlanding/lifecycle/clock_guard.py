@@ -27,11 +27,17 @@ class ClockGuard:
 
     def look(self) -> None:
         """Compare the two clocks with the last look."""
-        wall, mono = self.clock.now(), self.clock.monotonic()
-        apart = (wall - self._wall).total_seconds() - (mono - self._mono)
-        self._wall, self._mono = wall, mono
+        apart = self._apart_s()
+        self._wall, self._mono = self.clock.now(), self.clock.monotonic()
         if abs(apart) > self.jump_max_s:
             self.hold(f"the clock jumped by {apart:+.0f} s")
+
+    def is_in_doubt(self) -> bool:
+        """Held, or about to be: for who decides between two looks. Changes nothing; any thread may ask."""
+        return self.held is not None or abs(self._apart_s()) > self.jump_max_s
+
+    def _apart_s(self) -> float:
+        return (self.clock.now() - self._wall).total_seconds() - (self.clock.monotonic() - self._mono)
 
     def look_at_last_sign(self, last_at: datetime | None) -> None:
         """At start: what the database last saw must not lie in the future."""

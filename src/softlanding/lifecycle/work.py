@@ -220,6 +220,7 @@ class Work:
             on_refused=self.service.on_refused,
             on_fork=_report_fork,
             on_parked=_report_parked,
+            is_clock_in_doubt=self.guard.is_in_doubt,
         )
         careful = BATCH_MAX if self.life.parent is not None and not self.life.parent_said_goodbye else 0
         self.receivers = {

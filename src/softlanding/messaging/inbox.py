@@ -117,6 +117,7 @@ class Subscriptions:
     on_refused: Callable[[Transaction, datetime, Any, Envelope, Refused], None] | None = None
     on_fork: Callable[[Transaction, datetime, str, Fork], None] | None = None
     on_parked: Callable[[Transaction, datetime, Envelope, str], None] | None = None
+    is_clock_in_doubt: Callable[[], bool] | None = None  # Handlers find it as `tx.clock_in_doubt`.
 
     def for_type(self, full: str) -> tuple[Handler, ...]:
         return tuple(self.handlers[key] for key in (full, ANY) if key in self.handlers)
@@ -183,6 +184,7 @@ def apply_batch(
 
     Handlers do nothing outside the transaction: one that fails among others is run again, with a savepoint of its own.
     """
+    tx.clock_in_doubt = subscriptions.is_clock_in_doubt is not None and subscriptions.is_clock_in_doubt()
     if len(batch) > 1:
         try:
             with tx.savepoint():

@@ -54,11 +54,11 @@ def hear_request(tx: Transaction, now: datetime, desk: Desk, fact: PickupState, 
         _say_delivered(tx, now, hand, pickup)
     elif pickup.is_aboard:
         _serve_on(tx, now, desk, hand, pickup)
-    elif pickup.due_at <= now:
+    elif pickup.due_at <= now and not tx.clock_in_doubt:
         _miss(tx, now, desk, hand, [pickup], is_new=known is None)
     elif reason := model.impossible(pickup, hand.seats_most):
         raise Refused(reason)
-    elif pickup.status == "arrived" and known is not None and known.from_place == pickup.from_place:
+    elif pickup.status == "arrived" and known is not None and _may_board_there(known, pickup):
         _serve_on(tx, now, desk, hand, pickup)
     else:
         _plan_anew(tx, now, desk, hand, pickup, is_new=known is None)
@@ -96,6 +96,12 @@ def refuse_request(
     _leave(tx, now, desk, hand, gone, is_new=known is None, reason=f"{pickup.code} refused")
     _note(tx, now, gone, f"refused: {refused}")
     tell(tx, PickupRefused, gone, now, hand, reason=str(refused))
+
+
+def _may_board_there(known: Pickup, pickup: Pickup) -> bool:
+    """The driver stands where they come, and the car that was enough for them still is."""
+    grew = any(getattr(pickup, load) > getattr(known, load) for load in ("party", "luggage", "wheelchairs"))
+    return known.from_place == pickup.from_place and not grew
 
 
 def _is_old_word(known: Pickup, fact: PickupState, envelope: Envelope) -> bool:
@@ -544,7 +550,7 @@ def _miss(tx: Transaction, now: datetime, desk: Desk, hand: Hand, due: list[Pick
         incidents.open_incident(
             tx,
             now,
-            cause=f"missed/{pickup.id}/{pickup.revision}",
+            cause=_missed_cause(tx, pickup),
             kind="missed",
             about=f"pickup/{pickup.id}",
             code=pickup.code,
@@ -553,6 +559,13 @@ def _miss(tx: Transaction, now: datetime, desk: Desk, hand: Hand, due: list[Pick
         )
     if changed:
         publish(tx, now, desk, hand, changed, reason=f"{len(due)} missed", freed=True)
+
+
+def _missed_cause(tx: Transaction, pickup: Pickup) -> str:
+    """The pickup and revision; once that is settled, taken up again by a person and missed again, another matter."""
+    cause = f"missed/{pickup.id}/{pickup.revision}"
+    first = incidents.load(tx.connection, incidents.incident_id(cause))
+    return cause if first is None or first.settled_at is None else f"{cause}/{pickup.due_at.isoformat()}"
 
 
 def declare_parked_missed(tx: Transaction, now: datetime) -> bool:
