@@ -136,6 +136,7 @@ _SAY: dict[str, Callable[[Data, ZoneInfo], str]] = {
     "pickup.stood_down": _fixed("told the driver not to come"),
     "talk.at_risk": _at_risk,
     "plan.published": _plan,
+    "places.changed": lambda data, _zone: f"knows {len(data.get('names') or ())} places where people are taken",
     "life.began": _began,
     "life.ended": lambda _data, _zone: "said goodbye",
     "incident.opened": lambda data, _zone: f"asks a person: {data.get('sentence')}",
