@@ -14,6 +14,7 @@ from softlanding.errors import Unavailable
 from softlanding.incidents import settle_incident
 from softlanding.lifecycle import Service, Timer
 from softlanding.lifecycle.deaths import list_silences
+from softlanding.messaging import inbox
 from softlanding.messaging.beats import Beat, Peers
 
 
@@ -128,6 +129,33 @@ def test_a_clock_that_jumps_while_a_timer_waits_for_the_writer_decides_nothing(b
     step = next(step for step in bare["dispatch"].steps() if step.name == "timer.late")
     asyncio.run(step.run())
     assert decided == []
+
+
+def test_a_page_of_the_feed_that_the_bus_has_overtaken_does_not_lead_back(bare):
+    bare.run()
+    for _ in range(2):
+        bare.kill("statistics")
+        bare.start("statistics")
+        bare["statistics"].relay.sent = 0
+        asyncio.run(bare["statistics"].relay.step())
+    receiver = bare["dispatch"].receivers["statistics"]
+    ask, pages = receiver.feed.facts, []
+
+    async def facts(source, epoch, after):
+        page = await ask(source, epoch, after)
+        pages.append(epoch)
+        if len(pages) == 1:
+            while await receiver.listen():
+                pass
+        return page
+
+    receiver.feed.facts = facts
+    receiver.needs_repair = True
+    asyncio.run(receiver.repair())
+    assert pages[0] != bare["statistics"].life.epoch
+    assert receiver.cursor.epoch == bare["statistics"].life.epoch
+    known = bare["dispatch"].database.read_now(inbox.load_known_epochs, "statistics")
+    assert [epoch for epoch, _ in known] == sorted(epoch for epoch, _ in known)
 
 
 @pytest.fixture

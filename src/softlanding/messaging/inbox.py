@@ -102,11 +102,15 @@ class Fork:
 
 @dataclass(frozen=True)
 class Crossing:
-    """Leave to enter an epoch after number `after`, given by the producer's own line of lives."""
+    """Leave to enter an epoch after number `after`, given by the producer's own line of lives.
+
+    It holds for who stands at `at`: bus and feed bring facts at once, and by the other way the receiver may be further.
+    """
 
     epoch: str
     after: int
     forks: tuple[Fork, ...] = ()
+    at: tuple[str, int] | None = field(default=None, compare=False)  # Where the receiver must stand; None: nowhere yet.
 
 
 @dataclass(frozen=True)
@@ -258,7 +262,8 @@ def _position(
         return "copy"
     if cursor is not None and envelope.epoch == cursor.epoch and envelope.sequence == cursor.sequence + 1:
         return "next"
-    if crossing is not None and envelope.number == (crossing.epoch, crossing.after + 1):
+    here = (cursor.epoch, cursor.sequence) if cursor is not None else None
+    if crossing is not None and here == crossing.at and envelope.number == (crossing.epoch, crossing.after + 1):
         return "enter"
     if line is not None and envelope.epoch not in line:
         return "copy"  # Of a branch that its producer has lost.

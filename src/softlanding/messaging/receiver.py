@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from softlanding.clock import Clock
 from softlanding.database import Database
@@ -113,7 +113,8 @@ class Receiver:
             page = await self.feed.facts(self.source, fetch.epoch, fetch.after)
             if fetch.until is not None:
                 page = [envelope for envelope in page if envelope.sequence <= fetch.until]
-            outcome = await self._apply(page, crossing=fetch.crossing)
+            crossing = fetch.crossing and replace(fetch.crossing, at=known[-1] if known else None)
+            outcome = await self._apply(page, crossing=crossing)
             if not outcome.applied and outcome.broken is None:
                 return None  # The producer lacks what its line promises, or changed meanwhile: ask again later.
         return None
