@@ -2,13 +2,14 @@
 
 import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from softlanding.drills.installation import Installation, throw_away
@@ -23,16 +24,19 @@ BOARD, ARRIVALS, FLEET = f"{BASE}/dispatch/", f"{BASE}/organise/arrivals", f"{BA
 ZONE = ZoneInfo("Europe/Berlin")
 EXPIRES_AFTER = timedelta(minutes=90)
 ENDS_AFTER = timedelta(seconds=40)  # From the start: when one whom nobody boards is missed.
-SHIFT = timedelta(hours=9)
+SHIFT, BEGUN = timedelta(hours=9), timedelta(hours=2)
 SOON, LATER = timedelta(minutes=15), timedelta(minutes=40)  # Who lands sooner is the driver's next ride.
-BUSES = ("Bus One", "Bus Two", "Bus Three")
+BUSES = tuple((f"Bus {name}", f"HH-T {name}", 20, f"Driver of Bus {name}") for name in ("One", "Two", "Three"))
+Cars = tuple[tuple[str, str, int, str], ...]
+"""Name, plate, seats, driver."""
 
 
 @dataclass
 class Stage:
-    """An installation with three buses that drive now, whatever the hour, and speakers whom nobody fetches today."""
+    """An installation with cars that drive now, whatever the hour, and speakers whom nobody fetches today."""
 
     here: Installation
+    program: httpx.Client  # May do everything.
     browser: Browser
     began: datetime
     landed: datetime  # A landing so long ago that its pickup is of no more use soon after the start.
@@ -66,8 +70,7 @@ class Stage:
 
     def api(self, method: str, path: str, **more: Any) -> Any:
         headers = {"Idempotency-Key": f"stage-{next(self._keys)}"}
-        with self.here.client() as client:
-            answer = client.request(method, path, headers=headers, **more)
+        answer = self.program.request(method, path, headers=headers, **more)
         assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
         return answer.json()
 
@@ -85,12 +88,12 @@ class Stage:
         local = (landing or self.here.clock.now() + LATER).astimezone(ZONE)
         return local.date().isoformat(), f"{local:%H:%M}"
 
-    def ride(self, bus: str, landing_in: timedelta = LATER) -> tuple[str, str, str]:
-        """As `arrival`, placed on this bus by a person."""
+    def ride(self, car: str, landing_in: timedelta = LATER) -> tuple[str, str, str]:
+        """As `arrival`, placed on this car by a person."""
         pickup, name, code = self.arrival(self.here.clock.now() + landing_in)
         self.placed(pickup)
         vehicles = self.api("GET", f"/api/dispatch{BASE}/fleet")["vehicles"]
-        vehicle = next(car["code"] for car in vehicles if car["name"] == bus)
+        vehicle = next(one["code"] for one in vehicles if one["name"] == car)
         self.api("POST", f"/api/dispatch{BASE}/pickups/{pickup}/assign", json={"vehicle": vehicle, "reason": "a test"})
         return pickup, name, code
 
@@ -98,8 +101,7 @@ class Stage:
         """Wait until Dispatch has heard of it and found a place for it, or none."""
 
         def is_placed() -> bool:
-            with self.here.client() as client:
-                answer = client.get(f"/api/dispatch{BASE}/pickups/{pickup}")
+            answer = self.program.get(f"/api/dispatch{BASE}/pickups/{pickup}")
             return answer.is_success and answer.json()["status"] != "requested"
 
         wait_until(is_placed, 20, f"{pickup} is planned")
@@ -108,9 +110,9 @@ class Stage:
         answer: list[dict[str, Any]] = self.api("GET", f"/api/dispatch{BASE}/pickups/{pickup}")["history"]
         return answer
 
-    def driver_link(self, bus: str) -> str:
+    def driver_link(self, name: str) -> str:
         drivers = self.api("GET", f"/api/dispatch{BASE}/drivers")
-        return str(next(driver["link"] for driver in drivers if driver["name"] == f"Driver of {bus}"))
+        return str(next(driver["link"] for driver in drivers if driver["name"] == name))
 
     def speaker_link(self, speaker: str) -> str:
         found = self.api("GET", f"/api/schedule{BASE}/speakers")
@@ -118,16 +120,17 @@ class Stage:
 
 
 @contextmanager
-def a_stage() -> Iterator[Stage]:
+def a_stage(cars: Cars = BUSES) -> Iterator[Stage]:
     with sync_playwright() as playwright, throw_away() as here:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        stage = _started(here, browser)
-        yield stage
+        stage = _started(here, browser, cars)
+        with closing(stage.program):
+            yield stage
         browser.close()
         here.stop()
 
 
-def _started(here: Installation, browser: Browser) -> Stage:
+def _started(here: Installation, browser: Browser, cars: Cars) -> Stage:
     began = here.clock.now()
     ends = began + ENDS_AFTER
     landed = (ends - EXPIRES_AFTER).replace(second=0, microsecond=0)  # Landings are told in whole minutes.
@@ -138,21 +141,21 @@ def _started(here: Installation, browser: Browser) -> Stage:
     here.start()
     here.wait_calm()  # Dispatch has heard of the conference.
     people = iter([(person.code, person.name) for person in sample(first_day).programme.persons])
-    stage = Stage(here, browser, began, landed, speakers=people)
-    stage.api("POST", f"/api/dispatch{BASE}/fleet/import", content=_buses(began))
+    stage = Stage(here, here.client(), browser, began, landed, speakers=people)
+    stage.api("POST", f"/api/dispatch{BASE}/fleet/import", content=_fleet(cars, began))
     stage.sign_in()
     return stage
 
 
-def _buses(now: datetime) -> str:
+def _fleet(cars: Cars, now: datetime) -> str:
     """A table of vehicles, each with a driver and a shift that has begun."""
-    begins = (now - timedelta(minutes=30)).astimezone(ZONE)
+    begins = (now - BEGUN).astimezone(ZONE)
     ends = (begins.astimezone(ZoneInfo("UTC")) + SHIFT).astimezone(ZONE)
     head = "vehicle,plate,seats,luggage,wheelchair places,start place,driver,phone,shift start,shift end,skills"
     shift = f"{begins:%Y-%m-%d %H:%M},{ends:%Y-%m-%d %H:%M}"
     rows = [
-        f"{bus},HH-T {number},20,40,1,Hamburg Airport,Driver of {bus},+49 40 1,{shift},"
-        for number, bus in enumerate(BUSES)
+        f"{name},{plate},{seats},{seats + 2},1,Hamburg Airport,{driver},+49 40 1,{shift},"
+        for name, plate, seats, driver in cars
     ]
     return "\n".join([head, *rows, ""])
 

@@ -129,7 +129,7 @@ def test_a_tap_is_seen_by_coordinator_speaker_and_statistics_at_once(stage: Stag
     board, counted = opened(stage.person(), f"{BOARD}?pickup={pickup}"), opened(stage.person(), f"{BASE}/statistics/")
     speaker = opened(stage.stranger(360), stage.speaker_link(code))
     followed = opened(stage.person(), f"{BASE}/follow/{pickup}")
-    driver = opened(stage.stranger(360), stage.driver_link("Bus Two"))
+    driver = opened(stage.stranger(360), stage.driver_link("Driver of Bus Two"))
     expect(driver.get_by_role("heading", name=name)).to_be_visible()
     for button, word in (("I take this ride", "accepted"), ("I have arrived", "driver there"), ("Picked up", "aboard")):
         driver.get_by_role("button", name=button).click()
@@ -145,7 +145,7 @@ def test_a_tap_is_seen_by_coordinator_speaker_and_statistics_at_once(stage: Stag
 def test_a_tap_made_offline_is_kept_and_sent_once(stage: Stage) -> None:
     pickup, name, _ = stage.ride("Bus Three", SOON)
     context = stage.stranger(360)
-    driver = opened(context, stage.driver_link("Bus Three"))
+    driver = opened(context, stage.driver_link("Driver of Bus Three"))
     context.set_offline(True)
     driver.get_by_role("button", name="I take this ride").click()
     expect(driver.locator("#outbox")).to_contain_text(f"Taken, {name}: saved")
@@ -165,7 +165,7 @@ def test_axe_finds_nothing_on_real_pages(stage: Stage, address: str) -> None:
 
 def test_axe_finds_nothing_on_a_driver_s_page_and_a_pickup_s_story(stage: Stage) -> None:
     pickup, _, _ = stage.ride("Bus One")
-    assert violations(opened(stage.stranger(), stage.driver_link("Bus One"))) == []
+    assert violations(opened(stage.stranger(), stage.driver_link("Driver of Bus One"))) == []
     assert violations(opened(stage.person(), f"{BASE}/follow/{pickup}")) == []
 
 
@@ -173,7 +173,7 @@ def test_no_page_scrolls_sideways_on_a_phone(stage: Stage) -> None:
     pickup, _, code = stage.ride("Bus One")
     page = stage.person(360).new_page()
     wide = {}
-    personal = (stage.driver_link("Bus One"), stage.speaker_link(code), f"{BASE}/follow/{pickup}")
+    personal = (stage.driver_link("Driver of Bus One"), stage.speaker_link(code), f"{BASE}/follow/{pickup}")
     for address in (*STAFF_PAGES, f"{BOARD}?pickup={pickup}", *personal):
         page.goto(address)
         wide[address] = page.evaluate("document.documentElement.scrollWidth")
