@@ -1,13 +1,14 @@
 """What a seed of the simulation has found: one small test each."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
 import house
-from clocks import HandClock
-from dispatched import CONFERENCE, Dispatched, a_pickup, changed
+from clocks import NOON, HandClock
+from dispatched import CONFERENCE, Dispatched, a_pickup, changed, withdrawn
 from house import House
 from softlanding.dispatch.actions import pickups, taps
 from softlanding.errors import Unavailable
@@ -193,3 +194,34 @@ def test_a_party_that_grows_beyond_the_seats_is_not_planned_on_that_car(here):
         here.act(taps.tap, here.desk, CONFERENCE, "K7Q1", what, here.now)
     here.ask(changed(request, party=9))
     assert here.pickup().shift is None
+
+
+def board(here, code):
+    for what in ("accepted", "arrived", "boarded"):
+        here.act(taps.tap, here.desk, CONFERENCE, code, what, here.now)
+    here.house.run()
+
+
+def test_revisions_that_are_told_never_go_back(tmp_path, monkeypatch):
+    here = Dispatched(tmp_path, monkeypatch, cars=1)
+    first = a_pickup(1, landing_at=NOON - timedelta(minutes=40))
+    second = a_pickup(2, landing_at=NOON - timedelta(minutes=35), to_place="Pension Plan B")
+    here.ask(first, second)
+    board(here, "K7Q1")
+    here.ask(withdrawn(first))
+    here.ask(changed(second, landing_at=NOON - timedelta(minutes=25)))
+    here.ask(a_pickup(3, landing_at=NOON - timedelta(minutes=30)), a_pickup(4, landing_at=NOON - timedelta(minutes=28)))
+    told = [revision for _, revision in here.said(1)]
+    assert told == sorted(told)
+
+
+@pytest.mark.xfail(strict=True, reason="a party that grows while aboard does not put those off who are still to board")
+def test_a_party_that_grows_aboard_leaves_nobody_on_a_car_without_room(tmp_path, monkeypatch):
+    here = Dispatched(tmp_path, monkeypatch, cars=1)
+    first = a_pickup(1, landing_at=NOON - timedelta(minutes=25))
+    here.ask(first, a_pickup(2, landing_at=NOON - timedelta(minutes=20)))
+    assert here.pickup(2).shift == here.pickup(1).shift
+    board(here, "K7Q1")
+    here.ask(changed(first, party=3))
+    boards_before = here.pickup(2).board_at is not None and here.pickup(2).board_at < here.pickup(1).deliver_at
+    assert here.pickup(2).status == "unplaced" or not boards_before

@@ -70,7 +70,7 @@ class Process:
 
     def start_step(self, name: str) -> None:
         self.tasks[name] = Task(name, self._turn(self.steps[name]))
-        self.tasks[name].began_at = self.clock.now()
+        self.tasks[name].began_at, self.tasks[name].error_s = self.clock.now(), self.clock.error_s
 
     def start(self, name: str, coroutine: Any) -> None:
         self.tasks[name] = Task(name, coroutine)

@@ -49,7 +49,8 @@ class Task:
     def __init__(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> None:
         self.name = name
         self.result: Any = None
-        self.began_at: datetime | None = None  # By its process's clock, for who wants to know.
+        self.began_at: datetime | None = None  # By its process's clock, which was wrong by `error_s`.
+        self.error_s = 0.0
         self._coroutine = coroutine
         self._waits_for: asyncio.Future[Any] | None = None
 

@@ -7,6 +7,7 @@ and what breaks. Under one seed and one order of calls all of it happens again t
 import hashlib
 import random
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -198,7 +199,7 @@ class World:
         except Fenced:
             self.kill(process, "fenced")
             task = True
-        except (Unavailable, BusDown, FeedDown, sa.exc.OperationalError) as error:
+        except (Unavailable, BusDown, FeedDown, sa.exc.OperationalError, sqlite3.OperationalError) as error:
             task = self._failed(process, name, error)
         except Exception as error:  # noqa: BLE001 - whatever else a step raises is what we are looking for
             self.violations.append(f"{process.name} died of a bug in {name}: {type(error).__name__}: {error}")
@@ -240,9 +241,10 @@ class World:
     def _ended(self, process: Process, task: Task, *, is_held: bool) -> None:
         if task.name in self.on_done:
             self.on_done.pop(task.name)(task.result, None)
-        elif task.name.startswith("timer.") and task.began_at is not None and task.result is False and not is_held:
-            at = min(task.began_at, process.clock.now())  # It may have been set back meanwhile.
-            self.violations += self.checker.after_timer(process.service.name, task.name[6:], at)
+        elif task.began_at is not None and task.name.startswith("timer.") and task.result is False and not is_held:
+            if task.error_s != process.clock.error_s:
+                return  # A clock that jumped decides nothing.
+            self.violations += self.checker.after_timer(process.service.name, task.name[6:], task.began_at)
 
     def _failed(self, process: Process, name: str, error: Exception) -> bool:
         """A broken wire or a full disk ends a birth or a request, not more."""
