@@ -75,6 +75,8 @@ def hear_withdrawn(tx: Transaction, now: datetime, desk: Desk, fact: PickupState
         _say_delivered(tx, now, hand, pickup)
     elif pickup.is_aboard:
         store.save_pickup(tx, pickup)
+        hand = replace(hand, pickups={**hand.pickups, pickup.id: pickup})
+        publish(tx, now, desk, hand, (), reason=f"{pickup.code} withdrawn, but aboard")
         _note(tx, now, pickup, "withdrawn, but aboard already: the ride goes on")
         tell(tx, PickupBoarded, pickup, now, hand, reason="aboard already; nobody can stand down")
     else:
