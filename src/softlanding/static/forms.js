@@ -30,7 +30,7 @@ function show(form, answer, page) {
     say(form, "refused", [...main.querySelectorAll("h1, dd")].map((part) => part.textContent.trim()).join(" ") || `Answer ${answer.status}`);
     return;
   }
-  if (answer.redirected && new URL(answer.url).pathname !== location.pathname) { location.assign(answer.url); return; }
+  if (answer.redirected && new URL(answer.url).pathname !== location.pathname) { leave(main, answer.url); return; }
   if (answer.redirected) history.replaceState(history.state, "", answer.url);
   const old = document.getElementById("main");
   const top = scrollY;
@@ -41,6 +41,19 @@ function show(form, answer, page) {
   const first = old.querySelector("[aria-invalid=true]") ?? old.querySelector(".message[role=status]");
   if (first) { if (!first.matches("input, select, textarea")) first.tabIndex = -1; first.focus({ preventScroll: false }); }
 }
+
+// To another page. What this answer said was said once; the page that comes says it again.
+function leave(main, address) {
+  const said = main.querySelector(":scope > .message[role=status]");
+  try { if (said) sessionStorage.setItem("said", JSON.stringify({ kind: said.className, words: said.textContent.trim() })); } catch { /* Private window: gone without words. */ }
+  location.assign(address);
+}
+
+try {
+  const said = JSON.parse(sessionStorage.getItem("said"));
+  sessionStorage.removeItem("said");
+  if (said) { const message = document.createElement("p"); message.className = said.kind; message.setAttribute("role", "status"); message.textContent = said.words; document.getElementById("main").prepend(message); }
+} catch { /* No storage here. */ }
 
 function say(form, kind, words) {
   form.querySelector(":scope > .message")?.remove();

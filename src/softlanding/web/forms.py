@@ -97,7 +97,8 @@ def refused(form: Form, error: SoftlandingError) -> dict[str, Any]:
     faults: dict[str, str] = {}
     if isinstance(error, Invalid):
         for fault in error.faults:
-            faults.setdefault(fault.where if fault.where in form.values else "", str(fault))
+            is_field = fault.where in form.values  # Then the sentence stands at the field, which has its own name.
+            faults.setdefault(fault.where if is_field else "", fault.what if is_field else str(fault))
     else:
         faults[""] = str(error)
     return {"name": form.name, "values": dict(form.values), "faults": faults}
