@@ -20,17 +20,18 @@ class Airport:
 
 def airport(iata: str) -> Airport | None:
     """The airport with this code, in capitals."""
-    return _airports().get(iata)
+    return known_airports().get(iata)
 
 
 def codes_of_city(city: str) -> tuple[str, ...]:
     """The codes of a city's airports, for someone who wrote its name instead."""
     wanted = city.casefold().strip()
-    return tuple(sorted(code for code, each in _airports().items() if wanted and each.city.casefold() == wanted))
+    return tuple(sorted(code for code, each in known_airports().items() if wanted and each.city.casefold() == wanted))
 
 
 @cache
-def _airports() -> dict[str, Airport]:
+def known_airports() -> dict[str, Airport]:
+    """All of them, read once for this process and those forked from it: some 8 000, 3 MB."""
     return {
         code: Airport(
             code, str(each["name"]), str(each["city"]), float(each["lat"]), float(each["lon"]), str(each["tz"])

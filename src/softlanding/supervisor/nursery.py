@@ -40,7 +40,10 @@ class Nursery:
 
 
 def start_nursery(preload: Sequence[str]) -> Nursery:
-    """Fork the nursery; it imports `preload` on its own time. Call it on the main thread, before any loop or thread."""
+    """Fork the nursery; it loads `preload` on its own time. Call it on the main thread, before any loop or thread.
+
+    Each of `preload` is a module to import, or `module:function` to call once, for what it keeps.
+    """
     assert_alone()
     ours, theirs = _socket_pair()
     parent = os.getpid()
@@ -128,8 +131,8 @@ def _be_nursery(control: socket.socket, preload: Sequence[str], parent: int) -> 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         wake = _wake_on_child()
-        for name in preload:
-            importlib.import_module(name)
+        for each in preload:
+            _load(each)
         assert_alone()
         gc.collect()
         gc.freeze()  # Pages that the collector never touches stay shared.
@@ -138,6 +141,13 @@ def _be_nursery(control: socket.socket, preload: Sequence[str], parent: int) -> 
         traceback.print_exc()
         os._exit(NOT_STARTED)
     os._exit(0)
+
+
+def _load(each: str) -> None:
+    if ":" in each:
+        _find(each)()
+    else:
+        importlib.import_module(each)
 
 
 def _close_others(control: socket.socket) -> None:
@@ -248,6 +258,10 @@ def _take_output(output: int) -> None:
 
 
 def _call(target: str, arguments: Mapping[str, Any]) -> int:
-    module, _, name = target.partition(":")
-    outcome = getattr(importlib.import_module(module), name)(dict(arguments))
+    outcome = _find(target)(dict(arguments))
     return outcome if isinstance(outcome, int) else 0
+
+
+def _find(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
