@@ -215,7 +215,6 @@ def test_revisions_that_are_told_never_go_back(tmp_path, monkeypatch):
     assert told == sorted(told)
 
 
-@pytest.mark.xfail(strict=True, reason="a party that grows while aboard does not put those off who are still to board")
 def test_a_party_that_grows_aboard_leaves_nobody_on_a_car_without_room(tmp_path, monkeypatch):
     here = Dispatched(tmp_path, monkeypatch, cars=1)
     first = a_pickup(1, landing_at=NOON - timedelta(minutes=25))

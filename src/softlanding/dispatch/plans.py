@@ -7,7 +7,7 @@ while its stamp is the one in the database: a transaction that was rolled back l
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import combinations, groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -56,6 +56,7 @@ SHIFT_LINGERS = timedelta(hours=3)  # A shift that ended this long ago takes par
 PLAN_HOUR = 16  # Times of the afternoon: a plan that holds then holds all day, and does not change with the hour.
 BOARD_SERVICE_S, ALIGHT_SERVICE_S = 120, 60
 WAYS_OUT_SAID = 3
+PUT_OFF_EXACTLY = 10  # Of so many who share a leg every choice is looked at: 1023 at most.
 EMPTY = travel.Matrix((), ())
 
 
@@ -281,6 +282,7 @@ def ride_of(hand: Hand, settings: DispatchSettings, pickup: Pickup, *, in_time: 
     by = deliver_by(hand, pickup)
     if in_time is None:
         in_time = pickup.deliver_at is not None and by is not None and pickup.deliver_at <= by
+    seats, luggage, wheelchairs = load_of(pickup)
     return Ride(
         id=pickup.id,
         from_place_id=pickup.from_place,
@@ -288,14 +290,20 @@ def ride_of(hand: Hand, settings: DispatchSettings, pickup: Pickup, *, in_time: 
         earliest_board_s=max(0, seconds_at(problem, pickup.ready_at)),
         latest_board_s=max(0, seconds_at(problem, pickup.latest_board_at)),
         latest_deliver_s=max(0, seconds_at(problem, by)) if by is not None and in_time else None,
-        seats=pickup.party - pickup.wheelchairs,
-        luggage=pickup.luggage,
-        wheelchairs=pickup.wheelchairs,
+        seats=seats,
+        luggage=luggage,
+        wheelchairs=wheelchairs,
         board_service_s=BOARD_SERVICE_S,
         alight_service_s=ALIGHT_SERVICE_S,
         ride_max_s=round(direct * settings.ride_limit_factor + settings.ride_limit_extra_minutes * 60),
         expires_s=max(0, seconds_at(problem, pickup.due_at)),
     )
+
+
+def load_of(pickup: Pickup) -> tuple[int, int, int]:
+    """What the pickup takes of a car's seats, luggage and wheelchair places: who brings a wheelchair sits in it."""
+    seats = max(0, pickup.party - pickup.wheelchairs)  # Who is aboard is planned with whatever a person typed.
+    return seats, pickup.luggage, pickup.wheelchairs
 
 
 def deliver_by(hand: Hand, pickup: Pickup) -> datetime | None:
@@ -406,7 +414,7 @@ def mended(hand: Hand, shift: str) -> tuple[Hand, tuple[str, ...]]:
     last first."""
     vehicle, manifest = index_of(hand.problem).vehicle(shift), hand.manifest(shift)
     schedule = check(hand.problem, vehicle, manifest.stops)
-    if isinstance(schedule, Schedule):
+    if isinstance(schedule, Schedule) and not crowded_out(hand, shift, manifest.stops):
         return replace(hand, plan=_with_manifest(hand.plan, _manifest(shift, schedule.stops))), ()
     return relaid(hand, shift)
 
@@ -414,6 +422,8 @@ def mended(hand: Hand, shift: str) -> tuple[Hand, tuple[str, ...]]:
 def relaid(hand: Hand, shift: str) -> tuple[Hand, tuple[str, ...]]:
     """The shift's rides laid again, one by one: who is aboard is brought on whatever it breaks, of the others as many
     as can be. The hand, and the rides that lost their place."""
+    crowded = crowded_out(hand, shift, hand.problem.frozen.get(shift, ()))
+    hand = without_all(hand, crowded)
     problem, fixed = hand.problem, hand.problem.frozen.get(shift, ())
     free = hand.manifest(shift).stops[len(fixed) :]
     ids = [ride_id for stop in (*fixed, *free) for ride_id in stop.boards]
@@ -440,7 +450,78 @@ def relaid(hand: Hand, shift: str) -> tuple[Hand, tuple[str, ...]]:
     )
     pickups = {key: one for key, one in hand.pickups.items() if key not in lost}
     plan = _with_manifest(hand.plan, plan.manifests[0])
-    return replace(hand, problem=problem, plan=plan, pickups=pickups), tuple(lost)
+    return replace(hand, problem=problem, plan=plan, pickups=pickups), (*crowded, *lost)
+
+
+def carrying(hand: Hand, pickup: Pickup) -> tuple[Hand, tuple[str, ...]]:
+    """The hand with a pickup that stays on its car with another load; and who finds no room there any more, last
+    first. The others keep their order."""
+    problem, shift = hand.problem, pickup.shift
+    seats, luggage, wheelchairs = load_of(pickup)
+    rides = tuple(
+        replace(one, seats=seats, luggage=luggage, wheelchairs=wheelchairs) if one.id == pickup.id else one
+        for one in problem.rides
+    )
+    problem = problem if rides == problem.rides else replace(problem, rides=rides)
+    hand = replace(hand, problem=problem, pickups={**hand.pickups, pickup.id: pickup})
+    if shift is None or shift not in hand.shifts:
+        return hand, ()
+    lost = crowded_out(hand, shift, hand.manifest(shift).stops)
+    return without_all(hand, lost), lost
+
+
+def crowded_out(hand: Hand, shift: str, stops: Sequence[Stop]) -> tuple[str, ...]:
+    """Who is still to board at these stops and finds no room, last first. Nobody who is aboard; of the others as few
+    people as can be, and of equals who boards last."""
+    index = index_of(hand.problem)
+    car, riding, lost = index.vehicle(shift), list[Ride](), list[str]()
+    for stop in stops:
+        riding = [ride for ride in riding if ride.id not in stop.alights]
+        riding += [index.rides[ride_id] for ride_id in stop.boards]
+        # A car that is overfull by fact may still empty itself.
+        off = _put_off(hand, car, riding) if stop.boards else []
+        riding = [ride for ride in riding if ride not in off]
+        lost += [ride.id for ride in off]
+    return tuple(reversed(lost))
+
+
+def _put_off(hand: Hand, car: Vehicle, riding: list[Ride]) -> list[Ride]:
+    """Who of these, in the order of boarding, must not board so that the others have room."""
+    waiting = [ride for ride in riding if hand.pickups[ride.id].status not in ("boarded", "delivered")]
+    if not waiting or not excess(car, riding):
+        return []
+    latest = waiting[::-1][:PUT_OFF_EXACTLY]
+    ways = (list(way) for count in range(1, len(latest) + 1) for way in combinations(latest, count))
+    enough = [way for way in ways if not excess(car, [ride for ride in riding if ride not in way])]
+    if enough:
+        return min(enough, key=lambda way: sum(ride.seats + ride.wheelchairs for ride in way))[::-1]
+    return [*_put_off(hand, car, [ride for ride in riding if ride not in latest]), *latest[::-1]]
+
+
+def excess(car: Vehicle, riding: Iterable[Ride]) -> str:
+    """What these rides take of the car beyond what it has, in words; "" when they have room."""
+    rides = list(riding)
+    loads = (
+        (sum(ride.seats for ride in rides), car.seats, "seats"),
+        (sum(ride.luggage for ride in rides), car.luggage, "places for luggage"),
+        (sum(ride.wheelchairs for ride in rides), car.wheelchair_places, "wheelchair places"),
+    )
+    return ", ".join(f"{load} of {room} {noun}" for load, room, noun in loads if load > room)
+
+
+def too_much_aboard(hand: Hand, pickup: Pickup) -> str:
+    """What those aboard with this pickup take of their car beyond what it has, in words; "" when they have room."""
+    index, shift = index_of(hand.problem), pickup.shift
+    if not pickup.is_aboard or shift is None or shift not in hand.shifts:
+        return ""
+    riding = [one.id for one in hand.pickups.values() if one.is_aboard and one.shift == shift]
+    return excess(index.vehicle(shift), (index.rides[one] for one in riding))
+
+
+def without_all(hand: Hand, ride_ids: Iterable[str]) -> Hand:
+    for ride_id in ride_ids:
+        hand = without(hand, ride_id)
+    return hand
 
 
 def aboard(hand: Hand, desk: Desk, pickup: Pickup, shift: str, at: datetime) -> tuple[Hand, tuple[str, ...]]:

@@ -409,8 +409,9 @@ def _end_shift(tx: Transaction, now: datetime, desk: Desk, shift: Shift) -> None
     for pickup in mine:
         hand = plans.without(hand, pickup.id)
     if mine:
-        hand = publish(tx, now, desk, hand, (shift.id,), reason="a shift was taken out", freed=True)
-        lose(tx, now, hand, before, [pickup.id for pickup in mine])
+        words = "the shift was taken out"
+        hand = publish(tx, now, desk, hand, (shift.id,), reason=words, freed=True)
+        lose(tx, now, hand, before, [pickup.id for pickup in mine], words)
     store.remove_shift(tx, shift.id)
     stir(tx, now, shift.conference, freed=True)
 

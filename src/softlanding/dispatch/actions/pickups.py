@@ -58,7 +58,7 @@ def hear_request(tx: Transaction, now: datetime, desk: Desk, fact: PickupState, 
         _miss(tx, now, desk, hand, [pickup], is_new=known is None)
     elif reason := model.impossible(pickup, hand.seats_most):
         raise Refused(reason)
-    elif pickup.status == "arrived" and known is not None and _may_board_there(known, pickup):
+    elif pickup.status == "arrived" and known is not None and _may_board_there(hand, known, pickup):
         _serve_on(tx, now, desk, hand, pickup)
     else:
         _plan_anew(tx, now, desk, hand, pickup, is_new=known is None)
@@ -100,10 +100,9 @@ def refuse_request(
     tell(tx, PickupRefused, gone, now, hand, reason=str(refused))
 
 
-def _may_board_there(known: Pickup, pickup: Pickup) -> bool:
-    """The driver stands where they come, and the car that was enough for them still is."""
-    grew = any(getattr(pickup, load) > getattr(known, load) for load in ("party", "luggage", "wheelchairs"))
-    return known.from_place == pickup.from_place and not grew
+def _may_board_there(hand: Hand, known: Pickup, pickup: Pickup) -> bool:
+    """The driver stands where they come, and the car has room for them as they now are."""
+    return known.from_place == pickup.from_place and pickup.id not in plans.carrying(hand, pickup)[1]
 
 
 def _is_old_word(known: Pickup, fact: PickupState, envelope: Envelope) -> bool:
@@ -172,27 +171,47 @@ def _say_delivered(tx: Transaction, now: datetime, hand: Hand, pickup: Pickup) -
 
 
 def _serve_on(tx: Transaction, now: datetime, desk: Desk, hand: Hand, pickup: Pickup) -> None:
-    """It changed while the driver has the passenger, or stands there: the same car, to a new place if that changed."""
-    before = hand.pickups.get(pickup.id)
-    shift = pickup.shift
-    goal = model.find_place(pickup.to_text, hand.by_text)
+    """It changed while the driver has the passenger, or stands there: the same car, to a new place if that changed.
+    Who is still to board and has no room there any more waits for another."""
+    before, shift, goal = hand.pickups.get(pickup.id), pickup.shift, model.find_place(pickup.to_text, hand.by_text)
+    kept = replace(pickup, to_place=before.to_place if before else pickup.to_place)
+    after, lost = plans.carrying(hand, kept)
+    changed, words = ((shift,) if shift and lost else ()), f"{pickup.code} changed"
     # Nobody is driven to where they boarded.
     is_same = before is None or goal in (None, before.to_place, pickup.from_place)
-    if is_same or shift is None or shift not in hand.shifts:
-        kept = replace(pickup, to_place=before.to_place if before else pickup.to_place)
-        after = replace(hand, pickups={**hand.pickups, pickup.id: kept})
-        store.save_pickup(tx, kept)
-        publish(tx, now, desk, after, (), reason=f"{pickup.code} changed")
-    else:
-        elsewhere = replace(pickup, to_place=goal)
-        after, lost = plans.redirected(hand, desk, elsewhere)
-        kept = _timed(after, elsewhere, shift)
-        store.save_pickup(tx, kept)
-        after = publish(tx, now, desk, after, (shift,), reason=f"{pickup.code} goes elsewhere", quiet=(pickup.id,))
-        lose(tx, now, after, hand, lost)
+    if not is_same and shift is not None and shift in hand.shifts:
+        after, late = plans.redirected(after, desk, replace(kept, to_place=goal))
+        kept = _timed(after, after.pickups[kept.id], shift)
+        lost, changed, words = (*lost, *late), (shift,), f"{pickup.code} goes elsewhere"
+    store.save_pickup(tx, kept)
+    is_freed = before is not None and plans.load_of(before) != plans.load_of(kept)
+    after = publish(tx, now, desk, after, changed, reason=words, quiet=(kept.id,), freed=is_freed)
+    lose(tx, now, after, hand, lost, words)
+    timed = after.pickups[kept.id]
+    kept = replace(kept, board_at=timed.board_at, deliver_at=timed.deliver_at)
     _note(tx, now, kept, f"revision {kept.revision} while {model.said(kept.status)}")
     tell(tx, PickupPlanned, kept, now, after)
     _tell_again(tx, now, after, kept, reason="")
+    _call_if_overfull(tx, now, after, kept)
+
+
+def _call_if_overfull(tx: Transaction, now: datetime, hand: Hand, pickup: Pickup) -> None:
+    """Who is aboard, is aboard: when there is no room for them by what was told, a person asks the driver."""
+    too_much = plans.too_much_aboard(hand, pickup)
+    if not too_much:
+        return
+    words = f"{pickup.vehicle} carries more than it has room for: {too_much}"
+    _note(tx, now, pickup, words)
+    incidents.open_incident(
+        tx,
+        now,
+        cause=f"overfull/{pickup.id}/{pickup.revision}",
+        kind="other",
+        about=f"pickup/{pickup.id}",
+        code=pickup.code,
+        conference=pickup.conference,
+        sentence=f"{pickup.code} changed while aboard, and {words}. Call the driver",
+    )
 
 
 def _timed(hand: Hand, pickup: Pickup, shift: str) -> Pickup:
@@ -200,11 +219,11 @@ def _timed(hand: Hand, pickup: Pickup, shift: str) -> Pickup:
     return replace(pickup, board_at=board_at, deliver_at=deliver_at, plan=hand.row.number + 1)
 
 
-def lose(tx: Transaction, now: datetime, hand: Hand, before: Hand, lost: Iterable[str]) -> None:
+def lose(tx: Transaction, now: datetime, hand: Hand, before: Hand, lost: Iterable[str], why: str) -> None:
     """Rides that their car can no longer take wait without a place; the timer seeks another at once."""
     for ride_id in lost:
         pickup = before.pickups[ride_id]
-        reason = f"{pickup.vehicle} can no longer take {pickup.code} in time"
+        reason = f"{pickup.vehicle} can no longer take {pickup.code}: {why}"
         gone = replace(model.off_vehicle(pickup, "unplaced", reason, now), tried=None)
         store.clear_stops(tx, ride_id)
         store.save_pickup(tx, gone)
@@ -649,7 +668,7 @@ def _mend(
             changed.append(shift)
     if changed:
         hand = publish(tx, now, desk, hand, changed, reason=reason, freed=bool(lost), quiet=quiet)
-        lose(tx, now, hand, before, lost)
+        lose(tx, now, hand, before, lost, reason)
 
 
 # People's words

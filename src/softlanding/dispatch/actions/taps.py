@@ -133,8 +133,9 @@ def _aboard_after_all(
     again = replace(again, board_at=board_at, deliver_at=deliver_at, plan=hand.row.number + 1)
     after = replace(after, pickups={**after.pickups, again.id: again})
     store.save_pickup(tx, again)
-    after = publish(tx, now, desk, after, (shift.id,), reason=f"{again.code} is aboard after all", quiet=(again.id,))
-    lose(tx, now, after, hand, lost)
+    words = f"{again.code} is aboard after all"
+    after = publish(tx, now, desk, after, (shift.id,), reason=words, quiet=(again.id,))
+    lose(tx, now, after, hand, lost, words)
     return again
 
 
