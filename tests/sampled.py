@@ -21,6 +21,7 @@ from softlanding.formats import write_json, write_xml
 from softlanding.lifecycle import Work
 from softlanding.sample import sample
 from softlanding.schedule import store as schedule_store
+from softlanding.signing import hash_of
 from softlanding.web import make_app
 from softlanding.web.doors import signer_of
 
@@ -82,7 +83,9 @@ class Sampled:
 
     def person(self, name: str, *roles: tuple[str, str], is_revoked: bool = False) -> str:
         """Somebody on the staff of each service; the id."""
-        person = auth.PersonState(person=f"id-{name}", name=name, email="", phone="", roles=roles, revision=1)
+        person = auth.PersonState(
+            person=f"id-{hash_of(name)[:20]}", name=name, email="", phone="", roles=roles, revision=1
+        )
         for service in SERVICES:
             now = self.house.clock.now() if is_revoked else None
             self.write(service, lambda tx, _now, now=now: auth._keep(tx, person, now))

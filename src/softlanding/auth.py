@@ -5,13 +5,14 @@ dead. Sessions and links are signed with one secret that all three know; used li
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from softlanding.contracts import Fact, personal_fields
 from softlanding.contracts.everyone import SignInUsed
 from softlanding.contracts.schedule import PersonGranted, PersonRevoked, PersonState
 from softlanding.database import Moment, Transaction, shared
@@ -23,13 +24,25 @@ from softlanding.signing import FIRST_PERSON, SESSION_LASTS, SIGN_IN_LASTS, Sign
 
 __all__ = [
     "EVERYWHERE", "FIRST_PERSON", "NOBODY", "SCOPES", "SESSION_LASTS", "SIGN_IN_LASTS", "STAFF_ROLES", "Person",
-    "Signer", "Visitor", "grant", "handlers", "hash_of", "list_people", "load_person", "people", "revoke",
-    "use_sign_in", "used_links",
+    "Signer", "Visitor", "as_seen_by", "grant", "handlers", "hash_of", "list_people", "load_person", "people",
+    "revoke", "use_sign_in", "used_links",
 ]  # fmt: skip
+
+T = TypeVar("T")
 
 STAFF_ROLES = ("organiser", "coordinator", "operator")
 EVERYWHERE = "*"
 SCOPES = ("facts", "personal", "write", "read")
+SCOPES_IN_WORDS = """\
+Programs send a token (`softlanding token NAME --scope …`) as `Authorization: Bearer …`. Its scopes say what it may do:
+
+- `read` looks at what staff see; `write` looks, too, and changes.
+- `facts` follows the feed and sends log lines.
+- `personal` adds what tells about persons (names, phones, e-mail addresses, flights, notes, personal links). Without it
+  those fields are absent from every answer to a `GET`, the feed's facts among them.
+
+A link that a program with `write` makes is told to it, once, as the answer.
+"""
 
 people = sa.Table(
     "person",
@@ -75,6 +88,11 @@ class Visitor:
     def is_known(self) -> bool:
         return self.person is not None or bool(self.scopes)
 
+    @property
+    def sees_personal(self) -> bool:
+        """Staff do. A program needs the scope `personal`, whatever else it may do."""
+        return self.person is not None or "personal" in self.scopes
+
     def has_role(self, wanted: Iterable[str], conference: str | None) -> bool:
         """One of the wanted roles, for this conference or everywhere; anywhere, where no conference is meant."""
         return any(
@@ -87,6 +105,27 @@ class Visitor:
 
 
 NOBODY = Visitor()
+
+
+def as_seen_by(visitor: Visitor, answer: T, *told: type[Fact] | str) -> T:
+    """The answer; for who may not see what is personal, without the fields that tell it, at whatever depth.
+
+    Those are the ones that a contract named in `told` marks, and `told`'s own names, where a view calls them otherwise.
+    """
+    if visitor.sees_personal:
+        return answer
+    seen: T = _without(answer, frozenset(name for each in told for name in _names(each)))
+    return seen
+
+
+def _names(told: type[Fact] | str) -> frozenset[str]:
+    return frozenset((told,)) if isinstance(told, str) else personal_fields(told)
+
+
+def _without(value: Any, hidden: frozenset[str]) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without(each, hidden) for name, each in value.items() if name not in hidden}
+    return [_without(each, hidden) for each in value] if isinstance(value, list | tuple) else value
 
 
 def load_person(connection: sa.Connection, person: str) -> Person | None:

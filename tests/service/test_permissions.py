@@ -385,14 +385,3 @@ def test_a_feed_tells_nothing_about_persons_but_to_who_may_know(sampled, service
     for headers in (_bearer(sampled.token("facts")), operator):
         assert [secret for secret in secrets if secret in feed(headers)] == []
     assert service == "statistics" or any(secret in told for secret in secrets)
-
-
-def test_a_program_that_only_reads_sees_neither_phones_nor_links(sampled):
-    reading = sampled.program("schedule", "read")
-    people = reading.get("/api/schedule/people").json()
-    assert people
-    assert {(each["email"], each["phone"]) for each in people} == {("", "")}
-    speakers = reading.get(f"/api/schedule/{SLUG}/speakers").json()
-    assert {(each["link"], each["phone"]) for each in speakers} == {("", "")}
-    fleet = sampled.program("dispatch", "read").get(f"/api/dispatch/{SLUG}/fleet").text
-    assert [token for token in sampled.real("drive token") if token in fleet] == []

@@ -205,7 +205,7 @@ def test_taking_by_hand_by_form(house, organiser):
 
 
 def test_an_arrival_by_the_api_from_announced_to_withdrawn(house):
-    client = program(house, "write")
+    client = program(house, "write", "personal")
     address = f"/api/schedule/{SLUG}/arrivals"
     made = client.post(address, json=ARRIVAL | {"speaker": "Grace Hopper"}, headers={"Idempotency-Key": "1"}).json()
     again = client.post(address, json=ARRIVAL | {"speaker": "Grace Hopper"}, headers={"Idempotency-Key": "1"}).json()
@@ -363,7 +363,7 @@ def test_nobody_takes_the_last_key_away(house):
 
 
 def test_people_by_the_api(house):
-    client = program(house, "write")
+    client = program(house, "write", "personal")
     given = {"name": "Cleo", "roles": [{"conference": SLUG, "role": "coordinator"}]}
     made = client.post("/api/schedule/people", json=given, headers={"Idempotency-Key": "1"}).json()
     link = client.post(f"/api/schedule/people/{made['person']}/sign-in-link", headers={"Idempotency-Key": "2"}).json()

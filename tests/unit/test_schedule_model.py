@@ -169,6 +169,7 @@ def test_clashes_are_named():
     assert [text for _, text in find_faults(person)] == [
         "Ada Lovelace is in two talks at once: “On A” and “On B”, Sat 9 May 10:30"
     ]
+    assert find_faults(person, by_name=False)[0][1].startswith("ADA is in two talks at once")
     assert find_faults(a_programme(a_talk("A"), a_talk("B", at(10, 45)))) == []
 
 

@@ -9,7 +9,9 @@ from fastapi.responses import Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from softlanding import keys
+from softlanding.auth import as_seen_by
 from softlanding.conferences import Conference, load_conference
+from softlanding.contracts.schedule import PersonState, PickupState
 from softlanding.dispatch import store, views
 from softlanding.dispatch.actions import fleet, pickups, taps
 from softlanding.dispatch.model import Place, Vehicle
@@ -29,6 +31,10 @@ LOOK = staff("coordinator", scopes=("read", "write"))
 FLEET_WRITERS = staff(
     "coordinator", "organiser", scopes=("write",)
 )  # Setting a conference up is an organiser's work too.
+
+# What tells about persons, where a view has its own names for it.
+_ON_THE_BOARD = (PickupState, "passenger", "driver", "detail")
+_OF_PICKUPS = (PickupState, "by")
 
 Slug = Annotated[str, Path(max_length=80, pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Name = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
@@ -146,27 +152,31 @@ def _add_looking(doors: Doors, work: Work) -> None:
     read = work.database.read
 
     @doors.api("/api/dispatch/{conference}/board", who=LOOK, summary="The board: counts, plan, alarms, queue, vehicles")
-    async def board(conference: Slug) -> dict[str, Any]:
+    async def board(request: Request, conference: Slug) -> dict[str, Any]:
         found = await read(need_conference, conference)
-        return await read(views.board, found, work.parts.clock.now())
+        answer = await read(views.board, found, work.parts.clock.now())
+        return as_seen_by(request.state.visitor, answer, *_ON_THE_BOARD)
 
     @doors.api("/api/dispatch/{conference}/pickups", who=LOOK, summary="Pickups, the most urgent first")
     async def list_all(
+        request: Request,
         conference: Slug,
         status: Annotated[str | None, Query(max_length=12, pattern="^[a-z_]+$")] = None,
         limit: Annotated[int, Query(ge=1, le=LIST_MAX)] = LIST_MAX,
     ) -> list[dict[str, Any]]:
         await read(need_conference, conference)
         found = await read(store.list_pickups, conference, (status,) if status else None, limit)
-        return [views.pickup_answer(pickup) for pickup in found]
+        answer = [views.pickup_answer(pickup) for pickup in found]
+        return as_seen_by(request.state.visitor, answer, *_OF_PICKUPS)
 
     @doors.api(
         "/api/dispatch/{conference}/pickups/{code}", who=LOOK, summary="One pickup, by code or id, and its history"
     )
-    async def one(conference: Slug, code: Name) -> dict[str, Any]:
+    async def one(request: Request, conference: Slug, code: Name) -> dict[str, Any]:
         found = await read(store.load_pickup, conference, code)
         steps = await read(store.list_history, found.id)
-        return views.pickup_answer(found) | {"history": [vars(step) for step in steps]}
+        answer = views.pickup_answer(found) | {"history": [vars(step) for step in steps]}
+        return as_seen_by(request.state.visitor, answer, *_OF_PICKUPS)
 
 
 def _add_hand(doors: Doors, work: Work, desk: Desk) -> None:
@@ -252,12 +262,13 @@ def _add_fleet(doors: Doors, work: Work, desk: Desk) -> None:
     path, read, write = "/api/dispatch/{conference}", work.database.read, work.database.write
 
     @doors.api(f"{path}/fleet", who=LOOK, summary="Vehicles, drivers and shifts")
-    async def look(conference: Slug) -> dict[str, Any]:
+    async def look(request: Request, conference: Slug) -> dict[str, Any]:
         await read(need_conference, conference)
-        given = await read(views.fleet, conference)
+        given, visitor = await read(views.fleet, conference), request.state.visitor
         for driver in given["drivers"]:
             driver.pop("token")  # A personal link is asked for by itself.
-        return given
+        drivers = as_seen_by(visitor, given["drivers"], PersonState)
+        return given | {"drivers": drivers, "shifts": as_seen_by(visitor, given["shifts"], "driver")}
 
     @doors.api(f"{path}/vehicles", who=FLEET_WRITERS, methods=("POST",), summary="Add or change a vehicle")
     async def save(conference: Slug, key: Key, given: VehicleGiven) -> dict[str, Any]:
@@ -298,7 +309,7 @@ def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
     async def links(request: Request, conference: Slug) -> list[dict[str, Any]]:
         await read(need_conference, conference)
         base = str(work.settings.front_door.public_url or request.base_url).rstrip("/")
-        return [
+        found = [
             {
                 "id": driver.id,
                 "name": driver.name,
@@ -308,6 +319,7 @@ def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
             }
             for driver in await read(store.list_drivers, conference)
         ]
+        return as_seen_by(request.state.visitor, found, PersonState, "link")
 
     @doors.api(path, who=FLEET_WRITERS, methods=("POST",), summary="Add a driver")
     async def add(conference: Slug, key: Key, given: DriverGiven) -> dict[str, Any]:

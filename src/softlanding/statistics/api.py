@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from fastapi import Depends, Header, Path, Query, Request
 
 from softlanding import keys
-from softlanding.auth import EVERYWHERE, STAFF_ROLES
+from softlanding.auth import EVERYWHERE, STAFF_ROLES, as_seen_by
 from softlanding.conferences import load_conference
 from softlanding.errors import Forbidden, NotFound
 from softlanding.lifecycle import Work
@@ -125,7 +125,7 @@ def _add_operations(doors: Doors, work: Work) -> None:
     @doors.api("/api/statistics/all-incidents", who=_READERS, summary="Incidents of all services, open ones first")
     async def incidents(request: Request) -> list[dict[str, Any]]:
         found, visitor = await work.database.read(views.incidents_view), request.state.visitor
-        return [each for each in found if visitor.is_staff_of(each["conference"])]
+        return as_seen_by(visitor, [each for each in found if visitor.is_staff_of(each["conference"])], *views.SETTLER)
 
     @doors.api("/api/statistics/all-dead-letters", who=_READERS, summary="Facts parked by any service, by subject")
     async def letters() -> list[dict[str, Any]]:

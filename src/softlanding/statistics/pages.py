@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 
 from softlanding import keys
-from softlanding.auth import STAFF_ROLES, Visitor
+from softlanding.auth import STAFF_ROLES, Visitor, as_seen_by
 from softlanding.conferences import Conference, list_conferences
 from softlanding.errors import Invalid, NotFound, Refused, SoftlandingError
 from softlanding.lifecycle import Work
@@ -137,7 +137,8 @@ def _add_operations(doors: Doors, work: Work, pages: Pages) -> None:
         told, zone = parked_at_peers(work), ZoneInfo(only.zone if only else "UTC")
         found = await work.database.read(_operations, wanted, work.life.began_at, now, told, zone)
         cards = service_cards(work, found.pop("rows"), now)
-        found["incidents"] = [each for each in found["incidents"] if visitor.is_staff_of(each["conference"])]
+        mine = [each for each in found["incidents"] if visitor.is_staff_of(each["conference"])]
+        found["incidents"] = as_seen_by(visitor, mine, *views.SETTLER)
         return found | {"services": cards, "peers": peers_view(work), "peers_seen_at": now}
 
     @doors.page(OPERATIONS, who=_OPERATORS)

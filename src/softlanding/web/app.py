@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from softlanding import errors
+from softlanding.auth import SCOPES_IN_WORDS
 from softlanding.lifecycle import Work
 from softlanding.telemetry import get_log
 from softlanding.web import common
@@ -42,6 +43,7 @@ def make_app(work: Work) -> FastAPI:
     app = FastAPI(
         title=f"Softlanding {name.title()}",
         version=work.parts.release,
+        description=SCOPES_IN_WORDS,
         openapi_url=f"/api/{name}/openapi.json",
         docs_url=None,
         redoc_url=None,

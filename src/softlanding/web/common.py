@@ -6,9 +6,10 @@ from fastapi import Body, Header, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from softlanding import incidents, keys, notices
-from softlanding.auth import SESSION_LASTS, STAFF_ROLES, load_person, use_sign_in
+from softlanding.auth import SESSION_LASTS, STAFF_ROLES, as_seen_by, load_person, use_sign_in
 from softlanding.conferences import list_conferences
 from softlanding.contracts import contract_of, personal_fields
+from softlanding.contracts.everyone import IncidentState
 from softlanding.database import Transaction
 from softlanding.errors import Forbidden, NotFound, SoftlandingError
 from softlanding.lifecycle import Work
@@ -90,7 +91,8 @@ def _add_incidents(doors: Doors, work: Work) -> None:
     )
     async def incidents_list(request: Request, is_open: bool | None = None) -> list[dict[str, Any]]:
         found, visitor = await work.database.read(incidents.list_incidents, is_open=is_open), request.state.visitor
-        return [vars(each) | {"words": each.words} for each in found if visitor.is_staff_of(each.conference)]
+        listed = [vars(each) | {"words": each.words} for each in found if visitor.is_staff_of(each.conference)]
+        return as_seen_by(visitor, listed, IncidentState)
 
     @doors.api(
         f"/api/{service}/incidents/{{incident}}/settle",

@@ -8,6 +8,9 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from softlanding import keys
+from softlanding.auth import as_seen_by
+from softlanding.contracts.dispatch import RideState
+from softlanding.contracts.schedule import PersonState, PickupState
 from softlanding.formats import arrivals_template
 from softlanding.lifecycle import Work
 from softlanding.schedule import store, views
@@ -36,13 +39,17 @@ from softlanding.schedule.api.shared import (
     Short,
     Slug,
     a_file,
-    may_see_personal,
     public_url,
     read_body,
 )
 from softlanding.schedule.model import Arrival, read_arrival, read_news
 from softlanding.web import Doors
 from softlanding.web.common import Key
+
+# What tells about persons, where a view has its own names for it.
+_OF_ARRIVALS = (PickupState, "name", "number", "vehicle", "why")  # A vehicle is named with who drives it.
+_OF_PICKUPS = (PickupState, RideState, "by_hand", "why")
+_OF_UNANSWERED = (PickupState, "passenger", "arrival", "late_plan")
 
 
 class ArrivalGiven(Given):
@@ -120,9 +127,10 @@ def _add_arrivals(doors: Doors, work: Work) -> None:
     path = "/api/schedule/{conference}/arrivals"
 
     @doors.api(path, who=TRAVEL_LOOK, summary="Arrivals by landing time, with their pickups")
-    async def arrivals(conference: Slug) -> list[dict[str, Any]]:
+    async def arrivals(request: Request, conference: Slug) -> list[dict[str, Any]]:
         found = await work.database.read(need_conference, conference)
-        return await work.database.read(views.journeys.arrivals, conference, found.zone)
+        listed = await work.database.read(views.journeys.arrivals, conference, found.zone)
+        return as_seen_by(request.state.visitor, listed, *_OF_ARRIVALS)
 
     @doors.api(path, who=TRAVEL, methods=("POST",), status_code=201, summary="Announce an arrival; asks for a pickup")
     async def announce(conference: Slug, key: Key, given: NewArrival) -> dict[str, Any]:
@@ -166,9 +174,10 @@ def _add_changes(doors: Doors, work: Work) -> None:
     path = "/api/schedule/{conference}/arrivals/{journey}"
 
     @doors.api(path, who=TRAVEL_LOOK, summary="One arrival")
-    async def arrival(conference: Slug, journey: Name) -> dict[str, Any]:
+    async def arrival(request: Request, conference: Slug, journey: Name) -> dict[str, Any]:
         found = await work.database.read(need_conference, conference)
-        return await work.database.read(views.journeys.chosen_view, conference, found.zone, journey)
+        chosen = await work.database.read(views.journeys.chosen_view, conference, found.zone, journey)
+        return as_seen_by(request.state.visitor, chosen, *_OF_ARRIVALS)
 
     @doors.api(path, who=TRAVEL, methods=("PUT",), summary="Change an arrival: the next revision of its pickup")
     async def change(conference: Slug, journey: Name, key: Key, given: ArrivalGiven) -> dict[str, Any]:
@@ -199,17 +208,19 @@ def _add_pickups(doors: Doors, work: Work) -> None:
 
     @doors.api(path, who=TRAVEL_LOOK, summary="Every pickup with what was asked, its watch, and Dispatch's word")
     async def pickups(
-        conference: Slug, state: Annotated[str | None, Query(max_length=20)] = None
+        request: Request, conference: Slug, state: Annotated[str | None, Query(max_length=20)] = None
     ) -> list[dict[str, Any]]:
         found = await work.database.read(need_conference, conference)
         listed = await work.database.read(views.journeys.pickup_list, conference, found.zone)
-        return [pickup for pickup in listed if state is None or pickup["state"] == state]
+        wanted = [pickup for pickup in listed if state is None or pickup["state"] == state]
+        return as_seen_by(request.state.visitor, wanted, *_OF_PICKUPS)
 
     @doors.api("/api/schedule/{conference}/unanswered", who=TRAVEL_LOOK, summary="Pickups that nobody has answered")
-    async def unanswered(conference: Slug) -> list[dict[str, Any]]:
+    async def unanswered(request: Request, conference: Slug) -> list[dict[str, Any]]:
         found = await work.database.read(need_conference, conference)
         now = work.parts.clock.now()
-        return await work.database.read(views.journeys.unanswered, conference, found.zone, now)
+        listed = await work.database.read(views.journeys.unanswered, conference, found.zone, now)
+        return as_seen_by(request.state.visitor, listed, *_OF_UNANSWERED)
 
     @doors.api(f"{path}/{{pickup}}/by-hand", who=TRAVEL, methods=("POST",), summary="A person fetches them")
     async def by_hand(request: Request, conference: Slug, pickup: Name, key: Key, given: ByHand) -> dict[str, Any]:
@@ -235,9 +246,7 @@ def _add_speakers(doors: Doors, work: Work) -> None:
     async def speakers(request: Request, conference: Slug) -> list[dict[str, Any]]:
         await work.database.read(need_conference, conference)
         found = await work.database.read(views.staff.speakers, conference, public_url(work, request))
-        if not may_see_personal(request):
-            return [{**speaker, "link": "", "phone": ""} for speaker in found]
-        return found
+        return as_seen_by(request.state.visitor, found, PersonState, "link", "number")
 
     @doors.api(f"{path}/{{code}}/link", who=ORGANISERS, methods=("POST",), summary="A new personal link")
     async def link(request: Request, conference: Slug, code: Name, key: Key) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from fastapi import Request
 from pydantic import Field
 
 from softlanding import keys
-from softlanding.auth import EVERYWHERE
+from softlanding.auth import EVERYWHERE, as_seen_by
+from softlanding.contracts.schedule import PersonState
 from softlanding.errors import Forbidden
 from softlanding.lifecycle import Work
 from softlanding.schedule import views
@@ -22,7 +23,6 @@ from softlanding.schedule.api.shared import (
     Name,
     NeededLine,
     Short,
-    may_see_personal,
     public_url,
 )
 from softlanding.web import Doors, staff
@@ -62,8 +62,8 @@ def _add_people(doors: Doors, work: Work) -> None:
     @doors.api("/api/schedule/people", who=LOOK, summary="Staff and their roles, by name")
     async def people(request: Request) -> list[dict[str, Any]]:
         found = await work.database.read(views.staff.people, None, request.state.visitor.person)
-        hidden = {} if may_see_personal(request) else {"email": "", "phone": ""}
-        return [person | {"roles": sorted(person["roles"])} | hidden for person in found]
+        listed = [person | {"roles": sorted(person["roles"])} for person in found]
+        return as_seen_by(request.state.visitor, listed, PersonState)
 
     @doors.api("/api/schedule/people", who=WRITE, methods=("POST",), status_code=201, summary="Add a person")
     async def add(key: Key, given: NewPerson) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Header, Query, Request
 
 from softlanding import keys
+from softlanding.auth import as_seen_by
 from softlanding.conferences import list_conferences
 from softlanding.lifecycle import Work
 from softlanding.schedule import store, views
@@ -29,6 +30,8 @@ from softlanding.schedule.api.shared import (
 )
 from softlanding.web import Doors
 from softlanding.web.common import Key
+
+_OF_PROGRAMMES = ("released_by", "by", "notes")  # Who released it; an import's notes may name a speaker.
 
 Half = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=190)]  # Two actions share it.
 
@@ -77,8 +80,10 @@ def _add_programme(doors: Doors, work: Work) -> None:
         who=ORGANISERS_LOOK,
         summary="The draft against what is public, what is wrong with it, and the releases",
     )
-    async def programme(conference: Slug) -> dict[str, Any]:
-        return await work.database.read(views.desk.programme_summary, conference)
+    async def programme(request: Request, conference: Slug) -> dict[str, Any]:
+        visitor = request.state.visitor
+        found = await work.database.read(views.desk.programme_summary, conference, by_name=visitor.sees_personal)
+        return as_seen_by(visitor, found, *_OF_PROGRAMMES)
 
 
 async def _take(
@@ -105,9 +110,10 @@ async def _take(
 
 def _add_releases(doors: Doors, work: Work) -> None:
     @doors.api("/api/schedule/{conference}/releases", who=ORGANISERS_LOOK, summary="Releases, newest first")
-    async def releases(conference: Slug) -> list[dict[str, Any]]:
+    async def releases(request: Request, conference: Slug) -> list[dict[str, Any]]:
         heads = await work.database.read(store.programmes.list_release_heads, conference)
-        return [views.desk.release_view(head) for head in heads]
+        listed = [views.desk.release_view(head) for head in heads]
+        return as_seen_by(request.state.visitor, listed, *_OF_PROGRAMMES)
 
     @doors.api("/api/schedule/{conference}/releases", who=ORGANISERS, methods=("POST",), summary="Release the draft")
     async def release(request: Request, conference: Slug, key: Key, given: Release) -> dict[str, Any]:

@@ -66,11 +66,5 @@ async def read_body(request: Request) -> bytes:
     return bytes(body)
 
 
-def may_see_personal(request: Request) -> bool:
-    """Staff may; a program that only reads needs the scope `personal`."""
-    scopes = request.state.visitor.scopes
-    return not scopes or bool({"personal", "write"} & scopes)
-
-
 def public_url(work: Any, request: Request) -> str:
     return str(work.settings.front_door.public_url or request.base_url).rstrip("/")

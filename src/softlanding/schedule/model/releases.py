@@ -146,13 +146,16 @@ def _minutes(talk: Talk) -> str:
     return f"{int(talk.duration.total_seconds() // 60)} min"
 
 
-def find_faults(programme: Programme) -> list[tuple[bool, str]]:
-    """(blocks the release, sentence) for what is wrong, blocking ones first; at most `FAULTS_SHOWN`."""
+def find_faults(programme: Programme, *, by_name: bool = True) -> list[tuple[bool, str]]:
+    """(blocks the release, sentence) for what is wrong, blocking ones first; at most `FAULTS_SHOWN`.
+
+    Speakers are spoken of by name, or by their codes.
+    """
     blocking = [] if programme.talks else [(True, "There is no talk in it.")]
     takes_place = [talk for talk in programme.talks if not talk.is_cancelled]
     rooms = {talk.code: (talk.room,) for talk in takes_place}
     persons = {talk.code: talk.persons for talk in takes_place}
-    names = {person.code: person.name for person in programme.persons}
+    names = {person.code: person.name for person in programme.persons} if by_name else {}
     zone = programme.zone
     clashes = [
         *(f"{room} is taken twice: {_pair(pair, zone)}" for room, pair in _overlaps(takes_place, rooms)),

@@ -15,13 +15,13 @@ from softlanding.schedule.views.journeys import load_ways
 CHANGES_SHOWN = 100
 
 
-def desk(connection: sa.Connection, conference: str) -> dict[str, Any]:
-    """All of organise.html but its live fragments."""
+def desk(connection: sa.Connection, conference: str, *, by_name: bool = True) -> dict[str, Any]:
+    """All of organise.html but its live fragments. Speakers are spoken of by name, or by their codes."""
     head = store.programmes.load_draft_head(connection, conference)
     if head is None:
         return _empty() | {"journeys": _journeys(connection, conference)}
     release = store.programmes.load_newest_head(connection, conference)
-    changes, faults = _against_release(connection, head, release)
+    changes, faults = _against_release(connection, head, release, by_name=by_name)
     return {
         "draft": {name: head.imported[name] for name in ("talks", "speakers", "rooms")}
         | {"changed_at": head.changed_at},
@@ -46,14 +46,14 @@ def _empty() -> dict[str, Any]:
 
 
 def _against_release(
-    connection: sa.Connection, head: DraftHead, release: ReleaseHead | None
+    connection: sa.Connection, head: DraftHead, release: ReleaseHead | None, *, by_name: bool
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """(changes, faults). A draft that is public is not read: there is nothing to say about it."""
     if release is not None and release.draft_digest == head.digest:
         return [], []
     draft = store.programmes.load_draft(connection, head.conference)
     assert draft is not None
-    faults = [{"blocks": blocks, "text": text} for blocks, text in find_faults(draft)]
+    faults = [{"blocks": blocks, "text": text} for blocks, text in find_faults(draft, by_name=by_name)]
     if release is None:
         return [], faults
     public = store.programmes.load_release(connection, head.conference, release.number)
@@ -96,10 +96,10 @@ def _journeys(connection: sa.Connection, conference: str) -> dict[str, int]:
     return {"count": len(states), "planned": len(states) - waiting - off, "waiting": waiting}
 
 
-def programme_summary(connection: sa.Connection, conference: str) -> dict[str, Any]:
-    """Draft and releases, for programs. Raises NotFound."""
+def programme_summary(connection: sa.Connection, conference: str, *, by_name: bool = True) -> dict[str, Any]:
+    """Draft and releases, for programs; speakers by name, or by their codes. Raises NotFound."""
     head = store.programmes.need_draft(connection, conference)
-    found = desk(connection, conference)
+    found = desk(connection, conference, by_name=by_name)
     return {
         "conference": conference,
         "draft": found["draft"] | {"digest": head.digest},

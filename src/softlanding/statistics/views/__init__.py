@@ -12,6 +12,7 @@ from softlanding.statistics.views.numbers import (
     waits,
 )
 from softlanding.statistics.views.operations import (
+    SETTLER,
     incidents_view,
     is_own_incident,
     keeper_of_incident,
@@ -23,6 +24,7 @@ from softlanding.statistics.views.operations import (
 from softlanding.statistics.views.story import find_pickup, pickup_story
 
 __all__ = [
+    "SETTLER",
     "DeathStory",
     "LogFilter",
     "count_facts",

@@ -21,6 +21,7 @@ from softlanding.statistics.views.numbers import count_pickups
 LIVES_MAX = 30
 BEAT_BINS, BEAT_BIN_S = 60, 10
 SETTLED_SHOWN = 20
+SETTLER = ("by", "note")  # What an incident tells about persons.
 BEHIND = "waits behind"  # How a parked fact's reason begins when only its subject is to blame.
 
 
