@@ -8,9 +8,10 @@ import sqlalchemy as sa
 import postgresql
 import softlanding.web  # noqa: F401 - whoever serves pages has all common tables
 from house import settings_for
-from softlanding.app.serve import COMMON_MIGRATIONS, make_service, migrations_of
+from softlanding.app.life import COMMON_MIGRATIONS, make_service, migrations_of
 from softlanding.database import make_engine, shared, writer_engine
-from softlanding.database.schema import differences, migrate, pending
+from softlanding.database.revisions import differences, pending
+from softlanding.database.schema import migrate
 from softlanding.errors import Refused
 
 COMMON = [COMMON_MIGRATIONS]

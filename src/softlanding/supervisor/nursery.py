@@ -131,10 +131,10 @@ def _be_nursery(control: socket.socket, preload: Sequence[str], parent: int) -> 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         wake = _wake_on_child()
+        gc.disable()  # Memory freed before the fork leaves holes, which each child fills in a copy of its own.
         for each in preload:
             _load(each)
         assert_alone()
-        gc.collect()
         gc.freeze()  # Pages that the collector never touches stay shared.
         _serve(control, wake)
     except BaseException:  # noqa: BLE001 - told on stderr; the supervisor sees the end and its code
@@ -228,6 +228,7 @@ def _be_child(control: socket.socket, request: Mapping[str, Any], output: int, p
         _take_output(output)
         _close_others(control)
         control.close()
+        gc.enable()
         code = _call(request["target"], request["arguments"])
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
