@@ -5,6 +5,7 @@ import asyncio
 import sqlalchemy as sa
 
 from house import QUICK, House
+from sampled import SLUG, Sampled
 from softlanding import incidents
 from softlanding.database import HoldLock, lives, make_engine, writer_engine
 from softlanding.lifecycle import Parts, Phases, deaths, take_up_work
@@ -35,6 +36,20 @@ def test_a_goodbye_is_no_death(tmp_path):
     work = house.start("statistics")
     assert told_deaths(work) == {}
     assert len(work.database.read_now(lambda connection: connection.execute(sa.select(lives)).all())) == 2
+
+
+def test_a_coordinator_reads_of_a_death_on_the_board_and_is_not_sent_where_only_operators_go(tmp_path):
+    house = Sampled(tmp_path).house
+    house.kill("dispatch")
+    house.start("dispatch", LastEnd("SIGKILL", house.clock.now()))
+    house.run()
+    board = house.client("dispatch", roles=["coordinator"]).get(f"/{SLUG}/dispatch/").text
+    assert "Dispatch died" in board
+    assert "(SIGKILL)" in board
+    assert "/operations/" not in board
+    assert house.client("statistics", roles=["coordinator"]).get("/operations/").status_code == 403
+    both = house.client("dispatch", roles=["coordinator", "operator"]).get(f"/{SLUG}/dispatch/").text
+    assert '<a href="/operations/">Operations</a>' in both
 
 
 async def take_lease_only(house):

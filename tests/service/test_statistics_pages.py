@@ -232,7 +232,7 @@ async def take(body, count):
 DOORS = {
     "/softconf/statistics/": {"organiser", "coordinator", "operator"},
     "/softconf/follow/K1QX": {"organiser", "coordinator", "operator"},
-    "/operations/": {"coordinator", "operator"},
+    "/operations/": {"operator"},
     "/api/statistics/counts": {"organiser", "coordinator", "operator"},
     "/api/statistics/heard": {"organiser", "coordinator", "operator"},
     "/api/statistics/deaths": {"organiser", "coordinator", "operator"},
