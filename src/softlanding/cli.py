@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import click
@@ -130,7 +131,7 @@ def migrate_command(service: Any, draft: str | None, data: str | None, as_json: 
     if draft is not None:
         _draft_migration(service, draft)
         return
-    from softlanding.app.serve import make_service, migrations_of
+    from softlanding.app.life import make_service, migrations_of
     from softlanding.database import writer_engine
     from softlanding.database.schema import migrate
 
@@ -143,9 +144,9 @@ def migrate_command(service: Any, draft: str | None, data: str | None, as_json: 
 def _draft_migration(service: str, name: str) -> None:
     from tempfile import TemporaryDirectory
 
-    from softlanding.app.serve import COMMON_MIGRATIONS, make_service
+    from softlanding.app.life import COMMON_MIGRATIONS, make_service
     from softlanding.database import shared, writer_engine
-    from softlanding.database.schema import draft
+    from softlanding.database.revisions import draft
 
     value = None if service == "common" else make_service(service, _settings(None))
     tables, package = (value.tables, value.migrations) if value else (shared, COMMON_MIGRATIONS)
@@ -161,9 +162,13 @@ def _draft_migration(service: str, name: str) -> None:
 def sign_in_link_command(person: str, data: str | None, as_json: bool) -> None:
     """Print a link that signs a member of the staff in, once, within a day."""
     from softlanding.app.client import installation
+    from softlanding.app.reach import is_running
 
-    here = installation(_settings(data))
+    settings = _settings(data)
+    here = installation(settings)
     link = f"{here.address}/sign-in/{here.signing.sign_in_token(person)}"
+    if not is_running(settings):
+        _note(f"Nothing runs in {settings.data_folder}: the link opens while `softlanding up` does.")
     _say({"sign_in": link}, as_json, link)
 
 
@@ -183,7 +188,7 @@ def token_command(name: str, scopes: tuple[str, ...], data: str | None, as_json:
 
 @group.group("import")
 def import_group() -> None:
-    """Bring programmes and tables into the running system. The same file twice changes nothing."""
+    """Bring programmes and tables in, whether the system runs or not. The same file twice changes nothing."""
 
 
 conference_option = click.option("--conference", metavar="SLUG", help="Which one. Not needed where there is only one.")
@@ -212,21 +217,23 @@ def import_programme_command(
     file: Path, zone: str | None, release: bool, note: str, dry_run: bool, data: str | None, as_json: bool
 ) -> None:
     """Take a programme (schedule.xml or schedule.json, also gzipped) into the draft of its conference."""
-    from softlanding.app.client import installation, new_key
+    from softlanding.app.client import new_key
+    from softlanding.app.reach import reach
 
     parameters = {"filename": file.name, "release": release, "note": note, "dry_run": dry_run}
-    here = installation(_settings(data))
-    report = here.request(
-        "POST",
-        "/api/schedule/programmes",
-        key=new_key(),
-        content=file.read_bytes(),
-        parameters=parameters | ({"zone": zone} if zone else {}),
-    )
+    with reach(_settings(data), _note) as here:
+        report = here.request(
+            "POST",
+            "/api/schedule/programmes",
+            key=new_key(),
+            content=file.read_bytes(),
+            parameters=parameters | ({"zone": zone} if zone else {}),
+        )
     for remark in report["notes"] if not as_json else ():
         times = f" (and {remark['times'] - 1} more)" if remark["times"] > 1 else ""
         click.echo(f"  {remark['where']}: {remark['what']}{times}")
-    _say(report, as_json, _programme_words(report, f"{here.address}/{report['conference']}/"))
+    when = "once `softlanding up` runs" if here.is_alone else "in a moment"
+    _say(report, as_json, _programme_words(report, f"{when}: {here.address}/{report['conference']}/"))
 
 
 @import_group.command("arrivals")
@@ -271,22 +278,23 @@ def _import_table(
     data: str | None,
     as_json: bool,
 ) -> None:
-    from softlanding.app.client import installation, new_key
+    from softlanding.app.client import new_key
+    from softlanding.app.reach import reach
 
     if template:
         click.echo(printed(), nl=False)
         return
     if file is None:
         raise click.UsageError(f"name a file, or print one to begin with: softlanding import {what} --template")
-    here = installation(_settings(data))
-    slug = conference or here.only_conference()
-    report = here.request(
-        "POST",
-        f"/api/{service}/{slug}/{what}/import",
-        key=new_key(),
-        content=file.read_bytes(),
-        parameters={"dry_run": dry_run},
-    )
+    with reach(_settings(data), _note) as here:
+        slug = conference or here.only_conference()
+        report = here.request(
+            "POST",
+            f"/api/{service}/{slug}/{what}/import",
+            key=new_key(),
+            content=file.read_bytes(),
+            parameters={"dry_run": dry_run},
+        )
     for kind in ("faults", "warnings") if not as_json else ():
         for entry in report.get(kind, ()):
             click.echo(f"  row {entry['row']}: {entry.get('reason') or entry.get('what')}")
@@ -295,9 +303,9 @@ def _import_table(
         raise click.exceptions.Exit(EXIT_REFUSED)
 
 
-def _programme_words(report: Mapping[str, Any], address: str) -> str:
+def _programme_words(report: Mapping[str, Any], when_and_where: str) -> str:
     counts = f"{report['talks']} talks, {report['speakers']} speakers, {report['rooms']} rooms"
-    then = f"It is public in a moment: {address}" if "release" in report else "It is a draft; --release publishes it."
+    then = f"It is public {when_and_where}" if "release" in report else "It is a draft; --release publishes it."
     if report["is_same"]:
         return f"{report['title']}: {counts}. The draft is the same already. {then if 'release' in report else ''}"
     changes = f"{report['added']} added, {report['changed']} changed, {report['removed']} removed"
@@ -364,7 +372,9 @@ def pickup_change_command(
 ) -> None:
     """Enter news of a flight or train: the pickup's next revision."""
     given = {"news": values["news"], "note": values["note"], "on": values["on"], "expected": values["expected"]}
-    _pickup("POST", f"/{journey}/news", key, conference, data, as_json, given)
+    needs_day = given["expected"] is not None and given["on"] is None
+    as_announced = {"on": f"/{journey}"} if needs_day else {}
+    _pickup("POST", f"/{journey}/news", key, conference, data, as_json, given, as_announced)
 
 
 @pickup_group.command("withdraw")
@@ -390,12 +400,17 @@ def _pickup(
     data: str | None,
     as_json: bool,
     values: Mapping[str, Any],
+    looked_up: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    from softlanding.app.client import installation, new_key
+    """`looked_up`: values that are taken as they now are, by the address below arrivals that tells them."""
+    from softlanding.app.client import new_key
+    from softlanding.app.reach import reach
 
-    here = installation(_settings(data))
-    slug = conference or here.only_conference()
-    answer = here.request(method, f"/api/schedule/{slug}/arrivals{path}", key=key or new_key(), values=values)
+    with reach(_settings(data), _note) as here:
+        slug = conference or here.only_conference()
+        arrivals = f"/api/schedule/{slug}/arrivals"
+        known = {name: here.request("GET", f"{arrivals}{where}")[name] for name, where in looked_up.items()}
+        answer = here.request(method, f"{arrivals}{path}", key=key or new_key(), values={**values, **known})
     _say(answer, as_json, ", ".join(f"{name} {value}" for name, value in answer.items() if value is not None))
 
 
@@ -474,6 +489,11 @@ def _settings(data: str | None) -> Settings:
 
 def _say(result: Mapping[str, Any], as_json: bool, words: str) -> None:
     click.echo(json.dumps(result, ensure_ascii=False) if as_json else words)
+
+
+def _note(words: str) -> None:
+    """For a person, beside the result."""
+    click.echo(words, err=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import logging
 import random
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -21,7 +21,7 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.Except
 METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def set_up_logs(service: str, *, level: str = "info", as_json: bool = True) -> Log:
+def set_up_logs(service: str, *, level: str = "info", as_json: bool = True, to: TextIO | None = None) -> Log:
     """One logger for the process; the standard library's loggers (uvicorn, alembic, nats) end there too."""
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer()
@@ -35,10 +35,10 @@ def set_up_logs(service: str, *, level: str = "info", as_json: bool = True) -> L
     structlog.configure(
         processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(to or sys.stdout),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(to or sys.stdout)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=processors))
     root = logging.getLogger()
     root.handlers[:] = [handler]

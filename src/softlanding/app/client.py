@@ -1,26 +1,29 @@
-"""How a command reaches the running system: by its API, with a token that the data folder's secret makes."""
+"""What a command asks: an installation, by its API, with a token that its secret makes."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from softlanding.app.addresses import ADDRESS_FILE, Signing
+from softlanding.app.addresses import ADDRESS_FILE, Signing, own_secret
 from softlanding.clock import SystemClock
 from softlanding.errors import Fault, Invalid, NotFound, Refused, Unavailable
-from softlanding.settings import Settings
+from softlanding.settings import Settings, with_values
 
 ANSWER_S = 60.0
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
 class Installation:
-    """Where the system is, and what signs for it."""
+    """Where the system is, what signs for it, and how a request gets there."""
 
     address: str
     signing: Signing
+    send: Callable[[httpx.Request], httpx.Response]
+    is_alone: bool = False  # Nothing runs: what is told now travels at the next start.
 
     def request(
         self,
@@ -37,23 +40,10 @@ class Installation:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         if key is not None:
             headers["Idempotency-Key"] = key
-        try:
-            answer = httpx.request(
-                method,
-                f"{self.address}{path}",
-                headers=headers,
-                content=content,
-                json=values,
-                params=parameters,
-                timeout=ANSWER_S,
-                trust_env=False,
-            )
-        except httpx.HTTPError as error:
-            raise Unavailable(
-                f"nothing answers at {self.address} ({type(error).__name__}): start it with `softlanding up`, "
-                "or say with --data or front_door.public_url where it is"
-            ) from error
-        return _read(answer)
+        address = f"{self.address}{path}"
+        return _read(
+            self.send(httpx.Request(method, address, headers=headers, content=content, json=values, params=parameters))
+        )
 
     def only_conference(self) -> str:
         """The slug of the one conference there is. Raises Refused in words when there is none, or more than one."""
@@ -71,27 +61,37 @@ def new_key() -> str:
 
 
 def installation(settings: Settings) -> Installation:
-    """The installation that these settings describe. Raises Refused when nothing was ever set up there."""
-    secret = settings.session_secret.get_secret_value() if settings.session_secret else _secret_of(settings)
-    return Installation(_address_of(settings), Signing(secret, SystemClock()))
+    """The running installation that these settings describe, or that will run: its secret is made if it has none."""
+    secret = settings.session_secret.get_secret_value() if settings.session_secret else None
+    secret = secret or own_secret(settings.data_folder, "session_secret")
+    return Installation(address_of(settings), Signing(secret, SystemClock()), _send)
 
 
-def _address_of(settings: Settings) -> str:
+def with_secrets(settings: Settings) -> Settings:
+    """With the secrets of the data folder where none are set; made there, if it has none yet."""
+    wanted = [name for name in ("session_secret", "peer_token") if getattr(settings, name) is None]
+    made = {name: own_secret(settings.data_folder, name) for name in wanted}
+    return with_values(settings, made, origin=str(settings.data_folder / "secrets")) if made else settings
+
+
+def address_of(settings: Settings) -> str:
     """As set, or as the last `softlanding up` on this data folder wrote it down."""
     written = settings.data_folder / ADDRESS_FILE
     if settings.front_door.public_url:
         return settings.front_door.public_url
-    return written.read_text().strip() if written.exists() else f"http://127.0.0.1:{settings.front_door.port}"
+    return written.read_text().strip() if written.exists() else f"http://{LOOPBACK}:{settings.front_door.port}"
 
 
-def _secret_of(settings: Settings) -> str:
-    path = settings.data_folder / "secrets" / "session_secret"
+def _send(request: httpx.Request) -> httpx.Response:
+    """By the wire. Raises Unavailable in words when nobody answers."""
+    address = f"{request.url.scheme}://{request.url.netloc.decode()}"
     try:
-        return path.read_text().strip()
-    except OSError as error:
-        raise Refused(
-            f"there is no installation in {settings.data_folder} ({error.strerror}): run `softlanding up` there first, "
-            "or name its folder with --data"
+        with httpx.Client(timeout=ANSWER_S, trust_env=False) as client:
+            return client.send(request)
+    except httpx.HTTPError as error:
+        raise Unavailable(
+            f"nothing answers at {address} ({type(error).__name__}): start it with `softlanding up`, "
+            "or say with --data or front_door.public_url where it is"
         ) from error
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +17,14 @@ import sqlalchemy as sa
 import uvicorn
 import uvloop
 
-from softlanding.auth import FIRST_PERSON, STAFF_ROLES, grant, list_people
+from softlanding.app.life import begin_life, ensure_first_person, make_engines, make_service, migrations_of, release
 from softlanding.clock import Clock, SystemClock, retry
-from softlanding.contracts import SOURCES
-from softlanding.contracts.schedule import PersonState
-from softlanding.database import (
-    DATABASE_ERRORS,
-    EngineOptions,
-    HoldLock,
-    ThreadedDatabase,
-    Transaction,
-    Writer,
-    brief,
-    make_engine,
-    writer_engine,
-)
+from softlanding.database import DATABASE_ERRORS, HoldLock, ThreadedDatabase, brief
 from softlanding.database.schema import migrate
 from softlanding.errors import Fenced, Refused, Unavailable
 from softlanding.ids import system_ids
-from softlanding.lifecycle import Parts, Phases, Service, Work, take_up_work
+from softlanding.lifecycle import Parts, Phases, Work
 from softlanding.lifecycle.work import LastEnd
-from softlanding.messaging import outbox
 from softlanding.messaging.bus import BusDown
 from softlanding.messaging.feed import HttpFeed
 from softlanding.messaging.jetstream import Access, JetStreamBus
@@ -54,13 +40,8 @@ EXIT_FENCED = 75  # EX_TEMPFAIL: somebody else is at work; this process may not 
 EXIT_LOOP_DIED = 70  # EX_SOFTWARE: a bug; the log says which.
 EXIT_REFUSED = 78  # EX_CONFIG: started again it would end again, but perhaps somebody mends it meanwhile.
 DATABASE_WAIT_S = 600.0
-COMMON_MIGRATIONS = "softlanding.migrations"
 SOFT_ERRORS = (BusDown, Unavailable)
 CHORE_ERRORS = (*SOFT_ERRORS, OSError)  # Chores write files: a full disk is waited out, as the database does.
-
-
-def release() -> str:
-    return metadata.version("softlanding")
 
 
 def serve_forked(arguments: Mapping[str, Any]) -> int:
@@ -93,18 +74,6 @@ def _last_end(told: Any) -> LastEnd:
     how = told.get("signal") or (f"exit code {told['exit_code']}" if told.get("exit_code") is not None else None)
     why = told.get("why")
     return LastEnd(f"{how}, {why}" if how and why else how, datetime.fromisoformat(told["at"]))
-
-
-def make_service(name: str, settings: Settings) -> Service:
-    """The service by its name; imported here so that one service's process needs no other's code."""
-    if name not in SOURCES:
-        raise Refused(f"there is no service '{name}': choose one of {', '.join(SOURCES)}")
-    service: Service = import_module(f"softlanding.{name}.service").make_service(settings)
-    return service
-
-
-def migrations_of(service: Service) -> tuple[str, ...]:
-    return (COMMON_MIGRATIONS, service.migrations)
 
 
 class _Server(uvicorn.Server):
@@ -198,31 +167,26 @@ class ServiceProcess:
     async def _work(self, host: str, port: int) -> int:
         self.phases.enter("settings")
         service = make_service(self.name, self.settings)
-        url = required(self.settings.of(self.name).database_url, f"{self.name}.database_url")
+        engines = make_engines(self.name, self.settings)
         self.phases.enter("database")
-        engine, writing = await self._connect(url)
+        await self._connect(engines.reading)
         self.phases.enter("schema")
-        applied = await asyncio.to_thread(migrate, writing, migrations_of(service))
+        applied = await asyncio.to_thread(migrate, engines.writing, migrations_of(service))
         if applied:
             self.log.info("migrated", applied=applied)
         self.phases.enter("lease")
         bus, parts, client = self._parts()
-        hold = HoldLock(engine)
-        life, number = await take_up_work(
+        hold = HoldLock(engines.reading)
+        work, database = await begin_life(
             service,
-            writing,
+            self.settings,
             parts,
+            engines,
             hold=hold,
             phases=self.phases,
-            stale_s=self.settings.lifecycle.lease_stale_seconds,
             last_end=self.last_end,
+            on_end=self._end_at_once,
         )
-        await asyncio.to_thread(migrate, writing, migrations_of(service), "post")
-        writer = Writer(writing, life.epoch, self.clock, self.ids, outbox.numbering(self.name))
-        writer.last_number = number
-        database = ThreadedDatabase(engine, writer, on_end=self._end_at_once)
-        work = Work(service, parts, database, life, self.phases, self.last_end, self.settings)
-        database.on_commit = work.commits.fire
         await bus.start()
         await work.recover()
         await self._set_up(work)
@@ -239,15 +203,12 @@ class ServiceProcess:
 
     async def _set_up(self, work: Work) -> None:
         """Under `up`: somebody who may sign in, and the sample conference, which never lies in the past."""
-        if self.name == "schedule" and self.settings.profile == "embedded":
-            await work.database.write(_ensure_first_person)
+        await ensure_first_person(work)
         if self.sample_on is not None and work.service.load_sample is not None:
             await work.service.load_sample(work.database, self.sample_on)
 
-    async def _connect(self, url: str) -> tuple[sa.Engine, sa.Engine]:
-        """Engines for readers and the writer, once the database answers; waiting is said, not silent."""
-        options = EngineOptions()
-        engine, writing = make_engine(url, options), writer_engine(url, options)
+    async def _connect(self, engine: sa.Engine) -> None:
+        """Come back once the database answers; waiting is said, not silent."""
 
         async def attempt() -> None:
             await asyncio.to_thread(_ping, engine)
@@ -265,7 +226,6 @@ class ServiceProcess:
             errors=DATABASE_ERRORS,
             waiting=waiting,
         )
-        return engine, writing
 
     def _parts(self) -> tuple[Any, Parts, httpx.AsyncClient]:
         settings, others = self.settings, [service for service in SERVICES if service != self.name]
@@ -386,13 +346,6 @@ class ServiceProcess:
             os._exit(EXIT_FENCED)
         self.log.error("the writer died; the process ends", exc_info=error)
         os._exit(EXIT_LOOP_DIED)
-
-
-def _ensure_first_person(tx: Transaction, now: datetime) -> None:
-    """Whoever types `softlanding up` may do everything; grants nothing when there is staff already."""
-    if not list_people(tx.connection):
-        roles = tuple(("*", role) for role in STAFF_ROLES)
-        grant(tx, now, PersonState(person=FIRST_PERSON, name="You", roles=roles))
 
 
 def _ping(engine: sa.Engine) -> None:

@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 import random
-import secrets
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -21,10 +20,10 @@ from zoneinfo import ZoneInfo
 import segno
 
 from softlanding import front_door
-from softlanding.app.addresses import ADDRESS_FILE, Signing
+from softlanding.app.addresses import ADDRESS_FILE, Signing, own_secret
 from softlanding.app.post_logs import LogPost
 from softlanding.clock import Clock, SystemClock
-from softlanding.errors import Fault, Invalid, Refused
+from softlanding.errors import Refused
 from softlanding.settings import (
     SERVICES,
     Settings,
@@ -108,25 +107,10 @@ def _with_parts(settings: Settings, options: UpOptions, clock: Clock) -> Setting
         values["nats.urls"] = [f"nats://{LOOPBACK}:{ports['nats']}"]
         values["nats.monitor_url"] = f"http://{LOOPBACK}:{ports['nats_monitor']}"
     if settings.session_secret is None:
-        values["session_secret"] = _own_secret(settings.data_folder, "session_secret")
+        values["session_secret"] = own_secret(settings.data_folder, "session_secret")
     if settings.peer_token is None:
-        values["peer_token"] = _own_secret(settings.data_folder, "peer_token")
+        values["peer_token"] = own_secret(settings.data_folder, "peer_token")
     return with_values(settings, values, origin="softlanding up")
-
-
-def _own_secret(data: Path, name: str) -> str:
-    """Made once, kept in the data folder, readable by its owner only."""
-    folder = data / "secrets"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / name
-    if not path.exists():
-        handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_urlsafe(32))
-    text = path.read_text().strip()
-    if not text:
-        raise Invalid(Fault(str(path), "is empty; delete it, and it is made anew (everybody signs in again)"))
-    return text
 
 
 def _refuse_taken_port(settings: Settings) -> None:
