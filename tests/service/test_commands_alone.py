@@ -12,6 +12,7 @@ from importlib.resources import files
 
 import pytest
 
+from postgresql import fresh_database, psql
 from softlanding.app.life import make_engines, make_service
 from softlanding.app.reach import is_running
 from softlanding.clock import SystemClock
@@ -167,6 +168,16 @@ def test_what_holds_the_data_folder_is_asked_and_not_passed_by(tmp_path):
     with up_lock(settings.data_folder, SystemClock()):
         assert is_running(settings), "it starts or stops, or is another command"
     assert not is_running(settings)
+
+
+def test_on_postgresql_a_command_alone_begins_and_ends_a_life_too(tmp_path):
+    url = fresh_database()
+    (tmp_path / "softlanding.toml").write_text(f'[schedule]\ndatabase_url = "{url}"\n')
+    sample_files(tmp_path)
+    for talks_added in (len(sample(FIRST_DAY).programme.talks), 0):
+        code, report, said = run(tmp_path, "import", "programme", "programme.json")
+        assert (code, report["added"]) == (0, talks_added), said
+    assert psql(url, "SELECT count(*), count(ended_at) FROM lives") == [(2, 2)]
 
 
 def test_links_and_tokens_need_nothing_that_runs(tmp_path):
