@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections import Counter
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from softlanding.contracts.statistics import ServiceBack
 from softlanding.errors import Refused
 from softlanding.lifecycle import Service
 from softlanding.messaging import dead_letters, inbox, outbox
-from softlanding.messaging.receiver import TRIES_MAX
+from softlanding.messaging.receiver import ACTION_S, BATCH_AT_FIRST, BATCH_MAX, TRIES_MAX, next_size
 
 tables = sa.MetaData()
 effects = sa.Table(
@@ -35,13 +36,22 @@ def moods():
 
 
 @pytest.fixture
-def pair(tmp_path, monkeypatch, moods):
+def actions():
+    """When the action began in which each fact was handled."""
+    return []
+
+
+@pytest.fixture
+def pair(tmp_path, monkeypatch, moods, actions):
     """Statistics tells, Dispatch hears."""
 
     def hear(tx, now, fact, envelope):
         tx.execute(sa.insert(effects).values(service=fact.service))
+        actions.append(now)
         mood = moods.get(fact.service)
-        if mood is not None:
+        if callable(mood):
+            mood()
+        elif mood is not None:
             raise mood
 
     def refuse(tx, now, fact, envelope, refusal):
@@ -109,6 +119,24 @@ def test_the_broker_may_lose_everything(pair):
     tell(pair, "b")
     pair.run()
     assert heard(pair) == ["a", "b"]
+
+
+def test_facts_that_take_long_share_an_action_with_few_others(pair, moods, actions):
+    moods["slow"] = lambda: pair.clock.advance(0.02)
+    tell(pair, *["slow"] * 100)
+    pair.run()
+    assert heard(pair) == ["slow"] * 100
+    together = Counter(actions).values()
+    assert max(together) <= BATCH_AT_FIRST
+    assert max(list(together)[1:]) * 0.02 <= ACTION_S
+
+
+def test_the_next_action_is_as_large_as_the_last_ones_pace_allows():
+    assert next_size(size=64, applied=64, took_s=0.4) == 16
+    assert next_size(size=64, applied=64, took_s=0.001) == 128
+    assert next_size(size=256, applied=256, took_s=0.001) == BATCH_MAX
+    assert next_size(size=64, applied=3, took_s=0.003) == 64
+    assert next_size(size=8, applied=1, took_s=5.0) == 1
 
 
 def test_a_refusal_is_an_answer_and_undoes_what_the_handler_did(pair, moods):

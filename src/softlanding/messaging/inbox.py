@@ -9,7 +9,7 @@ that number sees a fork (a database copied back): it keeps what it has, reports 
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -138,6 +138,16 @@ class Applied:
     halt: str | None = None
     parked: list[Envelope] = field(default_factory=list)
     cursor: Cursor | None = None
+
+    def joined(self, then: "Applied") -> "Applied":
+        """What became of this one's facts and of those after them."""
+        return replace(
+            then,
+            settled=self.settled + then.settled,
+            applied=self.applied + then.applied,
+            parked=self.parked + then.parked,
+            cursor=then.cursor or self.cursor,
+        )
 
 
 class _OneByOne(Exception):

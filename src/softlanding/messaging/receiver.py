@@ -15,6 +15,8 @@ from softlanding.messaging.feed import EpochUnknown, Feed, FeedDown
 from softlanding.messaging.inbox import Applied, Crossing, Cursor, Subscriptions
 
 BATCH_MAX = 256
+BATCH_AT_FIRST = 32
+ACTION_S = 0.1  # What one action should take: people's actions wait behind it. At most 0.25.
 WAIT_S = 1.0
 TRIES_MAX = 3
 HALT_AFTER_SUBJECTS = 3  # Parked within HALT_WITHIN_S: then the code is broken, not the facts.
@@ -40,6 +42,7 @@ class Receiver:
     needs_repair: bool = True  # At start, and whenever a gap or a lost tail shows.
     parked_numbers: tuple[int, ...] = ()
     _held: list[Delivery] = field(default_factory=list)
+    _size: int = BATCH_AT_FIRST  # So many facts an action, by how long the last ones took.
     _counted: dict[str, int] = field(default_factory=dict)  # Tries of careful facts; as many as `careful` at first.
     _counting: asyncio.Lock = field(default_factory=asyncio.Lock)
     _tries: dict[str, int] = field(default_factory=dict)
@@ -122,6 +125,20 @@ class Receiver:
     async def _apply(
         self, batch: list[Envelope], *, crossing: Crossing | None = None, line: frozenset[str] | None = None
     ) -> Applied:
+        """Apply the batch in pieces that nobody waits long for; it ends where a piece stopped."""
+        whole, rest = Applied(), batch
+        while True:
+            piece, rest = rest[: self._size], rest[self._size :]
+            began = self.clock.monotonic()
+            part = await self._apply_piece(piece, crossing, line)
+            self._size = next_size(self._size, len(piece), self.clock.monotonic() - began)
+            whole = whole.joined(part)
+            if not rest or part.settled < len(piece):
+                return whole
+
+    async def _apply_piece(
+        self, batch: list[Envelope], crossing: Crossing | None, line: frozenset[str] | None
+    ) -> Applied:
         park: dict[str, str] = {}
         if self.careful and batch:
             batch, park = await self._one_with_count(batch, crossing, line)
@@ -182,6 +199,12 @@ class Receiver:
             self.halted = halt
             if self.on_halt is not None:
                 await self.on_halt(self.source, halt)
+
+
+def next_size(size: int, applied: int, took_s: float) -> int:
+    """How many facts the next action takes: what ACTION_S allows at the last one's pace, at most twice as many."""
+    fits = BATCH_MAX if took_s <= 0 else int(applied * ACTION_S / took_s)
+    return max(1, min(fits, size * 2 if applied == size else size, BATCH_MAX))
 
 
 async def drain(receiver: Receiver) -> None:
