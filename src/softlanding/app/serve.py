@@ -6,7 +6,7 @@ import random
 import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ from softlanding.messaging.silent import NoBus
 from softlanding.settings import SERVICES, Settings, load_settings, required
 from softlanding.settings import Service as ServiceName
 from softlanding.supervisor import Loop, LoopDied, Turns, run_loops
+from softlanding.supervisor.nursery import die_with_parent
 from softlanding.telemetry import Log, Metrics, set_up_logs
 from softlanding.web import make_app, make_health_app
 from softlanding.web.health import Health
@@ -49,7 +50,26 @@ def serve_forked(arguments: Mapping[str, Any]) -> int:
     service = arguments["service"]
     settings = load_settings(folder=Path(arguments["folder"]), environment=arguments["environment"], service=service)
     sample_on = date.fromisoformat(arguments["sample_on"]) if arguments.get("sample_on") else None
+    _make_tables_apart(service, settings)
     return serve(service, settings, last_end=_last_end(arguments.get("last_end")), sample_on=sample_on)
+
+
+def _make_tables_apart(name: ServiceName, settings: Settings) -> None:
+    """The first start on a file makes its tables in a process that ends: what that takes, 10 MB, is given back.
+
+    What fails there fails again at the phase `schema`, and is told there.
+    """
+    url = sa.make_url(required(settings.of(name).database_url, f"{name}.database_url"))
+    if url.get_backend_name() != "sqlite" or Path(str(url.database)).exists():
+        return
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        die_with_parent(parent)
+        with suppress(Exception):  # Whatever it is: this is an attempt, the service makes the one that counts.
+            migrate(make_engines(name, settings).writing, migrations_of(make_service(name, settings)))
+        os._exit(0)
+    os.waitpid(pid, 0)
 
 
 def serve(
