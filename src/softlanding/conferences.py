@@ -41,6 +41,12 @@ def list_conferences(connection: sa.Connection) -> list[Conference]:
     return [Conference(**row._mapping) for row in rows]
 
 
+def zone_of_all(connection: sa.Connection) -> str:
+    """Where people read what belongs to no conference by their own clocks: the zone that all share, else UTC."""
+    zones = connection.execute(sa.select(conferences.c.zone).distinct().limit(2)).scalars().all()
+    return zones[0] if len(zones) == 1 else "UTC"
+
+
 def keep(tx: Transaction, conference: Conference) -> None:
     """Write it down, new or changed."""
     values = {name: getattr(conference, name) for name in ("title", "zone", "first_on", "last_on")}

@@ -1,4 +1,7 @@
-"""What people must settle: opened once by its cause, never closed by recovery, settled by a person with a word."""
+"""What people must settle: opened once by its cause, never closed by recovery, settled by a person with a word.
+
+One thing is one incident to a person: what turns out to be a part of another incident ends by `MERGED`, nobody's word.
+"""
 
 import uuid
 from dataclasses import dataclass
@@ -7,7 +10,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from softlanding.contracts.everyone import IncidentOpened, IncidentSettled
+from softlanding.contracts.everyone import MERGED, IncidentOpened, IncidentSettled
 from softlanding.database import Moment, Transaction, shared
 from softlanding.errors import NotFound, Refused
 from softlanding.messaging import outbox
@@ -97,10 +100,7 @@ def open_incident(
         return identity
     growing = _find_growing(tx, now, kind, about) if grows else None
     if growing is not None:
-        changes = {"times": growing.times + 1, "grown_at": now, "sentence": sentence}
-        tx.execute(sa.update(incidents).where(incidents.c.id == growing.id).values(**changes))
-        _tell_open(tx, growing.id)
-        return growing.id
+        return grow_incident(tx, now, growing, sentence)
     tx.execute(
         sa.insert(incidents).values(
             id=identity,
@@ -118,6 +118,21 @@ def open_incident(
     return identity
 
 
+def grow_incident(tx: Transaction, now: datetime, incident: Incident, sentence: str) -> str:
+    """It happened once more; its id."""
+    changes = {"times": incident.times + 1, "grown_at": now, "sentence": sentence}
+    tx.execute(sa.update(incidents).where(incidents.c.id == incident.id).values(**changes))
+    _tell_open(tx, incident.id)
+    return incident.id
+
+
+def merge_incident(tx: Transaction, now: datetime, identity: str) -> None:
+    """It is a part of another incident, which stays. One that is not open (any more) is left as it is."""
+    incident = load(tx.connection, identity)
+    if incident is not None and incident.settled_at is None:
+        _settle(tx, now, identity, by=None, word=MERGED, note=None)
+
+
 def settle_incident(tx: Transaction, now: datetime, identity: str, *, by: str, word: str, note: str = "") -> Incident:
     """A person settles it with one of the kind's words. Raises NotFound; Refused for another word or a second time."""
     incident = load(tx.connection, identity)
@@ -125,10 +140,16 @@ def settle_incident(tx: Transaction, now: datetime, identity: str, *, by: str, w
         raise NotFound("there is no such incident here")
     if word not in WORDS[incident.kind]:
         raise Refused(f"'{word}' does not settle this; choose one of: {', '.join(WORDS[incident.kind])}")
+    if incident.settled_word == MERGED:
+        raise Refused("this is a part of another incident now; settle that one")
     if incident.settled_at is not None:
         raise Refused(f"{incident.settled_by} settled this already: {incident.settled_word}")
     if not by.strip():
         raise Refused("say who settles it")
+    return _settle(tx, now, identity, by=by, word=word, note=note)
+
+
+def _settle(tx: Transaction, now: datetime, identity: str, *, by: str | None, word: str, note: str | None) -> Incident:
     values = {"settled_at": now, "settled_by": by, "settled_word": word, "settled_note": note}
     tx.execute(sa.update(incidents).where(incidents.c.id == identity).values(**values))
     settled = _load_sure(tx, identity)

@@ -103,6 +103,8 @@ def test_the_incident_names_nobody_and_the_notice_says_all(house, asked):
         assert personal not in incident.sentence
         assert personal in notice.text
     assert "Hotel Zur Elbe" in notice.text
+    assert "landing 2026-05-09 07:30 (Europe/Berlin)" in notice.text
+    assert incident.sentence.endswith("asked for at 14:01:00, an answer due by 14:01:30 (Europe/Berlin)")
     assert incident.id == incidents.incident_id(f"unanswered/{asked.pickup}/1")
 
 

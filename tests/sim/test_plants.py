@@ -20,6 +20,7 @@ CAUGHT_AS = {
     "fence-dropped": "ended at .* and has",
     "expiry-left-to-the-broker": "was due at",
     "recovery-closes-the-incident": "was settled by recovery",
+    "death-told-twice": "beside its death",
     "no-key-at-the-door": "what was acknowledged under .* is lost",
 }
 

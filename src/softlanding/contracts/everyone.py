@@ -5,6 +5,8 @@ from typing import ClassVar, Literal
 
 from softlanding.contracts.fact import Fact, PersonalText
 
+MERGED = "part of another"  # The word that nobody said: another incident, which a person settles, tells of the same.
+
 
 class LifeBegan(Fact):
     """A service took up work: the first fact of its epoch. The parent is the life before, with its last number."""
@@ -65,7 +67,7 @@ class IncidentOpened(IncidentState):
 
 
 class IncidentSettled(IncidentState):
-    """A person settled it, with a word."""
+    """A person settled it, with a word; or it became a part of another one (`MERGED`)."""
 
     TYPE: ClassVar[str] = "incident.settled"
 

@@ -2,17 +2,22 @@
 
 A death is a new life of a service whose parent neither said goodbye nor still beats; so a restart within a second is
 noticed too. Recovery does not close what a death opened.
+
+To a person one death is one incident: the silence that went before it is merged into it, once the service is heard
+again and its death is in the book, whichever comes first.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from softlanding.conferences import zone_of_all
 from softlanding.contracts.everyone import LifeBegan
 from softlanding.contracts.statistics import ServiceBack, ServiceSilent
 from softlanding.database import Life, Moment, Transaction, lives, shared
-from softlanding.incidents import incident_id, open_incident
+from softlanding.incidents import grow_incident, incident_id, load, merge_incident, open_incident
 from softlanding.messaging import outbox
 from softlanding.messaging.beats import Change
 from softlanding.messaging.envelope import Envelope
@@ -50,6 +55,28 @@ _UNTOLD = (
     .join(_CHILDREN, _CHILDREN.c.parent == lives.c.epoch)
     .where(lives.c.ended_at.is_(None), lives.c.epoch.not_in(sa.select(deaths.c.life)))
     .order_by(lives.c.began_at, lives.c.epoch)
+)
+_LATELY_MAX = 100  # Silences of a service that may still be open; older ones were merged long ago.
+_ENDED_BY_DEATH = (
+    sa.select(silences.c.life, silences.c.since)
+    .where(
+        silences.c.service == sa.bindparam("of_service"),
+        silences.c.back_at.is_not(None),
+        sa.exists().where(
+            deaths.c.service == silences.c.service,
+            sa.or_(
+                deaths.c.life == silences.c.life,
+                # Never heard before it was silent: then that death is meant which was noticed meanwhile.
+                sa.and_(
+                    silences.c.life.is_(None),
+                    deaths.c.noticed_at >= silences.c.since,
+                    deaths.c.back_at <= silences.c.back_at,
+                ),
+            ),
+        ),
+    )
+    .order_by(silences.c.since.desc())
+    .limit(_LATELY_MAX)
 )
 _LAST_SIGN = sa.select(sa.func.max(outbox.outbox.c.time, type_=Moment)).where(
     outbox.outbox.c.epoch == sa.bindparam("of_life")
@@ -140,9 +167,10 @@ def note_death(tx: Transaction, now: datetime, watcher: str, death: Death) -> No
             cause=f"death/{death.life}",
             kind="death",
             about=f"service/{death.service}",
-            sentence=_sentence(death),
+            sentence=_sentence(death, zone_of_all(tx.connection)),
             grows=True,
         )
+    _merge_silences(tx, now, death.service)
 
 
 def note_change(tx: Transaction, now: datetime, watcher: str, change: Change) -> None:
@@ -155,9 +183,10 @@ def note_change(tx: Transaction, now: datetime, watcher: str, change: Change) ->
 
 def _note_silence(tx: Transaction, now: datetime, watcher: str, change: Change) -> None:
     since = change.last_heard_at or now
-    same = (silences.c.service == change.service) & (silences.c.since == since)
-    if tx.execute(sa.select(silences.c.since).where(same)).first() is not None:
-        return
+    of_service = silences.c.service == change.service
+    is_known = of_service & (silences.c.back_at.is_(None) | (silences.c.since == since))
+    if tx.execute(sa.select(silences.c.since).where(is_known)).first() is not None:
+        return  # Noted already, perhaps by an earlier life of ours: it has been silent all the time.
     values = {"service": change.service, "since": since, "life": change.life, "noticed_at": now}
     tx.execute(sa.insert(silences).values(**values))
     if watcher == "statistics":
@@ -165,15 +194,38 @@ def _note_silence(tx: Transaction, now: datetime, watcher: str, change: Change) 
             tx, ServiceSilent(service=change.service, life=change.life, last_heard_at=change.last_heard_at, at=now)
         )
     if watcher == "statistics" or change.service == "statistics":
-        open_incident(
-            tx,
-            now,
-            cause=f"silence/{change.service}/{change.life}/{since.isoformat()}",
-            kind="silence",
-            about=f"service/{change.service}",
-            sentence=f"{change.service.title()} is silent since {since:%H:%M:%S} UTC, noticed by {watcher.title()}",
-            grows=True,
-        )
+        _open_silence(tx, now, watcher, Silence(change.service, since, change.life, now, None))
+
+
+def _open_silence(tx: Transaction, now: datetime, watcher: str, silence: Silence) -> None:
+    """One incident a life, as long as it is open: it grows when the life goes silent once more."""
+    service, zone = silence.service, zone_of_all(tx.connection)
+    since = silence.since.astimezone(ZoneInfo(zone))
+    sentence = f"{service.title()} is silent since {since:%H:%M:%S} ({zone}), noticed by {watcher.title()}"
+    known = [load(tx.connection, identity) for identity in _silence_incidents(tx, service, silence.life)]
+    growing = next((one for one in known if one is not None and one.settled_at is None), None)
+    if growing is not None:
+        grow_incident(tx, now, growing, sentence)
+        return
+    cause = _silence_cause(service, silence.life, silence.since)
+    open_incident(tx, now, cause=cause, kind="silence", about=f"service/{service}", sentence=sentence)
+
+
+def _silence_cause(service: str, life: str | None, since: datetime) -> str:
+    return f"silence/{service}/{life}/{since.isoformat()}"
+
+
+def _silence_incidents(tx: Transaction, service: str, life: str | None) -> list[str]:
+    """Ids of what this life's silences may have opened, the newest first."""
+    is_of = (silences.c.service == service) & (silences.c.life == life)
+    rows = tx.execute(sa.select(silences.c.since).where(is_of).order_by(silences.c.since.desc()).limit(_LATELY_MAX))
+    return [incident_id(_silence_cause(service, life, row.since)) for row in rows]
+
+
+def _merge_silences(tx: Transaction, now: datetime, service: str) -> None:
+    """Silences that are over and were a death that is in the book: its incident tells of them."""
+    for row in tx.execute(_ENDED_BY_DEATH, {"of_service": service}).all():
+        merge_incident(tx, now, incident_id(_silence_cause(service, row.life, row.since)))
 
 
 def _note_back(tx: Transaction, now: datetime, watcher: str, change: Change) -> None:
@@ -183,14 +235,15 @@ def _note_back(tx: Transaction, now: datetime, watcher: str, change: Change) -> 
         outbox.add(
             tx, ServiceBack(service=change.service, life=change.life, last_heard_at=change.last_heard_at, at=now)
         )
+    _merge_silences(tx, now, change.service)
 
 
 def death_incident_id(life: str) -> str:
     return incident_id(f"death/{life}")
 
 
-def _sentence(death: Death) -> str:
-    when = f" {death.died_at:%H:%M:%S}" if death.died_at else ""
+def _sentence(death: Death, zone: str) -> str:
+    when = f" {death.died_at.astimezone(ZoneInfo(zone)):%H:%M:%S}" if death.died_at else ""
     how = f" ({death.how})" if death.how else ""
-    back = f", back {death.back_at:%H:%M:%S}" if death.back_at else ""
-    return f"{death.service.title()} died{when}{how}{back} UTC"
+    back = f", back {death.back_at.astimezone(ZoneInfo(zone)):%H:%M:%S}" if death.back_at else ""
+    return f"{death.service.title()} died{when}{how}{back} ({zone})"

@@ -297,8 +297,9 @@ class Checker:
     def _look_at_people(self, service: str) -> list[str]:
         """Incidents are settled by persons; nothing healthy is parked."""
         wrong = []
-        for row in self._all(service, "SELECT id, kind, settled_by FROM incident WHERE settled_at IS NOT NULL"):
-            if row["id"] not in self.record.settled and row["kind"] != "unanswered":
+        for row in self._all(service, "SELECT * FROM incident WHERE settled_at IS NOT NULL"):
+            is_known = row["id"] in self.record.settled or row["kind"] == "unanswered"
+            if not is_known and not self._was_a_death(service, row):
                 wrong.append(
                     f"{service}: a {row['kind']} incident was settled by {row['settled_by']}, whom nobody sent"
                 )
@@ -306,6 +307,12 @@ class Checker:
             if not row["reason"].startswith(("ended the process", "waits behind")):
                 wrong.append(f"{service} gave {row['type']} ({row['sequence']}) up: {row['reason']}")
         return wrong
+
+    def _was_a_death(self, watcher: str, silence: sqlite3.Row) -> bool:
+        """A silence that nobody settled, because its death is in the watcher's book with the life that followed."""
+        if (silence["kind"], silence["settled_by"], silence["settled_word"]) != ("silence", None, "part of another"):
+            return False
+        return self._one(watcher, f"{_SILENCES_OF_DEAD} AND incident.id = ?", silence["id"]) is not None
 
     def _look_at_key(self, answer: Answer) -> list[str]:
         row = self._one(answer.service, "SELECT door, answer FROM door_key WHERE key = ?", answer.key)
@@ -445,7 +452,7 @@ class Checker:
                 wrong.append(f"{answer.service}: {answer.key} was refused, and is there")
         for service in SOURCES:
             wrong += self._unheard(service) + self._unreported_forks(service) + self._open_ends(service)
-        return wrong + self._unsaid_deaths() + self._disagreements()
+        return wrong + self._unsaid_deaths() + self._deaths_told_twice() + self._disagreements()
 
     def _unheard(self, receiver: str) -> list[str]:
         """Every fact of every producer's present line took effect, or waits parked."""
@@ -500,6 +507,15 @@ class Checker:
             )
             if told is not None and told["times"] < len(deaths):
                 wrong.append(f"{service} died {len(deaths)} times, incidents tell of {told['times']:.0f}")
+        return wrong
+
+    def _deaths_told_twice(self) -> list[str]:
+        """No silence is still to be settled beside the death that it was."""
+        wrong = []
+        for watcher in SOURCES:
+            is_open = "incident.settled_at IS NULL AND silence.life IS NOT NULL"
+            rows = self._all(watcher, f"{_SILENCES_OF_DEAD} AND {is_open}")
+            wrong += [f"{watcher} asks about the silence of {row['service']} beside its death" for row in rows]
         return wrong
 
     def _disagreements(self) -> list[str]:
@@ -570,6 +586,14 @@ class Checker:
     def _one(self, service: str, statement: str, *values: Any) -> sqlite3.Row | None:
         row: sqlite3.Row | None = self._connections[service].execute(statement, values).fetchone()
         return row
+
+
+_SILENCES_OF_DEAD = (  # Incidents about a silence that is over and was a death which is in the same book.
+    "SELECT silence.service FROM incident JOIN silence"
+    " ON incident.about = 'service/' || silence.service AND incident.opened_at = silence.noticed_at"
+    " JOIN death ON death.service = silence.service AND death.life = coalesce(silence.life, death.life)"
+    " WHERE incident.kind = 'silence' AND silence.back_at IS NOT NULL AND death.new_life IS NOT NULL"
+)
 
 
 def _ride_wrongs(row: sqlite3.Row, stops: list[sqlite3.Row]) -> Iterable[str]:

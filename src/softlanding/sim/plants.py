@@ -195,6 +195,11 @@ def recovery_closes_the_incident(_world: World) -> AbstractContextManager[None]:
     return _replaced(deaths, "_note_back", note_and_settle)
 
 
+def death_told_twice(_world: World) -> AbstractContextManager[None]:
+    """The silence before a death is to be settled beside it."""
+    return _replaced(deaths, "_merge_silences", lambda _tx, _now, _service: None)
+
+
 def no_key_at_the_door(_world: World) -> AbstractContextManager[None]:
     """The same request again is another request."""
 
@@ -217,6 +222,7 @@ PLANTS: dict[str, Plant] = {
         fence_dropped,
         expiry_left_to_the_broker,
         recovery_closes_the_incident,
+        death_told_twice,
         no_key_at_the_door,
     )
 }

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from softlanding import incidents
+from softlanding.conferences import load_conference
 from softlanding.contracts.schedule import PickupChanged, PickupRequested, PickupState, PickupWithdrawn
 from softlanding.database import Transaction
 from softlanding.errors import Refused
@@ -149,7 +151,8 @@ def _overdue(connection: sa.Connection, now: datetime, most: int) -> list[Watch]
 
 def _call_for_help(tx: Transaction, now: datetime, watch: Watch, pickup: Pickup) -> str:
     """An incident without names, and a notice with all that a person needs to act by hand."""
-    asked = pickup.asked
+    asked, zone = pickup.asked, _zone_of(tx, pickup)
+    begun_at, answer_by = (at.astimezone(zone) for at in (watch.begun_at, watch.answer_by))
     incident = open_incident(
         tx,
         now,
@@ -157,7 +160,7 @@ def _call_for_help(tx: Transaction, now: datetime, watch: Watch, pickup: Pickup)
         kind="unanswered",
         about=f"pickup/{watch.pickup}",
         sentence=f"Dispatch has not answered about pickup {pickup.code} (revision {watch.revision}), "
-        f"asked for at {watch.begun_at:%H:%M:%S} UTC, an answer due by {watch.answer_by:%H:%M:%S} UTC",
+        f"asked for at {begun_at:%H:%M:%S}, an answer due by {answer_by:%H:%M:%S} ({zone.key})",
         conference=pickup.conference,
         code=pickup.code,
     )
@@ -167,20 +170,25 @@ def _call_for_help(tx: Transaction, now: datetime, watch: Watch, pickup: Pickup)
         key=f"{watch.pickup}/{watch.revision}/unanswered",
         role="coordinator",
         about=f"pickup/{watch.pickup}",
-        text=f"Nobody has answered about {pickup.code}: {_in_words(asked)}",
+        text=f"Nobody has answered about {pickup.code}: {_in_words(asked, zone)}",
         conference=pickup.conference,
     )
     return incident
 
 
-def _in_words(asked: PickupState) -> str:
+def _zone_of(tx: Transaction, pickup: Pickup) -> ZoneInfo:
+    known = load_conference(tx.connection, pickup.conference)
+    return ZoneInfo(known.zone if known else "UTC")
+
+
+def _in_words(asked: PickupState, zone: ZoneInfo) -> str:
     more = f" and {asked.party - 1} more" if asked.party > 1 else ""
     wheelchair = ", wheelchair" if asked.wheelchairs else ""
     phone = asked.phone or "no phone known"
     note = f" Note: {asked.note}" if asked.note else ""
     return (
         f"{asked.speaker_name}{more} on {asked.travel_number or 'an unnamed train'}, landing "
-        f"{asked.landing_at:%Y-%m-%d %H:%M} UTC, {asked.from_place} to {asked.to_place}, "
+        f"{asked.landing_at.astimezone(zone):%Y-%m-%d %H:%M} ({zone.key}), {asked.from_place} to {asked.to_place}, "
         f"{asked.luggage} bags{wheelchair}; phone: {phone}.{note}"
     )
 

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from softlanding.contracts.everyone import MERGED
+
 Data = Mapping[str, Any]
 
 _OF_DRIVERS = frozenset({"pickup.accepted", "pickup.driver_arrived", "pickup.boarded", "pickup.delivered"})
@@ -94,6 +96,11 @@ def _silent(data: Data, zone: ZoneInfo) -> str:
     return f"hears nothing of {str(data.get('service')).title()}{_when(' since ', data, 'last_heard_at', zone)}"
 
 
+def _settled(data: Data, _zone: ZoneInfo) -> str:
+    word = data.get("settled_word")
+    return "saw that an incident is part of another" if word == MERGED else f"heard from a person: {word}"
+
+
 def _fixed(words: str) -> Callable[[Data, ZoneInfo], str]:
     return lambda data, _zone: f"{words}{_why(data)}"
 
@@ -140,7 +147,7 @@ _SAY: dict[str, Callable[[Data, ZoneInfo], str]] = {
     "life.began": _began,
     "life.ended": lambda _data, _zone: "said goodbye",
     "incident.opened": lambda data, _zone: f"asks a person: {data.get('sentence')}",
-    "incident.settled": lambda data, _zone: f"heard from a person: {data.get('settled_word')}",
+    "incident.settled": _settled,
     "sign_in.used": lambda _data, _zone: "let somebody sign in",
     "service.silent": _silent,
     "service.back": lambda data, _zone: f"hears {str(data.get('service')).title()} again",

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from softlanding import incidents
+from softlanding.contracts.everyone import MERGED
 from softlanding.database import lives
 from softlanding.lifecycle.deaths import Death, Silence, death_incident_id, list_deaths, list_silences
 from softlanding.messaging import dead_letters, inbox
@@ -111,12 +112,13 @@ def incidents_view(connection: sa.Connection, zone: ZoneInfo = UTC) -> list[dict
     own += [
         _own_incident(connection, incident, zone)
         for incident in incidents.list_incidents(connection, is_open=False, most=SETTLED_SHOWN)
+        if incident.settled_word != MERGED
     ]
     columns, settled_at = sa.select(heard_incidents), heard_incidents.c.settled_at
     newest = heard_incidents.c.opened_at.desc()
     heard = list(connection.execute(columns.where(settled_at.is_(None)).order_by(newest).limit(200)))
     heard += connection.execute(columns.where(settled_at.is_not(None)).order_by(settled_at.desc()).limit(SETTLED_SHOWN))
-    found = own + [_heard_incident(row) for row in heard]
+    found = own + [_heard_incident(row) for row in heard if row.settled_word != MERGED]
     found.sort(key=lambda incident: incident["opened_at"], reverse=True)
     return [i for i in found if i["settled"] is None] + [i for i in found if i["settled"] is not None][:SETTLED_SHOWN]
 
