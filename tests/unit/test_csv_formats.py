@@ -117,7 +117,7 @@ def test_what_is_no_table_is_refused_in_words() -> None:
     assert "the table is empty" in refused("")[0]
     assert "this is not CSV" in refused(ARRIVALS + '"open')[0]
     assert refused(ARRIVALS.encode() + b"\xe9\n")[0].startswith("arrivals row 2: not UTF-8")
-    assert "more than 20000 rows" in refused(ARRIVALS + "x\n" * 20_001)[0]
+    assert "more than 5000 rows: split the table" in refused(ARRIVALS + "x\n" * 5_001)[0]
 
 
 def test_all_that_is_wrong_with_a_row_is_said_at_once() -> None:

@@ -14,10 +14,11 @@ from softlanding.conferences import Conference, load_conference
 from softlanding.contracts.schedule import PersonState, PickupState
 from softlanding.dispatch import store, views
 from softlanding.dispatch.actions import fleet, pickups, taps
+from softlanding.dispatch.actions.imports import import_fleet_table, import_place_table
 from softlanding.dispatch.model import Place, Vehicle
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Invalid, NotFound
-from softlanding.formats import fleet_template, places_template, read_fleet, read_places
+from softlanding.formats import fleet_template, places_template
 from softlanding.lifecycle import Work
 from softlanding.web import Doors, staff
 from softlanding.web.common import Key
@@ -336,7 +337,7 @@ def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
 
 
 def _add_tables(doors: Doors, work: Work, desk: Desk) -> None:
-    path, read, write = "/api/dispatch/{conference}", work.database.read, work.database.write
+    path, read = "/api/dispatch/{conference}", work.database.read
 
     @doors.api(
         f"{path}/places/import",
@@ -347,8 +348,7 @@ def _add_tables(doors: Doors, work: Work, desk: Desk) -> None:
     )
     async def take_places(request: Request, conference: Slug, dry_run: bool = False) -> dict[str, Any]:
         found = await read(need_conference, conference)
-        rows = read_places(await _body(request), found.zone)
-        return await write(fleet.import_places, desk, conference, rows, dry_run)
+        return await import_place_table(work.database, desk, found, await _body(request), dry_run=dry_run)
 
     @doors.api(
         f"{path}/fleet/import",
@@ -359,8 +359,7 @@ def _add_tables(doors: Doors, work: Work, desk: Desk) -> None:
     )
     async def take_fleet(request: Request, conference: Slug, dry_run: bool = False) -> dict[str, Any]:
         found = await read(need_conference, conference)
-        rows = read_fleet(await _body(request), found.zone)
-        return await write(fleet.import_fleet, desk, conference, rows, dry_run)
+        return await import_fleet_table(work.database, desk, found, await _body(request), dry_run=dry_run)
 
     @doors.api(f"{path}/places/template.csv", who=LOOK, summary="A table of places to begin with")
     async def places_table(conference: Slug) -> Response:

@@ -7,7 +7,8 @@ from softlanding import auth, conferences
 from softlanding.contracts import SOURCES
 from softlanding.database import Database, Transaction
 from softlanding.dispatch import api, pages, runsheets, subscriptions, timers
-from softlanding.dispatch.actions import fleet, pickups
+from softlanding.dispatch.actions import pickups
+from softlanding.dispatch.actions.sample import load_sample as load
 from softlanding.dispatch.plans import Desk
 from softlanding.dispatch.tables import tables
 from softlanding.lifecycle import Chore, Service, Work
@@ -26,7 +27,7 @@ def make_service(settings: Settings) -> Service:
         pickups.declare_all_missed(tx, now, desk)
 
     async def load_sample(database: Database, first_day: date) -> object:
-        return await database.write(fleet.load_sample, desk, sample(first_day))
+        return await database.write(load, desk, sample(first_day))
 
     def doors(work: Work) -> list[Any]:
         return [*pages.make_doors(work, desk), *api.make_doors(work, desk)]

@@ -84,6 +84,7 @@ _STOPS = (
 _STOPS_OF_SHIFT = (
     sa.select(stops).where(stops.c.shift == sa.bindparam("of_shift")).order_by(stops.c.position, stops.c.pickup)
 )
+_PLACES_OF_STOPS = sa.select(stops.c.place).where(stops.c.conference == sa.bindparam("of_conference")).distinct()
 _ADD_STOP = sa.insert(stops)
 _CLEAR_SHIFT = sa.delete(stops).where(stops.c.shift == sa.bindparam("of_shift"))
 _CLEAR_PICKUP = sa.delete(stops).where(stops.c.pickup == sa.bindparam("of_pickup"))
@@ -269,6 +270,11 @@ def list_stops(connection: sa.Connection, conference: str) -> list[StopRow]:
 
 def list_stops_of_shift(connection: sa.Connection, shift: str) -> list[StopRow]:
     return [StopRow(*row) for row in connection.execute(_STOPS_OF_SHIFT, {"of_shift": shift})]
+
+
+def list_places_of_stops(connection: sa.Connection, conference: str) -> set[str]:
+    """The places where manifests lead."""
+    return set(connection.execute(_PLACES_OF_STOPS, {"of_conference": conference}).scalars())
 
 
 def save_stops(tx: Transaction, manifests: Mapping[str, Sequence[StopRow]]) -> None:

@@ -1,7 +1,8 @@
 """The fleet: vehicles, who drives them, and when. Several rows of one vehicle are several shifts."""
 
 import re
-from dataclasses import dataclass
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -54,7 +55,12 @@ def fleet_template() -> str:
 
 def shift_key(plate: str, starts_at: datetime) -> str:
     """What makes two rows the same shift: the plate and the beginning."""
-    return f"shift|{re.sub(r'[^a-z0-9]', '', plate.casefold())}|{starts_at.isoformat()}"
+    return f"shift|{plain_plate(plate)}|{starts_at.isoformat()}"
+
+
+def plain_plate(plate: str) -> str:
+    """Without what people vary when they write a plate: case, blanks, hyphens."""
+    return re.sub(r"[^a-z0-9]", "", plate.casefold())
 
 
 def read_fleet(text: str | bytes, zone: str) -> list[FleetRow | RowFault]:
@@ -64,21 +70,52 @@ def read_fleet(text: str | bytes, zone: str) -> list[FleetRow | RowFault]:
     a whole cannot be read.
     """
     rows: list[FleetRow | RowFault] = []
-    taken: list[FleetRow] = []
+    taken = _Taken()
     for cells in read_table(text, COLUMNS, "fleet"):
         row = _shift(_completed(cells, taken), ZoneInfo(zone))
         if isinstance(row, FleetRow):
-            row = _fits(row, taken) or row
+            row = _fits(row, taken.near(row)) or row
         if isinstance(row, FleetRow):
-            taken.append(row)
+            taken.add(row)
         rows.append(row)
     return rows
 
 
-def _completed(cells: Cells, taken: list[FleetRow]) -> Cells:
+@dataclass
+class _Taken:
+    """The rows taken so far, by what another row may contradict: they do not contradict each other."""
+
+    by_vehicle: dict[str, FleetRow] = field(default_factory=dict)
+    by_plate: dict[str, FleetRow] = field(default_factory=dict)
+    roads: dict[str, list[FleetRow]] = field(default_factory=dict)  # Of a plate, of a driver: in order of time.
+
+    def add(self, row: FleetRow) -> None:
+        self.by_vehicle.setdefault(row.vehicle.casefold(), row)
+        self.by_plate.setdefault(plain_plate(row.plate), row)
+        for who in _on_the_road(row):
+            insort(self.roads.setdefault(who, []), row, key=_start)
+
+    def near(self, row: FleetRow) -> list[FleetRow]:
+        """The rows that this one may contradict, in their order."""
+        found = [self.by_vehicle.get(row.vehicle.casefold()), self.by_plate.get(plain_plate(row.plate))]
+        for who in _on_the_road(row):
+            road = self.roads.get(who, [])
+            begin = bisect_left(road, row.shift_starts_at - SHIFT_MAX, key=_start)
+            found += road[begin : bisect_left(road, row.shift_ends_at, key=_start)]
+        return sorted({one.row: one for one in found if one is not None}.values(), key=lambda one: one.row)
+
+
+def _on_the_road(row: FleetRow) -> tuple[str, str]:
+    return f"plate {plain_plate(row.plate)}", f"driver {row.driver.casefold()}"
+
+
+def _start(row: FleetRow) -> datetime:
+    return row.shift_starts_at
+
+
+def _completed(cells: Cells, taken: _Taken) -> Cells:
     """The row with what an earlier row of the same vehicle said."""
-    named = cells.text("vehicle").casefold()
-    first = next((row for row in taken if row.vehicle.casefold() == named), None)
+    first = taken.by_vehicle.get(cells.text("vehicle").casefold())
     if first is not None:
         known = {
             "plate": first.plate,
@@ -141,10 +178,10 @@ def _skills(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for each in re.split(r"[;,|/]", text.casefold()) if (word := each.strip())))
 
 
-def _fits(row: FleetRow, taken: list[FleetRow]) -> RowFault | None:
-    """What contradicts the rows before."""
-    for other in taken:
-        same_plate = shift_key(row.plate, row.shift_starts_at) == shift_key(other.plate, row.shift_starts_at)
+def _fits(row: FleetRow, others: list[FleetRow]) -> RowFault | None:
+    """What contradicts rows before."""
+    for other in others:
+        same_plate = plain_plate(row.plate) == plain_plate(other.plate)
         if same_plate != (row.vehicle.casefold() == other.vehicle.casefold()):
             what = f"{row.vehicle}, {row.plate} contradicts row {other.row}: {other.vehicle}, {other.plate}"
             return RowFault(row.row, f"{what}; a vehicle has one name and one plate")

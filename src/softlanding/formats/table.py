@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from softlanding.errors import Fault, Invalid
 from softlanding.formats.texts import one_line
 
-ROWS_MAX = 20_000
+ROWS_MAX = 5_000  # A conference has some 2 000 arrivals; what takes longer than a request should is several tables.
 COLUMNS_MAX = 200  # Each that is unknown is compared with all that are known.
 _YES = ("yes", "y", "true", "x", "1", "ja", "oui", "si", "sí")
 _NO = ("", "no", "n", "false", "0", "-", "nein", "non")

@@ -15,7 +15,7 @@ from typing import Any
 from softlanding import keys
 from softlanding.database import Transaction
 from softlanding.dispatch import store as dispatch_store
-from softlanding.dispatch.actions import fleet, taps
+from softlanding.dispatch.actions import imports, taps
 from softlanding.dispatch.actions import pickups as rides
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import Conflict, Forbidden, Invalid, NotFound, Refused, Unavailable
@@ -68,8 +68,8 @@ class Workload:
         for wish in (
             self._wish("schedule", "import programme", programme.import_programme, scene.programme()),
             self._wish("schedule", "release", programme.release_draft, CONFERENCE, by=BY),
-            self._wish("dispatch", "import places", fleet.import_places, CONFERENCE, scene.places(), desk=True),
-            self._wish("dispatch", "import fleet", fleet.import_fleet, CONFERENCE, scene.fleet(), desk=True),
+            self._wish("dispatch", "import places", imports.import_places, CONFERENCE, scene.places(), desk=True),
+            self._wish("dispatch", "import fleet", imports.import_fleet, CONFERENCE, scene.fleet(), desk=True),
         ):
             self.send(wish)
             process = self.world.at_work(wish.service)[0]

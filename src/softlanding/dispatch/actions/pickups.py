@@ -632,11 +632,15 @@ def _retry(tx: Transaction, now: datetime, desk: Desk, hand: Hand, pickup: Picku
 # What facts did to manifests
 
 
-def mend(tx: Transaction, now: datetime, desk: Desk, conference: str, *, reason: str) -> None:
-    """Manifests that no longer hold after facts changed are laid anew; who loses a place waits for another, which the
-    timer seeks at once."""
+def mend(
+    tx: Transaction, now: datetime, desk: Desk, conference: str, *, reason: str, vehicles: frozenset[str] | None = None
+) -> None:
+    """Manifests (of these vehicles; None: all) that no longer hold after facts changed are laid anew; who loses a place
+    waits for another, which the timer seeks at once."""
     before = plans.take_hand(tx, now, desk, conference)
-    _mend(tx, now, desk, before, [one.vehicle_id for one in before.plan.manifests if one.stops], reason)
+    driven = [one.vehicle_id for one in before.plan.manifests if one.stops]
+    of_these = [shift for shift in driven if vehicles is None or before.crews[shift].code in vehicles]
+    _mend(tx, now, desk, before, of_these, reason)
 
 
 def mend_shift(tx: Transaction, now: datetime, desk: Desk, pickup: Pickup, shift: str, at: datetime) -> None:

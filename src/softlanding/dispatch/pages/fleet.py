@@ -13,11 +13,12 @@ from softlanding import keys
 from softlanding.conferences import Conference
 from softlanding.dispatch import store, views
 from softlanding.dispatch.actions import fleet
+from softlanding.dispatch.actions.imports import import_fleet_table
 from softlanding.dispatch.model import Vehicle
 from softlanding.dispatch.pages.shared import ANSWERS, COORDINATORS, Name, public_url, refused_form, status_of
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Invalid, SoftlandingError
-from softlanding.formats import fleet_template, read_fleet
+from softlanding.formats import fleet_template
 from softlanding.lifecycle import Work
 from softlanding.web import Doors, Form, Pages, of_this_age, read_form, read_upload, see_other
 
@@ -226,8 +227,7 @@ def _add_import(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Shown
         found, form = await pages.conference(conference), await read_form(request)
         try:
             filename, body = await read_upload(request)
-            rows = read_fleet(body, found.zone)
-            report = await work.database.write(fleet.import_fleet, desk, found.slug, rows, form.is_on("dry_run"))
+            report = await import_fleet_table(work.database, desk, found, body, dry_run=form.is_on("dry_run"))
         except ANSWERS as error:
             return await show.page(request, found, form=form, error=error)
         return await show.page(request, found, report=report | {"file": filename})

@@ -11,11 +11,12 @@ from softlanding import keys
 from softlanding.conferences import Conference
 from softlanding.dispatch import plans, views
 from softlanding.dispatch.actions import fleet
+from softlanding.dispatch.actions.imports import import_place_table
 from softlanding.dispatch.model import Place
 from softlanding.dispatch.pages.shared import ANSWERS, COORDINATORS, Name, degrees, refused_form, status_of
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Invalid, SoftlandingError
-from softlanding.formats import places_template, read_places
+from softlanding.formats import places_template
 from softlanding.formats.places_csv import KINDS
 from softlanding.lifecycle import Work
 from softlanding.web import Doors, Form, Pages, read_form, read_upload, see_other
@@ -129,8 +130,7 @@ def _add_import(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Shown
         found, form = await pages.conference(conference), await read_form(request)
         try:
             filename, body = await read_upload(request)
-            rows = read_places(body, found.zone)
-            report = await work.database.write(fleet.import_places, desk, found.slug, rows, form.is_on("dry_run"))
+            report = await import_place_table(work.database, desk, found, body, dry_run=form.is_on("dry_run"))
         except ANSWERS as error:
             return await show.page(request, found, form=form, error=error)
         return await show.page(request, found, report=report | {"file": filename})
