@@ -25,7 +25,7 @@ from softlanding.database import (
 from softlanding.database.schema import migrate
 from softlanding.errors import Refused
 from softlanding.lifecycle import Parts, Phases, Service, Work, take_up_work
-from softlanding.lifecycle.work import LastEnd
+from softlanding.lifecycle.work import LastEnd, LeaseWatch, look_on
 from softlanding.messaging import outbox
 from softlanding.settings import Service as ServiceName
 from softlanding.settings import Settings, required
@@ -79,6 +79,7 @@ async def begin_life(
     last_end: LastEnd,
     on_end: Callable[[Exception], None],
     wait_s: float = float("inf"),
+    look: Callable[[LeaseWatch], None] = look_on,
 ) -> tuple[Work, ThreadedDatabase]:
     """Stand by until the lease can be taken; then the service at work, on a migrated database. Recovery comes next.
 
@@ -93,6 +94,7 @@ async def begin_life(
         stale_s=settings.lifecycle.lease_stale_seconds,
         last_end=last_end,
         wait_s=wait_s,
+        look=look,
     )
     await asyncio.to_thread(migrate, engines.writing, migrations_of(service), "post")
     writer = Writer(engines.writing, life.epoch, parts.clock, parts.ids, outbox.numbering(service.name))

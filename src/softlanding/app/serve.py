@@ -23,7 +23,7 @@ from softlanding.database import DATABASE_ERRORS, HoldLock, ThreadedDatabase, br
 from softlanding.database.schema import migrate
 from softlanding.errors import Fenced, Refused, Unavailable
 from softlanding.ids import system_ids
-from softlanding.lifecycle import Parts, Phases, Work
+from softlanding.lifecycle import Parts, Phases, Service, Standby, Work
 from softlanding.lifecycle.work import LastEnd
 from softlanding.messaging.bus import BusDown
 from softlanding.messaging.feed import HttpFeed
@@ -34,7 +34,7 @@ from softlanding.settings import Service as ServiceName
 from softlanding.supervisor import Loop, LoopDied, Turns, run_loops
 from softlanding.supervisor.nursery import die_with_parent
 from softlanding.telemetry import Log, Metrics, set_up_logs
-from softlanding.web import make_app, make_health_app
+from softlanding.web import make_app, make_health_app, make_standby_app
 from softlanding.web.health import Health
 
 EXIT_FENCED = 75  # EX_TEMPFAIL: somebody else is at work; this process may not go on.
@@ -140,6 +140,38 @@ def _listen(app: Any, host: str, port: int) -> _Web:
     return _Web(server, asyncio.create_task(server.serve(sockets=[bound]), name=f"listening on {port}"))
 
 
+class _Door:
+    """The service's own port: closed until somebody can answer: a standby that only reads, or the service at work."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
+        self._app: Any = None
+        self._work: Work | None = None
+        self._web: _Web | None = None
+
+    def open(self, work: Work) -> None:
+        """From here on `work` answers. Raises Refused in words when the port is taken."""
+        self._end_streams()
+        self._work, self._app = work, make_standby_app(work) if work.is_standby else make_app(work)
+        if self._web is None:
+            self._web = _listen(self, self._host, self._port)
+
+    async def stop(self) -> None:
+        """Let requests end."""
+        self._end_streams()
+        if self._web is not None:
+            await self._web.stop()
+
+    def _end_streams(self) -> None:
+        """Live pages come again by themselves."""
+        if self._work is not None:
+            self._work.is_stopping = True
+            self._work.commits.fire()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._app(scope, receive, send)
+
+
 class ServiceProcess:
     """The way of one process through its phases."""
 
@@ -165,11 +197,12 @@ class ServiceProcess:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop.set)
         own = self.settings.of(self.name)
-        host = own.host
-        health = _listen(make_health_app(self.health), host, required(own.health_port, f"{self.name}.health_port"))
+        door = _Door(own.host, required(own.port, f"{self.name}.port"))
+        health = _listen(make_health_app(self.health), own.host, required(own.health_port, f"{self.name}.health_port"))
         try:
-            return await self._until_stopped(self._work(host, required(own.port, f"{self.name}.port")))
+            return await self._until_stopped(self._work(door))
         finally:
+            await door.stop()
             await health.stop()
 
     async def _until_stopped(self, work: Any) -> int:
@@ -184,9 +217,9 @@ class ServiceProcess:
         code: int = await working
         return code
 
-    async def _work(self, host: str, port: int) -> int:
+    async def _work(self, door: _Door) -> int:
         self.phases.enter("settings")
-        service = make_service(self.name, self.settings)
+        service = self._make_service()
         engines = make_engines(self.name, self.settings)
         self.phases.enter("database")
         await self._connect(engines.reading)
@@ -197,29 +230,37 @@ class ServiceProcess:
         self.phases.enter("lease")
         bus, parts, client = self._parts()
         hold = HoldLock(engines.reading)
-        work, database = await begin_life(
-            service,
-            self.settings,
-            parts,
-            engines,
-            hold=hold,
-            phases=self.phases,
-            last_end=self.last_end,
-            on_end=self._end_at_once,
-        )
+        standby = Standby(parts, engines.reading, self.phases, self.settings, self._make_service, door.open)
+        try:
+            work, database = await begin_life(
+                service,
+                self.settings,
+                parts,
+                engines,
+                hold=hold,
+                phases=self.phases,
+                last_end=self.last_end,
+                on_end=self._end_at_once,
+                look=standby.look,
+            )
+        finally:
+            standby.end()
         await bus.start()
         await work.recover()
         await self._set_up(work)
         self._gauge(work, database)
         self.phases.enter("listening")
-        web = _listen(make_app(work), host, port)
+        door.open(work)
         self.phases.enter("ready")
         await work.send_beat()
         self.health.work = work
         await self._turn_loops(work)
-        await self._finish(work, web, database, bus, client)
+        await self._finish(work, door, database, bus, client)
         hold.release()
         return 0
+
+    def _make_service(self) -> Service:
+        return make_service(self.name, self.settings)
 
     async def _set_up(self, work: Work) -> None:
         """Under `up`: somebody who may sign in, and the sample conference, which never lies in the past."""
@@ -315,12 +356,10 @@ class ServiceProcess:
         await asyncio.wait([turning])
 
     async def _finish(
-        self, work: Work, web: _Web, database: ThreadedDatabase, bus: Any, client: httpx.AsyncClient
+        self, work: Work, door: _Door, database: ThreadedDatabase, bus: Any, client: httpx.AsyncClient
     ) -> None:
         """Let requests end, say goodbye, let go."""
-        work.is_stopping = True
-        work.commits.fire()
-        await web.stop()
+        await door.stop()
         try:
             await work.say_goodbye()
         except Unavailable as error:

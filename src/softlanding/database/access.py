@@ -71,7 +71,7 @@ class DirectDatabase:
         return result
 
     def read_now(self, view: View[P, R], *args: P.args, **kw: P.kwargs) -> R:
-        return _read(self._engine, view, args, kw)
+        return read_view(self._engine, view, args, kw)
 
 
 class ThreadedDatabase:
@@ -118,7 +118,7 @@ class ThreadedDatabase:
         return await future
 
     async def read(self, view: View[P, R], *args: P.args, **kw: P.kwargs) -> R:
-        return await self._loop.run_in_executor(self._readers, _read, self._engine, view, args, kw)
+        return await self._loop.run_in_executor(self._readers, read_view, self._engine, view, args, kw)
 
     def close(self, within_s: float = 5.0) -> None:
         """Finish what waits, then stop the thread."""
@@ -175,7 +175,8 @@ def _settle(future: "asyncio.Future[Any]", work: Work) -> None:
         future.set_result(work.result)
 
 
-def _read(engine: sa.Engine, view: Callable[..., R], args: Any, kw: Any) -> R:
+def read_view(engine: sa.Engine, view: Callable[..., R], args: Any, kw: Any) -> R:
+    """What the view answers, on a connection of its own. Raises Unavailable."""
     try:
         with engine.connect() as connection:
             return view(connection, *args, **kw)

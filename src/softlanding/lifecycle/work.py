@@ -89,6 +89,11 @@ class LeaseWatch:
 
     seen: LeaseState | None = None
     since: float = 0.0
+    changes: int = 0  # How often it was another than before: at least one tells that somebody is at work.
+
+
+def look_on(_watch: LeaseWatch) -> None:
+    """Who has nothing to do while another process is at work."""
 
 
 async def take_up_work(
@@ -101,10 +106,12 @@ async def take_up_work(
     stale_s: float,
     last_end: LastEnd,
     wait_s: float = float("inf"),
+    look: Callable[[LeaseWatch], None] = look_on,
 ) -> tuple[Life, int]:
     """Stand by until the lease can be taken, then begin a life; the life and its last fact number.
 
     At once if the former holder is dead (it let go of its lock), else when its beat stood still for `stale_s`.
+    `look` is shown the lease each time that it cannot be taken.
     """
     watch = LeaseWatch()
 
@@ -117,6 +124,7 @@ async def take_up_work(
     def waiting(_error: BaseException, _waited_s: float) -> None:
         phases.is_standby = True
         phases.wait_for("the lease: another process is at work")
+        look(watch)
 
     try:
         return await retry(
@@ -146,6 +154,7 @@ def _try_to_take(
         last_sign = outbox.time_of_last(connection)
     now_mono = parts.clock.monotonic()
     if seen != watch.seen:
+        watch.changes += watch.seen is not None
         watch.seen, watch.since = seen, now_mono
     if seen is not None and now_mono - watch.since < stale_s and not hold.is_free(seen.token):
         return None
@@ -204,6 +213,7 @@ class Work:
     beat: Beat | None = None
     held_noted: str | None = None
     parked: int = 0
+    is_standby: bool = False  # Another process is at work; this one only reads.
     is_stopping: bool = False  # Live pages end their streams, so that the server can close.
     _unnoted: list[Change] = field(default_factory=list)
     _beats: int = 0

@@ -9,13 +9,14 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from softlanding import errors
 from softlanding.auth import SCOPES_IN_WORDS
 from softlanding.lifecycle import Work
 from softlanding.telemetry import get_log
 from softlanding.web import common
-from softlanding.web.doors import NotSignedIn
+from softlanding.web.doors import SAFE_METHODS, NotSignedIn
 from softlanding.web.pages import SERVICES, Pages
 
 STATUS: tuple[tuple[type[errors.SoftlandingError], int, str], ...] = (
@@ -62,6 +63,24 @@ def make_app(work: Work) -> FastAPI:
     _add_static(app)
     _add_refusals(app, pages)
     return app
+
+
+def make_standby_app(work: Work) -> ASGIApp:
+    """The same application where another process is at work: it answers what only looks, and refuses the rest."""
+    app = make_app(work)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
+            await app(scope, receive, send)
+            return
+        words = (
+            f"this process stands by; the active one is life {work.life.epoch}, at work since "
+            f"{work.life.began_at:%Y-%m-%d %H:%M:%S} UTC"
+        )
+        response = _say(Request(scope, receive), app.state.pages, 503, "This one stands by", words)
+        await response(scope, receive, send)
+
+    return answer
 
 
 def _add_static(app: FastAPI) -> None:
