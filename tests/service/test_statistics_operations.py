@@ -1,7 +1,9 @@
 """For operators: what a death cost, what people must settle, what was given up on, and what was logged."""
 
 import json
+import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -71,20 +73,20 @@ def a_death_with_three_recovered_and_one_expired(house):
 
 def test_a_death_is_told_with_what_it_cost(house, operator):
     incident = a_death_with_three_recovered_and_one_expired(house)
-    sentence = "Dispatch died 12:00:00 (SIGKILL), back 12:00:04; 3 pickups recovered, 1 expired"
+    sentence = "Dispatch died 14:00:00 (SIGKILL), back 14:00:04; 3 pickups recovered, 1 expired"  # As in Berlin.
     (death,) = operator.get("/api/statistics/deaths").json()
-    assert death["sentence"] == sentence
+    assert (death["sentence"], death["zone"]) == (sentence, "Europe/Berlin")
     assert death["recovered"] == ["K0QX", "K1QX", "K2QX"]
     assert death["expired"] == death["unsettled"] == ["K4QX"]
-    text, local = operator.get("/operations/").text, sentence.replace("12:00:0", "14:00:0")  # The page's own zone.
-    assert local in text
+    text = operator.get("/operations/").text
+    assert sentence in text
     assert "recovered: K0QX, K1QX, K2QX" in text
     assert "1 of the expired is still to be settled" in text
     settled = {"settled_at": house.clock.now(), "settled_by": "Bert", "settled_word": "not needed"}
     told_and_heard(house, "dispatch", IncidentSettled(**incident, **settled))
     (death,) = operator.get("/api/statistics/deaths").json()
     assert (death["expired"], death["unsettled"]) == (["K4QX"], [])
-    assert local in operator.get("/operations/").text  # Recovery and settling of pickups do not close the death.
+    assert sentence in operator.get("/operations/").text  # Recovery and settling of pickups do not close the death.
 
 
 def test_the_story_is_the_same_when_statistics_was_dead_as_well(house):
@@ -93,10 +95,10 @@ def test_the_story_is_the_same_when_statistics_was_dead_as_well(house):
     house.start("statistics", LastEnd("SIGKILL", NOON))
     house.run()
     stories = house["statistics"].database.read_now(views.death_stories)
-    by_service = {story.death.service: story for story in stories}
-    assert by_service["dispatch"].sentence().endswith("3 pickups recovered, 1 expired")
-    assert by_service["statistics"].sentence().startswith("Statistics died 12:00:00 (SIGKILL), back ")
-    assert "recovered" not in by_service["statistics"].sentence()
+    said = {story.death.service: story.sentence(ZoneInfo("UTC")) for story in stories}
+    assert said["dispatch"].endswith("3 pickups recovered, 1 expired")
+    assert said["statistics"].startswith("Statistics died 12:00:00 (SIGKILL), back ")
+    assert "recovered" not in said["statistics"]
 
 
 def test_two_deaths_share_no_pickup(house):
@@ -114,6 +116,41 @@ def test_two_deaths_share_no_pickup(house):
     assert growing.times == 2
     text = house.client("statistics", roles=["operator"]).get("/operations/").text
     assert "2 times, last: Dispatch died" in text
+
+
+def another_conference(house, zone):
+    told_and_heard(house, "schedule", told.a_conference("pier").model_copy(update={"title": "Pier 26", "zone": zone}))
+
+
+def test_two_conferences_of_one_zone_are_linked_and_keep_their_clocks(house, operator):
+    assert 'id="conferences"' not in operator.get("/operations/").text  # The header leads to the only one.
+    another_conference(house, "Europe/Berlin")
+    a_death_with_three_recovered_and_one_expired(house)
+    text = operator.get("/operations/").text
+    for slug in ("softconf", "pier"):
+        assert f'<a href="/{slug}/">Programme</a>' in text
+        assert f'<a href="/{slug}/statistics/">Statistics</a>' in text
+        assert f'<a href="/{slug}/dispatch/">' not in text  # An operator is no coordinator.
+    assert "Times are in Europe/Berlin." in text
+    assert "Dispatch died 14:00:00 (SIGKILL)" in text
+    both = house.client("statistics", roles=["operator", "coordinator"]).get("/operations/").text
+    assert '<a href="/pier/dispatch/">Board</a>' in both
+
+
+def test_conferences_of_several_zones_are_told_in_utc_and_their_own_matters_name_their_zone(house, operator):
+    another_conference(house, "Europe/Lisbon")
+    a_death_with_three_recovered_and_one_expired(house)
+    text = operator.get("/operations/").text
+    assert "Times are in UTC." in text
+    assert "Dispatch died 12:00:00 (SIGKILL)" in text
+    missed = text[text.index("K4QX was missed") :]
+    assert "SoftConf 26 · times in Europe/Berlin" in re.sub(r"\s+", " ", missed)
+
+
+def test_dead_letters_and_refusals_name_the_zone_only_where_there_are_times(house, operator):
+    assert "Times are in Europe/Berlin." in operator.get("/-letters/statistics").text
+    assert "Times are in" not in operator.get("/operations/nothing-here").text
+    assert "UTC" not in house.client("statistics").get("/operations/").text  # Please sign in.
 
 
 def test_lives_name_how_they_ended_and_who_noticed(house, operator):

@@ -100,7 +100,7 @@ def test_stories(connection):
 
 def test_deaths_and_operations(connection):
     (story,) = views.death_stories(connection)
-    assert story.sentence() == "Dispatch died 12:01:00 (SIGKILL), back 12:03:00; 1 pickup recovered, 1 expired"
+    assert story.sentence(BERLIN) == "Dispatch died 14:01:00 (SIGKILL), back 14:03:00; 1 pickup recovered, 1 expired"
     assert story.unsettled == ("K3QX",)
     kinds = [(incident["service"], incident["kind"]) for incident in views.incidents_view(connection)]
     assert sorted(kinds) == [("dispatch", "missed"), ("statistics", "death")]

@@ -10,7 +10,7 @@ from fastapi import Depends, Header, Path, Query, Request
 
 from softlanding import keys
 from softlanding.auth import EVERYWHERE, STAFF_ROLES, as_seen_by
-from softlanding.conferences import load_conference
+from softlanding.conferences import load_conference, zone_of_all
 from softlanding.errors import Forbidden, NotFound
 from softlanding.lifecycle import Work
 from softlanding.lifecycle.deaths import list_silences
@@ -116,7 +116,8 @@ def _add_operations(doors: Doors, work: Work) -> None:
 
     @doors.api("/api/statistics/deaths", who=_READERS, summary="Deaths and what they cost, newest first")
     async def deaths() -> list[dict[str, Any]]:
-        return [_death_view(story) for story in await work.database.read(views.death_stories)]
+        zone = await work.database.read(zone_of_all)
+        return [_death_view(story, zone) for story in await work.database.read(views.death_stories)]
 
     @doors.api("/api/statistics/silences", who=_READERS, summary="Silences, newest first")
     async def silences(is_open: bool = False) -> list[dict[str, Any]]:
@@ -136,9 +137,9 @@ def _seconds(length: timedelta | None) -> float | None:
     return length.total_seconds() if length is not None else None
 
 
-def _death_view(story: views.DeathStory) -> dict[str, Any]:
+def _death_view(story: views.DeathStory, zone: str) -> dict[str, Any]:
     lists = {name: list(getattr(story, name)) for name in ("recovered", "expired", "unsettled")}
-    return asdict(story.death) | lists | {"sentence": story.sentence()}
+    return asdict(story.death) | lists | {"sentence": story.sentence(ZoneInfo(zone)), "zone": zone}
 
 
 def _add_logs(doors: Doors, work: Work) -> None:

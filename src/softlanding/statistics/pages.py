@@ -25,6 +25,7 @@ from softlanding.web.common import drop_action, refuse_others_incident, settle_a
 OPERATIONS = "/operations/"
 NOT_HEARD = "not heard yet"
 
+_DESKS = (("organise", "Organise", "organiser"), ("dispatch", "Board", "coordinator"))
 _STAFF = staff(*STAFF_ROLES, scopes=("read",))
 _OPERATORS = staff("operator", scopes=("read",))  # What a coordinator must know of it stands on the board.
 
@@ -133,9 +134,8 @@ def _story(connection: sa.Connection, slug: str, wanted: str, zone: ZoneInfo, no
 
 def _add_operations(doors: Doors, work: Work, pages: Pages) -> None:
     async def context(wanted: views.LogFilter, visitor: Visitor) -> dict[str, Any]:
-        now, only = work.parts.clock.now(), await _only_conference(work)
-        told, zone = parked_at_peers(work), ZoneInfo(only.zone if only else "UTC")
-        found = await work.database.read(_operations, wanted, work.life.began_at, now, told, zone)
+        now, told = work.parts.clock.now(), parked_at_peers(work)
+        found = await work.database.read(_operations, wanted, work.life.began_at, now, told)
         cards = service_cards(work, found.pop("rows"), now)
         mine = [each for each in found["incidents"] if visitor.is_staff_of(each["conference"])]
         found["incidents"] = as_seen_by(visitor, mine, *views.SETTLER)
@@ -148,26 +148,36 @@ def _add_operations(doors: Doors, work: Work, pages: Pages) -> None:
         return pages.show(
             request,
             "operations.html",
-            conference=await _only_conference(work),
             title="Operations",
             stream=address,
+            conferences=await work.database.read(_ways_back, request.state.visitor),
+            **await pages.of_all(),
             **await context(wanted, request.state.visitor),
         )
 
     @doors.page(f"{OPERATIONS}stream", who=_OPERATORS)
     async def operations_stream(request: Request) -> Response:
         async def fragments() -> Mapping[str, str]:
-            page = pages.frame(request, await _only_conference(work), "Operations")
+            page = pages.frame(request, title="Operations", **await pages.of_all())
             values = await context(_log_filter(request), request.state.visitor)
             return _render(pages, page, values, ("services", "incidents", "lives", "dead-letters", "logs"))
 
         return stream(work, fragments)
 
 
-async def _only_conference(work: Work) -> Conference | None:
-    """The one whose pages the header leads to, and in whose zone times are; None (UTC) where there are several."""
-    found = await work.database.read(list_conferences)
-    return found[0] if len(found) == 1 else None
+def _ways_back(connection: sa.Connection, visitor: Visitor) -> list[dict[str, Any]]:
+    """The conferences with what this visitor may open of each; none where the header leads to the only one."""
+    known = list_conferences(connection)
+    return [_way_back(each, visitor) for each in known] if len(known) > 1 else []
+
+
+def _way_back(conference: Conference, visitor: Visitor) -> dict[str, Any]:
+    base = f"/{conference.slug}"
+    doors = [(f"{base}/", "Programme", True)]
+    doors += [(f"{base}/{path}/", words, visitor.has_role((role,), conference.slug)) for path, words, role in _DESKS]
+    doors += [(f"{base}/statistics/", "Statistics", visitor.is_staff_of(conference.slug))]
+    ways = [(address, words) for address, words, is_theirs in doors if is_theirs]
+    return vars(conference) | {"ways": ways}
 
 
 def _operations(
@@ -176,11 +186,10 @@ def _operations(
     began_at: datetime,
     now: datetime,
     told: list[tuple[str, str, str, tuple[int, ...]]],
-    zone: ZoneInfo,
 ) -> dict[str, Any]:
     return {
         "rows": views.services_rows(connection, began_at, now),
-        "incidents": views.incidents_view(connection, zone),
+        "incidents": views.incidents_view(connection),
         "lives": views.lives_view(connection),
         "dead_letters": views.letters_view(connection, told),
         "logs": views.list_logs(connection, wanted),

@@ -189,7 +189,8 @@ def _add_letters_page(doors: Doors, work: Work, pages: Pages) -> None:
     async def letters(request: Request) -> Response:
         parked = await work.database.read(dead_letters.list_parked)
         title = f"Dead letters of {service.title()}"
-        return pages.show(request, "letters.html", title=title, service=service, letters=_by_subject(parked))
+        around, listed = await pages.of_all(), _by_subject(parked)
+        return pages.show(request, "letters.html", title=title, service=service, letters=listed, **around)
 
     @doors.page(f"/-letters/{service}", who=who, methods=("POST",))
     async def decide(request: Request) -> Response:

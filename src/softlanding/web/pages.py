@@ -13,7 +13,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from softlanding.auth import Visitor
-from softlanding.conferences import Conference, load_conference
+from softlanding.conferences import Conference, list_conferences, load_conference, zone_of_all
 from softlanding.errors import NotFound
 from softlanding.lifecycle import Work
 from softlanding.web.doors import signer_of
@@ -36,12 +36,20 @@ class Pages:
             raise NotFound(f"there is no conference '{slug}' here (yet)")
         return found
 
+    async def of_all(self) -> dict[str, Any]:
+        """The frame of a page that belongs to no conference, for `show` and `frame`: around the only one, if there is
+        one; times in the zone that all share, else in UTC."""
+        known = await self._work.database.read(list_conferences)
+        zone = await self._work.database.read(zone_of_all)
+        return {"conference": known[0] if len(known) == 1 else None, "zone": zone}
+
     def show(
         self,
         request: Request,
         template: str,
         *,
         conference: Conference | None = None,
+        zone: str | None = None,
         title: str = "",
         status: int = 200,
         refused: Mapping[str, Any] | None = None,
@@ -49,20 +57,22 @@ class Pages:
     ) -> HTMLResponse:
         """The page. What the last form led to is shown once."""
         message = take_message(request)
-        page = self.frame(request, conference, title) | {"message": message, "refused": refused}
+        page = self.frame(request, conference, title, zone) | {"message": message, "refused": refused}
         response = HTMLResponse(self.render(template, page, **context), status_code=status)
         response.headers["Cache-Control"] = "no-store"
         if message is not None:
             response.delete_cookie(FLASH)
         return response
 
-    def frame(self, request: Request | None, conference: Conference | None, title: str = "") -> dict[str, Any]:
-        """The values that every page gets (templates/base.html names them)."""
+    def frame(
+        self, request: Request | None, conference: Conference | None, title: str = "", zone: str | None = None
+    ) -> dict[str, Any]:
+        """The values that every page gets (templates/base.html names them). No zone: the page has no times."""
         visitor: Visitor | None = getattr(request.state, "visitor", None) if request is not None else None
         return {
             "title": title,
             "conference": {"slug": conference.slug, "name": conference.title} if conference else None,
-            "zone": conference.zone if conference else "UTC",
+            "zone": conference.zone if conference else zone,
             "who": _who(visitor, conference),
             "csrf": signer_of(self._work).csrf(visitor.session) if visitor and visitor.session else "",
             "now": self._work.parts.clock.now(),
@@ -127,23 +137,24 @@ def static(path: str) -> str:
     return f"/static/{path}?v={hashlib.sha256(body).hexdigest()[:10]}"
 
 
-def zone_of(context: jinja2.runtime.Context) -> ZoneInfo:
-    return ZoneInfo(context["page"]["zone"] or "UTC")
+def zone_of(context: jinja2.runtime.Context, zone: str = "") -> ZoneInfo:
+    """The one named, else the page's."""
+    return ZoneInfo(zone or context["page"]["zone"] or "UTC")
 
 
 def _in_zone(pattern: str) -> Any:
     @jinja2.pass_context
-    def show(context: jinja2.runtime.Context, moment: datetime | None) -> str:
-        return moment.astimezone(zone_of(context)).strftime(pattern) if moment else ""
+    def show(context: jinja2.runtime.Context, moment: datetime | None, zone: str = "") -> str:
+        return moment.astimezone(zone_of(context, zone)).strftime(pattern) if moment else ""
 
     return show
 
 
 @jinja2.pass_context
-def _day(context: jinja2.runtime.Context, moment: datetime | None) -> str:
+def _day(context: jinja2.runtime.Context, moment: datetime | None, zone: str = "") -> str:
     if moment is None:
         return ""
-    local = moment.astimezone(zone_of(context)) if isinstance(moment, datetime) else moment
+    local = moment.astimezone(zone_of(context, zone)) if isinstance(moment, datetime) else moment
     return f"{local:%a} {local.day} {local:%b}"
 
 

@@ -23,7 +23,6 @@ _KINDS = {
     "dispatch.pickup.unplaced": "answered",
     "dispatch.pickup.refused": "answered",
 }
-UTC = ZoneInfo("UTC")
 
 # Live pages ask again and again for what has long been settled, and a backlog of 10 000 pickups takes 0.1 s to count.
 Named = tuple[Cost, dict[str, str]]
@@ -45,7 +44,7 @@ class DeathStory:
     def costs_pickups(self) -> bool:
         return self.death.service == "dispatch"
 
-    def sentence(self, zone: ZoneInfo = UTC) -> str:
+    def sentence(self, zone: ZoneInfo) -> str:
         """`Dispatch died 10:02:11 (SIGKILL), back 10:02:15; 3 pickups recovered, 1 expired`"""
         death = self.death
         died = f" {death.died_at.astimezone(zone):%H:%M:%S}" if death.died_at else ""

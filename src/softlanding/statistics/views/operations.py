@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from softlanding import incidents
+from softlanding.conferences import Conference, list_conferences, zone_of_all
 from softlanding.contracts.everyone import MERGED
 from softlanding.database import lives
 from softlanding.lifecycle.deaths import Death, Silence, death_incident_id, list_deaths, list_silences
@@ -16,7 +17,7 @@ from softlanding.messaging import dead_letters, inbox
 from softlanding.messaging.receiver import TRIES_MAX
 from softlanding.statistics.model.words import count
 from softlanding.statistics.tables import facts, heard_incidents, heard_lives, ready_lives
-from softlanding.statistics.views.deaths import UTC, DeathStory, death_story
+from softlanding.statistics.views.deaths import DeathStory, death_story
 from softlanding.statistics.views.numbers import count_pickups
 
 LIVES_MAX = 30
@@ -106,8 +107,12 @@ def _life(
     }
 
 
-def incidents_view(connection: sa.Connection, zone: ZoneInfo = UTC) -> list[dict[str, Any]]:
-    """Incidents of all three services: open first, then settled lately; newest first. Times are in `zone`."""
+def incidents_view(connection: sa.Connection) -> list[dict[str, Any]]:
+    """Incidents of all three services: open first, then settled lately; newest first.
+
+    What belongs to a conference is told by its clocks, else by those of all conferences.
+    """
+    zone = ZoneInfo(zone_of_all(connection))
     own = [_own_incident(connection, incident, zone) for incident in incidents.list_incidents(connection, is_open=True)]
     own += [
         _own_incident(connection, incident, zone)
@@ -120,7 +125,16 @@ def incidents_view(connection: sa.Connection, zone: ZoneInfo = UTC) -> list[dict
     heard += connection.execute(columns.where(settled_at.is_not(None)).order_by(settled_at.desc()).limit(SETTLED_SHOWN))
     found = own + [_heard_incident(row) for row in heard if row.settled_word != MERGED]
     found.sort(key=lambda incident: incident["opened_at"], reverse=True)
+    known = {each.slug: each for each in list_conferences(connection)}
+    found = [_placed(incident, known.get(incident["conference"] or ""), zone.key) for incident in found]
     return [i for i in found if i["settled"] is None] + [i for i in found if i["settled"] is not None][:SETTLED_SHOWN]
+
+
+def _placed(incident: dict[str, Any], conference: Conference | None, zone: str) -> dict[str, Any]:
+    """With the conference's name, and the zone in which its sentence speaks."""
+    if conference is None:
+        return incident | {"conference_name": "", "zone": zone}
+    return incident | {"conference_name": conference.title, "zone": conference.zone}
 
 
 def _own_incident(connection: sa.Connection, incident: incidents.Incident, zone: ZoneInfo) -> dict[str, Any]:
