@@ -6,7 +6,7 @@ the place of a conference. Started by messaging.py as `python -m softlanding.ben
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -97,6 +97,9 @@ class TellersFeed:
 
     async def beat(self, service: str) -> bytes:
         raise feed.FeedDown(f"{service} has no health socket in this benchmark")
+
+    async def beats(self, services: Sequence[str], within_s: float) -> list[bytes]:  # noqa: ARG002 - see Feed
+        return []
 
     def _read(self, source: str, view: Callable[..., Any], *values: Any) -> Any:
         if source != TELLER:

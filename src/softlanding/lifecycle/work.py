@@ -43,6 +43,7 @@ from softlanding.messaging.relay import Relay
 
 WATCHER_LATE_S = 2.0  # A watcher that comes to itself so late begins its count anew.
 ASK_AFTER_S = 1.5
+ASK_AT_START_S = 1.0  # What a dead peer may cost each start.
 
 
 @dataclass(frozen=True)
@@ -250,6 +251,7 @@ class Work:
     async def recover(self) -> None:
         """Before anything is sent or heard: what the last life's end means, and what became too late meanwhile."""
         self.guard.look_at_last_sign(await self.database.read(outbox.time_before_life, self.life.epoch))
+        await self._ask_the_time()
         died_at = self.last_end.at or await self.database.read(outbox.time_before_life, self.life.epoch)
         await self.database.write(deaths.note_own_birth, self.service.name, self.life, died_at)
         if self.guard.held is None:
@@ -257,6 +259,16 @@ class Work:
                 await self.database.write(action)
         for receiver in self.receivers.values():
             receiver.cursor = await self.database.read(inbox.load_cursor, receiver.source)
+
+    async def _ask_the_time(self) -> None:
+        """A process that starts by a wrong clock can know it from its peers, if one is there. Who differs counts most:
+        later beats release the guard when somebody agrees.
+        """
+        beats = await self.parts.feed.beats(self.peers.services, ASK_AT_START_S)
+        now = self.parts.clock.now()
+        skews = [((beat.at - now).total_seconds(), beat.service) for body in beats if (beat := _read_beat(body))]
+        for skew_s, service in sorted(skews, key=lambda each: abs(each[0])):
+            self.guard.look_at_peer(service, skew_s)
 
     def steps(self) -> list[Step]:
         """The table of loops."""
@@ -382,10 +394,9 @@ class Work:
         }
 
     async def _take_beat(self, body: bytes) -> None:
-        try:
-            beat = beat_from_json(body)
-        except SoftlandingError:
-            return  # A foreign voice on the subject: not a sign of anybody's life.
+        beat = _read_beat(body)
+        if beat is None:
+            return
         changes = self.peers.hear(beat)
         peer = self.peers.by_name.get(beat.service)
         if peer is not None:
@@ -441,6 +452,14 @@ class Work:
             return await run(self)
 
         return step
+
+
+def _read_beat(body: bytes) -> Beat | None:
+    """None for a foreign voice on the subject: not a sign of anybody's life."""
+    try:
+        return beat_from_json(body)
+    except SoftlandingError:
+        return None
 
 
 def _nothing(_tx: Transaction, _now: datetime) -> None:

@@ -1,6 +1,7 @@
 """The second path: every producer serves its own outbox over HTTP, and receivers fetch what they lack from it."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -42,6 +43,9 @@ class Feed(Protocol):
 
     async def beat(self, service: str) -> bytes:
         """The service's present beat, as its health socket gives it. Raises FeedDown."""
+
+    async def beats(self, services: Sequence[str], within_s: float) -> list[bytes]:
+        """The present beats of those who answer in time; nobody's silence holds up the others."""
 
 
 def load_line(connection: sa.Connection) -> Line:
@@ -87,6 +91,16 @@ class HttpFeed:
     async def beat(self, service: str) -> bytes:
         answer = await self._get(f"{self._health_addresses[service]}/-/{service}/beat")
         return answer.content
+
+    async def beats(self, services: Sequence[str], within_s: float) -> list[bytes]:
+        asked = [asyncio.create_task(self.beat(service)) for service in services]
+        try:
+            await asyncio.wait(asked, timeout=within_s)
+            heard = [task for task in asked if task.done() and not isinstance(task.exception(), FeedDown)]
+            return [task.result() for task in heard]
+        finally:
+            for task in asked:
+                task.cancel()
 
     async def _get(self, url: str, parameters: Mapping[str, str] | None = None) -> httpx.Response:
         try:

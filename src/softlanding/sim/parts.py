@@ -6,6 +6,7 @@ Each of them lets others run where a real one would wait, and ends the process w
 import random
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -240,6 +241,13 @@ class SimFeed:
         if work.beat is None:
             raise feeds.FeedDown(service)
         return work.beat.to_json()  # type: ignore[no-any-return]
+
+    async def beats(self, services: Sequence[str], within_s: float) -> list[bytes]:  # noqa: ARG002 - see Feed
+        heard = []
+        for service in services:
+            with suppress(feeds.FeedDown):
+                heard.append(await self.beat(service))
+        return heard
 
     async def _ask(self, source: str, view: Callable[..., Any], *args: Any) -> Any:
         work = await self._reach(source)

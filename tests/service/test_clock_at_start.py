@@ -1,0 +1,107 @@
+"""A process that starts by a wrong clock asks its peers before it calls anything too late."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+import house
+from clocks import NOON, HandClock
+from dispatched import Dispatched, a_pickup
+from house import House
+from softlanding import incidents
+from softlanding.lifecycle import Service
+from softlanding.messaging.feed import HttpFeed
+
+ran: list[str] = []
+
+
+def bare_service(name, _settings):
+    def missed_first(tx, now):
+        ran.append(name)
+
+    return Service(name, sa.MetaData(), f"softlanding.{name}", {}, at_start=(missed_first,))
+
+
+@pytest.fixture
+def bare(tmp_path, monkeypatch):
+    monkeypatch.setattr(house, "make_service", bare_service)
+    here = House(tmp_path)
+    here.run()
+    ran.clear()
+    return here
+
+
+def start_by_clock(here, name, **off):
+    """A new life of the service by a clock of its own, which is that far off everybody else's."""
+    here.kill(name)
+    right = here.clock
+    here.clock = HandClock(right.now() + timedelta(**off))
+    try:
+        return here.start(name)
+    finally:
+        here.clock = right
+
+
+@pytest.mark.parametrize(("minutes", "why"), [(10, "clock differs by -600 s"), (-10, "which is in the future")])
+def test_who_starts_by_a_clock_that_differs_from_a_peers_calls_nothing_too_late_and_says_so(bare, minutes, why):
+    work = start_by_clock(bare, "dispatch", minutes=minutes)
+    assert ran == []
+    assert why in work.guard.held
+    bare.run(2)
+    told = work.database.read_now(incidents.list_incidents)
+    assert [one.kind for one in told if one.about == "service/dispatch"] == ["clock"]
+    assert "holds its deadlines" in next(one.sentence for one in told if one.kind == "clock")
+
+
+def test_who_starts_by_a_clock_that_its_peers_agree_with_goes_on_at_once(bare):
+    work = start_by_clock(bare, "dispatch", seconds=1)
+    assert ran == ["dispatch"]
+    assert work.guard.held is None
+
+
+def test_one_peer_that_differs_is_doubt_enough(bare):
+    other = bare["statistics"]
+    other.parts = replace(other.parts, clock=HandClock(NOON + timedelta(hours=1)))
+    work = start_by_clock(bare, "dispatch", seconds=0)
+    assert ran == []
+    assert "Statistics's clock differs" in work.guard.held
+
+
+def test_with_dead_peers_a_start_trusts_its_own_clock(bare):
+    for peer in ("schedule", "statistics"):
+        bare.kill(peer)
+    start_by_clock(bare, "dispatch", minutes=10)
+    assert ran == ["dispatch"]
+
+
+def test_a_pickup_is_not_missed_by_the_clock_of_a_start_that_is_ahead(tmp_path, monkeypatch):
+    here = Dispatched(tmp_path, monkeypatch)
+    here.ask(a_pickup())
+    work = start_by_clock(here.house, "dispatch", hours=4)
+    assert here.pickup().status == "planned", "by the peers' clock it has hours left"
+    assert work.guard.held is not None
+    here.house.clock.advance(4 * 3600)
+    here.house.run()
+    assert work.guard.held is None, "a peer agrees now"
+    assert here.pickup().status == "missed"
+
+
+def test_a_peer_that_never_answers_costs_a_start_no_more_than_its_second():
+    async def ask():
+        server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        with_ear, gone = f"http://127.0.0.1:{port}", "http://127.0.0.1:1"
+        async with server, httpx.AsyncClient(timeout=30, trust_env=False) as client:
+            feed = HttpFeed(client, {}, {"schedule": with_ear, "statistics": gone}, "token")
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            heard = await feed.beats(("schedule", "statistics"), 0.3)
+            return heard, loop.time() - began
+
+    heard, took_s = asyncio.run(ask())
+    assert heard == []
+    assert took_s < 3
