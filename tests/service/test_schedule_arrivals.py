@@ -13,6 +13,7 @@ from softlanding.conferences import load_conference
 from softlanding.errors import NotFound, Refused
 from softlanding.formats import read_arrivals
 from softlanding.schedule import store
+from softlanding.schedule.actions import programme
 from softlanding.schedule.actions.journeys import (
     announce_arrival,
     change_arrival,
@@ -152,6 +153,23 @@ def test_a_moved_talk_is_the_next_revision_of_its_speakers_pickup_alone(house):
     bring(house, a_programme(a_talk(starts_at=at(9)), a_talk("SQL", at(14), persons=("GRACE",))))
     [changed] = told(house, "pickup.changed")
     assert (changed.speaker, changed.deadline_at, changed.reason) == ("ADA", at(9), "a new release of the programme")
+
+
+def test_of_many_pickups_some_follow_a_release_at_once_and_the_others_after_a_kill(house, monkeypatch):
+    monkeypatch.setattr(programme, "FOLLOWED_AT_ONCE", 1)
+    for hour, speaker in ((9, "TWIN"), (8, "GRACE"), (7, "ADA")):
+        announce(house, speaker, an_arrival(at=time(hour)))
+    later = [a_talk(code, at(18), persons=(who,)) for code, who in (("KEY", "ADA"), ("SQL", "GRACE"), ("TWO", "TWIN"))]
+    bring(house, a_programme(*later))
+    assert [one.speaker for one in told(house, "pickup.changed")] == ["ADA"]
+    house.kill("schedule")
+    house.start("schedule")
+    house.run()
+    assert [(one.speaker, one.deadline_at) for one in told(house, "pickup.changed")] == [
+        ("GRACE", at(18)),
+        ("TWIN", at(18)),
+    ]
+    assert not house["schedule"].database.read_now(store.programmes.has_followers, house.clock.now())
 
 
 HEADER = "speaker,number,date,airport,landing time,party,luggage,wheelchair,to\n"

@@ -25,7 +25,7 @@ def make_service(settings: Settings) -> Service:
         tables=tables.tables,
         migrations="softlanding.schedule.migrations",
         handlers=handlers(),
-        timers=timers(),
+        timers=timers(promise_of(settings)),
         chores=(make_chore(settings),),
         doors=doors,
         load_sample=load_sample,

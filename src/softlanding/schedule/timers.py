@@ -1,13 +1,24 @@
-"""What is due in Schedule: unanswered pickups, and personal links for new speakers."""
+"""What is due in Schedule: unanswered pickups, personal links for new speakers, pickups that follow a release."""
 
+from datetime import datetime
+
+from softlanding.database import Transaction
 from softlanding.lifecycle import Timer
 from softlanding.schedule import store
 from softlanding.schedule.actions.people import give_links
 from softlanding.schedule.actions.pickups import has_unanswered, mark_unanswered
+from softlanding.schedule.actions.programme import follow_talks
+from softlanding.schedule.model import Promise
 
 
-def timers() -> tuple[Timer, ...]:
+def timers(promise: Promise) -> tuple[Timer, ...]:
+    """`unanswered` decides by wall time, and holds while the clock is in doubt."""
+
+    def follow(tx: Transaction, now: datetime) -> bool:
+        return follow_talks(tx, now, promise)
+
     return (
         Timer("unanswered", has_unanswered, mark_unanswered, pause_s=0.5, is_deadline=True),
         Timer("speaker_links", lambda connection, _now: store.speakers.has_unlinked(connection), give_links),
+        Timer("follow", store.programmes.has_followers, follow),
     )

@@ -28,6 +28,7 @@ from softlanding.schedule.model import (
 from softlanding.schedule.store.programmes import Release, ReleaseHead
 
 NOTES_KEPT = 100
+FOLLOWED_AT_ONCE = 200  # Pickups told anew in one action take 0.1 s, and the release itself as long.
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def release_draft(
     store.speakers.keep_persons(tx, conference, draft.persons, slots_by_speaker(draft))
     _tell_conference(tx, now, conference, draft)
     _tell_release(tx, release, compare(None if is_fresh or old is None else old.programme, release.programme), old)
-    _follow_talks(tx, now, conference, promise, "a new release of the programme")
+    _begin_to_follow(tx, now, conference, promise)
     return _released(release.head, is_same=False)
 
 
@@ -242,15 +243,32 @@ def _talk_values(talk: Talk, head: ReleaseHead) -> dict[str, Any]:
     }
 
 
-def _follow_talks(tx: Transaction, now: datetime, conference: str, promise: Promise, reason: str) -> None:
-    """Who must be there earlier or later than was asked for: the next revision of their pickups."""
+def _begin_to_follow(tx: Transaction, now: datetime, conference: str, promise: Promise) -> None:
+    """The first to land at once; the others in the timer's next steps, however this process ends."""
     open_journeys = store.journeys.list_open(tx.connection, conference)
-    wanted = [journey.pickup for journey in open_journeys if journey.pickup]
+    _follow(tx, now, conference, [journey.id for journey in open_journeys if journey.pickup], promise)
+
+
+def follow_talks(tx: Transaction, now: datetime, promise: Promise) -> bool:
+    """Some of the pickups that have not followed the newest release of their conference yet. True: there may be
+    more."""
+    conference, left = store.programmes.load_followers(tx.connection)
+    if conference is not None:
+        _follow(tx, now, conference, left, promise)
+    return conference is not None
+
+
+def _follow(tx: Transaction, now: datetime, conference: str, left: list[str], promise: Promise) -> None:
+    """Who must be there earlier or later than was asked for: the next revision of their pickups."""
+    these = frozenset(left[:FOLLOWED_AT_ONCE])
+    journeys = [one for one in store.journeys.list_open(tx.connection, conference) if one.id in these]
+    wanted = [journey.pickup for journey in journeys if journey.pickup]
     pickups = store.pickups.pickups_by_id(tx.connection, wanted)
     rides = store.pickups.rides_by_pickup(tx.connection, wanted)
     talks = {each.code: each.talks for each in store.speakers.list_speakers(tx.connection, conference)}
-    for journey in open_journeys:
+    for journey in journeys:
         last = pickups.get(journey.pickup or "")
         if last is not None and last.is_open:
             ride, slots = rides.get(last.id), talks.get(journey.speaker, ())
-            settle_wish(tx, now, journey, last, ride, slots, promise, reason)
+            settle_wish(tx, now, journey, last, ride, slots, promise, "a new release of the programme")
+    store.programmes.keep_followers(tx, conference, left[FOLLOWED_AT_ONCE:])

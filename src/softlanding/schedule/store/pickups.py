@@ -16,6 +16,11 @@ OPEN = ("requested", "changed")
 
 _BY_ID = sa.select(pickups).where(pickups.c.id == sa.bindparam("of_id"))
 _ADD = sa.insert(pickups)
+_SAVE = (
+    sa.update(pickups)
+    .where(pickups.c.id == sa.bindparam("of_id"))
+    .values({column.name: sa.bindparam(f"new_{column.name}") for column in pickups.c if column.name != "id"})
+)
 _ADD_WATCH = sa.insert(watches)
 _REPLACE_WATCH = (
     sa.update(watches)
@@ -143,7 +148,7 @@ def add_pickup(tx: Transaction, pickup: Pickup) -> None:
 
 
 def save_pickup(tx: Transaction, pickup: Pickup) -> None:
-    tx.execute(sa.update(pickups).where(pickups.c.id == pickup.id).values(**_row(pickup)))
+    tx.execute(_SAVE, {"of_id": pickup.id} | {f"new_{name}": value for name, value in _row(pickup).items()})
 
 
 def load_ride(connection: sa.Connection, pickup: str) -> Ride | None:

@@ -18,6 +18,14 @@ from softlanding.schedule.model import Change
 from softlanding.schedule.tables import flags, programmes, releases
 
 SAMPLE = "sample-untouched"
+FOLLOW = "follow/"
+
+_FOLLOWING = (
+    sa.select(flags)
+    .where(flags.c.name >= FOLLOW, flags.c.name < FOLLOW.replace("/", "0"))  # "0" is the next letter after "/".
+    .order_by(flags.c.name)
+    .limit(1)
+)
 
 _DRAFT = sa.select(programmes).where(programmes.c.conference == sa.bindparam("of"))
 _HEAD = _DRAFT.with_only_columns(
@@ -208,6 +216,23 @@ def keep_destinations(tx: Transaction, conference: str, names: Sequence[str]) ->
 def load_destinations(connection: sa.Connection, conference: str) -> list[str]:
     told = load_flag(connection, f"destinations/{conference}") or {}
     return [str(name) for name in told.get("names", [])]
+
+
+def keep_followers(tx: Transaction, conference: str, journeys: Sequence[str]) -> None:
+    """Whose pickups have not followed the newest release yet."""
+    drop_flag(tx, f"{FOLLOW}{conference}")
+    if journeys:
+        save_flag(tx, f"{FOLLOW}{conference}", {"journeys": list(journeys)})
+
+
+def load_followers(connection: sa.Connection) -> tuple[str | None, list[str]]:
+    """A conference that has some, and which journeys; None when there is none."""
+    row = connection.execute(_FOLLOWING).first()
+    return (row.name.removeprefix(FOLLOW), json.loads(row.value)["journeys"]) if row else (None, [])
+
+
+def has_followers(connection: sa.Connection, _now: datetime) -> bool:
+    return connection.execute(_FOLLOWING).first() is not None
 
 
 def touch_sample(tx: Transaction) -> None:

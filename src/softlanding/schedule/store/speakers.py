@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
+from softlanding import auth
 from softlanding.auth import used_links
 from softlanding.database import Transaction
 from softlanding.formats.programme import Person
@@ -125,10 +126,10 @@ def note_sign_in_link(tx: Transaction, now: datetime, token_hash: str, person: s
 
 
 def signed_in_at(connection: sa.Connection) -> dict[str, datetime]:
-    """When each person last used a sign-in link that was made here."""
+    """When each person last used a sign-in link: as is heard, or, of older ones, by the links that were made here."""
     joined = sign_in_links.join(used_links, used_links.c.token_hash == sign_in_links.c.token_hash)
     rows = connection.execute(sa.select(sign_in_links.c.person, used_links.c.used_at).select_from(joined))
-    latest: dict[str, datetime] = {}
+    latest = auth.signed_in_at(connection)
     for row in rows:
         latest[row.person] = max(row.used_at, latest.get(row.person, row.used_at))
     return latest
