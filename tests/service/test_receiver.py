@@ -2,7 +2,9 @@
 
 import asyncio
 import shutil
+import sqlite3
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +13,8 @@ import house
 from house import House
 from softlanding import incidents
 from softlanding.contracts.statistics import ServiceBack
-from softlanding.errors import Refused
+from softlanding.database.engine import driver_of
+from softlanding.errors import Refused, Unavailable
 from softlanding.lifecycle import Service
 from softlanding.messaging import dead_letters, inbox, outbox
 from softlanding.messaging.receiver import ACTION_S, BATCH_AT_FIRST, BATCH_MAX, TRIES_MAX, next_size
@@ -88,6 +91,20 @@ def cursor(pair):
 def open_kinds(pair):
     found = pair["dispatch"].database.read_now(incidents.list_incidents, is_open=True)
     return sorted(incident.kind for incident in found)
+
+
+class FullDisk:
+    """Has no room for an incident of one kind: the transaction is lost, as SQLite loses it."""
+
+    def __init__(self, work, kind):
+        self.is_full, self.refused, self._kind = True, 0, kind
+        sa.event.listen(work.database.writer._engine, "before_cursor_execute", self._on_statement)
+
+    def _on_statement(self, connection, _cursor, statement, parameters, *_more):
+        if self.is_full and statement.startswith("INSERT INTO incident") and self._kind in parameters:
+            self.refused += 1
+            driver_of(connection).execute("ROLLBACK")
+            raise sqlite3.OperationalError("database or disk is full")
 
 
 def test_a_gap_is_fetched_from_the_producer(pair):
@@ -187,6 +204,27 @@ def test_three_broken_subjects_within_a_minute_stop_the_inbox_loudly(pair, moods
     assert heard(pair) == []
     assert cursor(pair) == 4  # life.began, a, b, c: d waits with its number.
     assert "halted" in open_kinds(pair)
+
+
+def test_a_halt_that_a_full_disk_keeps_from_being_told_is_told_when_there_is_room(pair, moods):
+    for name in ("a", "b", "c", "d"):
+        moods[name] = ValueError("broken")
+    disk = FullDisk(pair["dispatch"], "halted")
+    tell(pair, "a", "b", "c", "d")
+    receiver = pair["dispatch"].receivers["statistics"]
+    for _ in range(8):
+        with suppress(Unavailable):
+            pair.run(1)
+    assert disk.refused > 1, "each step tries again"
+    assert receiver.halted is None
+    assert receiver.receipt().halted is None
+    assert "halted" not in open_kinds(pair)
+    stood_at = cursor(pair)
+    disk.is_full = False
+    pair.run()
+    assert "the code is broken" in receiver.halted
+    assert "halted" in open_kinds(pair)
+    assert cursor(pair) == stood_at, "nothing was applied meanwhile"
 
 
 def test_an_unknown_type_stops_the_inbox_without_moving_the_cursor(pair):

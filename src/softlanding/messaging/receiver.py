@@ -41,6 +41,7 @@ class Receiver:
     cursor: Cursor | None = None
     needs_repair: bool = True  # At start, and whenever a gap or a lost tail shows.
     parked_numbers: tuple[int, ...] = ()
+    _halting: str | None = None  # Why it is to stand still; `halted` says the same once that is written down.
     _held: list[Delivery] = field(default_factory=list)
     _size: int = BATCH_AT_FIRST  # So many facts an action, by how long the last ones took.
     _counted: dict[str, int] = field(default_factory=dict)  # Tries of careful facts; as many as `careful` at first.
@@ -50,7 +51,7 @@ class Receiver:
 
     async def listen(self) -> bool:
         """Apply one batch from the bus. True if there was one. Raises BusDown, Unavailable."""
-        if self.halted:
+        if await self._is_halted():
             return False
         if not self._held:
             self._held = await self.bus.receive(self.source, limit=BATCH_MAX, wait_s=WAIT_S)
@@ -69,7 +70,7 @@ class Receiver:
 
     async def repair(self) -> bool:
         """Fetch from the producer's feed what is lacking, when something is. True if facts came."""
-        if self.halted or not (self.needs_repair or not self.bus.is_up):
+        if await self._is_halted() or not (self.needs_repair or not self.bus.is_up):
             return False
         before = self.cursor
         await self._catch_up_quietly()
@@ -133,7 +134,7 @@ class Receiver:
             part = await self._apply_piece(piece, crossing, line)
             self._size = next_size(self._size, len(piece), self.clock.monotonic() - began)
             whole = whole.joined(part)
-            if not rest or part.settled < len(piece):
+            if not rest or part.settled < len(piece) or self.halted:
                 return whole
 
     async def _apply_piece(
@@ -195,10 +196,18 @@ class Receiver:
         halt = outcome.halt
         if len(recent) >= HALT_AFTER_SUBJECTS:
             halt = f"{len(recent)} subjects were parked within a minute: the code is broken, not the facts"
-        if halt is not None and self.halted is None:
-            self.halted = halt
+        self._halting = self._halting or halt
+        await self._is_halted()
+
+    async def _is_halted(self) -> bool:
+        """It stands still once that is written down, and it is loud. Until then each step tries to write it again,
+        and applies nothing. Raises Unavailable.
+        """
+        if self.halted is None and self._halting is not None:
             if self.on_halt is not None:
-                await self.on_halt(self.source, halt)
+                await self.on_halt(self.source, self._halting)
+            self.halted = self._halting
+        return self.halted is not None
 
 
 def next_size(size: int, applied: int, took_s: float) -> int:
