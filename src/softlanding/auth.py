@@ -25,7 +25,7 @@ from softlanding.signing import FIRST_PERSON, SESSION_LASTS, SIGN_IN_LASTS, Sign
 __all__ = [
     "EVERYWHERE", "FIRST_PERSON", "NOBODY", "SCOPES", "SESSION_LASTS", "SIGN_IN_LASTS", "STAFF_ROLES", "Person",
     "Signer", "Visitor", "as_seen_by", "grant", "handlers", "hash_of", "list_people", "load_person", "people",
-    "revoke", "use_sign_in", "used_links",
+    "revoke", "sign_in_used_at", "signed_in_at", "use_sign_in", "used_links",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -60,6 +60,7 @@ used_links = sa.Table(
     shared,
     sa.Column("token_hash", sa.String(64), primary_key=True),
     sa.Column("used_at", Moment, nullable=False),
+    sa.Column("person", sa.String(36)),
 )
 
 
@@ -144,12 +145,26 @@ def use_sign_in(tx: Transaction, now: datetime, token: str, person: str) -> Pers
     known = load_person(tx.connection, person)
     if known is None or known.is_revoked:
         raise Forbidden("this link is for somebody who is not on the staff (any more)")
-    hashed = hash_of(token)
-    if tx.execute(sa.select(used_links.c.used_at).where(used_links.c.token_hash == hashed)).first() is not None:
+    if sign_in_used_at(tx.connection, token) is not None:
         raise Refused("this sign-in link was used already; ask for a new one")
-    tx.execute(sa.insert(used_links).values(token_hash=hashed, used_at=now))
-    outbox.add(tx, SignInUsed(token_hash=hashed, used_at=now))
+    used = SignInUsed(token_hash=hash_of(token), used_at=now, person=person)
+    _keep_used(tx, used)
+    outbox.add(tx, used)
     return known
+
+
+def sign_in_used_at(connection: sa.Connection, token: str) -> datetime | None:
+    """When this link let somebody in, as far as is heard here; None: it is good."""
+    query = sa.select(used_links.c.used_at).where(used_links.c.token_hash == hash_of(token))
+    moment: datetime | None = connection.execute(query).scalar()
+    return moment
+
+
+def signed_in_at(connection: sa.Connection) -> dict[str, datetime]:
+    """When each person last used a sign-in link."""
+    last = sa.func.max(used_links.c.used_at, type_=Moment)
+    query = sa.select(used_links.c.person, last.label("at")).where(used_links.c.person.is_not(None))
+    return {row.person: row.at for row in connection.execute(query.group_by(used_links.c.person))}
 
 
 def grant(tx: Transaction, _now: datetime, person: PersonState) -> None:
@@ -182,7 +197,12 @@ def _hear_revoked(tx: Transaction, now: datetime, fact: PersonRevoked, _envelope
 
 def _hear_used(tx: Transaction, _now: datetime, fact: SignInUsed, _envelope: Envelope) -> None:
     if tx.execute(sa.select(used_links.c.used_at).where(used_links.c.token_hash == fact.token_hash)).first() is None:
-        tx.execute(sa.insert(used_links).values(token_hash=fact.token_hash, used_at=fact.used_at))
+        _keep_used(tx, fact)
+
+
+def _keep_used(tx: Transaction, used: SignInUsed) -> None:
+    values = {"token_hash": used.token_hash, "used_at": used.used_at, "person": used.person}
+    tx.execute(sa.insert(used_links).values(**values))
 
 
 def _keep(tx: Transaction, person: PersonState, revoked_at: datetime | None) -> None:

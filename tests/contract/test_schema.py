@@ -15,6 +15,7 @@ from softlanding.database.schema import migrate
 from softlanding.errors import Refused
 
 COMMON = [COMMON_MIGRATIONS]
+NEWEST = ["pre_common_0002"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -24,7 +25,7 @@ def url(request, tmp_path):
 
 def test_migrations_make_the_tables_of_the_code(url):
     engine = writer_engine(url)
-    assert migrate(engine, COMMON) == ["pre_common_0001"]
+    assert migrate(engine, COMMON) == NEWEST
     assert differences(engine, COMMON, [shared]) == []
     assert pending(engine, COMMON) == []
 
@@ -50,7 +51,7 @@ def test_of_two_processes_at_once_one_migrates_and_the_other_waits(url):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(applied) == [[], ["pre_common_0001"]]
+    assert sorted(applied) == [[], NEWEST]
 
 
 def test_a_newer_database_is_refused_in_words_that_name_both(url):
@@ -59,5 +60,5 @@ def test_a_newer_database_is_refused_in_words_that_name_both(url):
     with make_engine(url).connect() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = 'pre_common_0099'"))
         connection.commit()
-    with pytest.raises(Refused, match=r"pre_common_0099.*pre_common_0001.*newer release"):
+    with pytest.raises(Refused, match=r"pre_common_0099.*pre_common_0002.*newer release"):
         migrate(engine, COMMON)

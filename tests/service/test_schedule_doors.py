@@ -317,10 +317,51 @@ def test_a_person_is_added_signed_in_and_removed(house, organiser):
     browser = house.client("schedule")
     assert browser.post(link, follow_redirects=False).status_code == 303
     assert browser.get(f"/{SLUG}/organise/arrivals").status_code == 200
-    assert "last here" in organiser.get(address).text
+    assert "cleo@example.org · signed in" in _plain(organiser.get(address).text)
     organiser.post(f"{address}/{cleo.person}/remove", data={"key": "3"})
     assert browser.get(f"/{SLUG}/organise/arrivals").status_code == 401
     assert [fact.name for fact in told(house, "person.revoked")] == ["Cleo Park"]
+
+
+def _plain(page):
+    """The page's words."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_who_came_in_by_a_link_of_the_command_line_has_signed_in(house, organiser):
+    person = write(house, add_person, name="Cleo", email="cleo@example.org")["person"]
+    address = f"/{SLUG}/organise/people"
+    assert "cleo@example.org · never signed in" in _plain(organiser.get(address).text)
+    signer = Signer(house.settings.session_secret.get_secret_value())
+    token = signer.sign_in_token(person, "made elsewhere", house.clock.now())
+    assert house.client("schedule").post(f"/sign-in/{token}", follow_redirects=False).status_code == 303
+    assert "cleo@example.org · signed in 14:00" in _plain(organiser.get(address).text)
+
+
+def test_you_are_signed_in_and_named_once(house):
+    me = house.client("schedule", ["organiser"])
+    shown = _plain(me.get(f"/{SLUG}/organise/people").text)
+    assert "Ana Test (you) no e-mail · signed in" in shown
+    assert "never signed in" not in shown
+
+
+def test_a_used_link_says_so_and_how_to_get_another(house):
+    person = write(house, add_person, name="Cleo", roles=[("*", "coordinator")])["person"]
+    signer = Signer(house.settings.session_secret.get_secret_value())
+    link = f"/sign-in/{signer.sign_in_token(person, 'n', house.clock.now())}"
+    browser, other = house.client("schedule"), house.client("schedule")
+    assert "Hello, Cleo" in browser.get(link).text
+    browser.post(link, follow_redirects=False)
+    house.clock.advance(86400 / 2)
+    for client in (browser, other):
+        answer = client.get(link)
+        assert answer.status_code == 403
+        assert "Hello" not in answer.text
+        assert "It was used already ( Fri 8 May 14:00 ). Each link works once." in _plain(answer.text)
+        assert "Ask an organiser for a new one" in _plain(answer.text)
+        assert _plain(client.post(link).text).count("It was used") == 1
+    assert "You are signed in as Cleo" in _plain(browser.get(link).text)
+    assert "You are signed in" not in other.get(link).text
 
 
 def test_a_link_is_not_kept_where_it_could_be_read(house, organiser):

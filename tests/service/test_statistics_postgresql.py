@@ -16,6 +16,7 @@ from softlanding.lifecycle.deaths import Death, note_death
 from softlanding.messaging.envelope import Envelope
 from softlanding.statistics import actions, store, subscriptions, views
 from softlanding.statistics.model.log_lines import read_lines
+from softlanding.statistics.model.words import Clock
 from softlanding.statistics.tables import tables
 from statistics_told import asked, rode
 
@@ -87,7 +88,7 @@ def test_numbers(connection):
     assert dict(views.count_facts(connection))["schedule.pickup.requested"] == 3
     assert sum(row["count"] for row in views.facts_by_minute(connection, NOON - timedelta(hours=1))) == 9
     assert [pickup["code"] for pickup in views.list_pickups(connection, "softconf", "missed")] == ["K3QX"]
-    assert len(views.last_facts(connection, "softconf", BERLIN)) == 9
+    assert len(views.last_facts(connection, "softconf", Clock(BERLIN, NOON))) == 9
     assert [fact["number"] for fact in views.heard_after(connection, 7, 10)] == [8, 9]
 
 

@@ -22,7 +22,7 @@ from softlanding.statistics.model.pickups import (
     summarize_waits,
     wait_of,
 )
-from softlanding.statistics.model.words import lane_of, ride_summary, words_of
+from softlanding.statistics.model.words import Clock, lane_of, ride_summary, words_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 5, 8, 12, 0, tzinfo=UTC)
@@ -136,14 +136,18 @@ def test_a_later_miss_is_not_the_deaths_doing():
 
 @pytest.mark.parametrize("known", known_types())
 def test_every_fact_reads_as_a_sentence_even_when_it_says_nothing(known):
-    sentence = words_of(known, {}, BERLIN)
+    sentence = words_of(known, {}, Clock(BERLIN, NOON))
     assert sentence
     assert sentence != known.partition(".")[2].replace(".", " ")  # It has words of its own.
 
 
 def test_sentences_name_what_matters_in_the_conferences_zone():
     data = {"vehicle": "V1", "board_at": "2026-05-08T12:10:00Z", "deliver_at": "2026-05-08T12:45:00Z"}
-    assert words_of("dispatch.pickup.planned", data, BERLIN) == "planned it onto V1, boards 14:10, there 14:45"
+    today, tomorrow = Clock(BERLIN, NOON), Clock(BERLIN, NOON + timedelta(days=1))
+    assert words_of("dispatch.pickup.planned", data, today) == "planned it onto V1, boards 14:10, there 14:45"
+    assert words_of("dispatch.pickup.planned", data, tomorrow).endswith("boards Fri 8 May 14:10, there 14:45")
+    late = data | {"deliver_at": "2026-05-08T22:10:00Z"}
+    assert words_of("dispatch.pickup.planned", late, today).endswith("boards 14:10, there Sat 9 May 00:10")
     assert ride_summary("Terminal 1", "Hotel Adlon", 2) == "Terminal 1 → Hotel Adlon, 2 people"
     assert lane_of("dispatch.pickup.boarded") == "driver"
     assert lane_of("dispatch.pickup.missed") == "dispatch"

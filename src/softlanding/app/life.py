@@ -114,4 +114,4 @@ async def ensure_first_person(work: Work) -> None:
 def _ensure_first_person(tx: Transaction, now: datetime) -> None:
     if not list_people(tx.connection):
         roles = tuple(("*", role) for role in STAFF_ROLES)
-        grant(tx, now, PersonState(person=FIRST_PERSON, name="You", roles=roles))
+        grant(tx, now, PersonState(person=FIRST_PERSON, name="Admin", roles=roles))

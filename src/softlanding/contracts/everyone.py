@@ -78,6 +78,7 @@ class SignInUsed(Fact):
     TYPE: ClassVar[str] = "sign_in.used"
     token_hash: str
     used_at: datetime
+    person: str | None = None  # Whom it let in.
 
     @property
     def subject(self) -> str:

@@ -19,6 +19,7 @@ from softlanding.lifecycle import Work
 from softlanding.messaging import dead_letters
 from softlanding.statistics import views
 from softlanding.statistics.cards import parked_at_peers, service_cards
+from softlanding.statistics.model.words import Clock
 from softlanding.web import Doors, Pages, peers_view, read_form, see_other, staff, stream
 from softlanding.web.common import drop_action, refuse_others_incident, settle_action
 
@@ -42,7 +43,8 @@ def make_doors(work: Work) -> Doors:
 
 def _add_statistics(doors: Doors, work: Work, pages: Pages) -> None:
     async def context(conference: Conference) -> dict[str, Any]:
-        numbers = await work.database.read(_numbers, conference.slug, ZoneInfo(conference.zone))
+        now = work.parts.clock.now()
+        numbers = await work.database.read(_numbers, conference.slug, Clock(ZoneInfo(conference.zone), now))
         return numbers | {"peers": peers_view(work)}
 
     @doors.page("/{conference}/statistics/", who=_STAFF)
@@ -70,13 +72,13 @@ def _add_statistics(doors: Doors, work: Work, pages: Pages) -> None:
         return stream(work, fragments)
 
 
-def _numbers(connection: sa.Connection, slug: str, zone: ZoneInfo) -> dict[str, Any]:
+def _numbers(connection: sa.Connection, slug: str, clock: Clock) -> dict[str, Any]:
     return {
         "counts": [{"state": state, "count": count} for state, count in views.count_pickups(connection, slug)],
         "waits": _waits_for_page(connection, slug),
         "facts_total": sum(count for _, count in views.count_facts(connection, slug)),
         "heard_at": views.last_heard_at(connection, slug),
-        "facts": views.last_facts(connection, slug, zone),
+        "facts": views.last_facts(connection, slug, clock),
     }
 
 

@@ -6,7 +6,7 @@ from fastapi import Body, Header, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from softlanding import incidents, keys, notices
-from softlanding.auth import SESSION_LASTS, STAFF_ROLES, as_seen_by, load_person, use_sign_in
+from softlanding.auth import SESSION_LASTS, STAFF_ROLES, as_seen_by, load_person, sign_in_used_at, use_sign_in
 from softlanding.conferences import list_conferences
 from softlanding.contracts import contract_of, personal_fields
 from softlanding.contracts.everyone import IncidentState
@@ -229,13 +229,21 @@ def _add_sign_in(doors: Doors, work: Work, pages: Pages) -> None:
             if person is None or person.is_revoked:
                 raise Forbidden("this link is for somebody who is not on the staff (any more)")
         except Forbidden as error:
-            return pages.show(request, "sign_in.html", title="Sign in", status=403, link=None, fault=_sentence(error))
+            return await refuse(request, token, error)
+        if await work.database.read(sign_in_used_at, token) is not None:
+            return await refuse(request, token, None)
         link = {
             "address": f"/sign-in/{token}",
             "name": person.name,
             "roles": sorted({role for _, role in person.roles}),
         }
-        return pages.show(request, "sign_in.html", title="Sign in", link=link, fault="")
+        return pages.show(request, "sign_in.html", title="Sign in", link=link, fault="", used_at=None)
+
+    async def refuse(request: Request, token: str, error: SoftlandingError | None) -> Response:
+        """Whose link was used already may be signed in all the same."""
+        fault, used_at = _sentence(error) if error else "", await work.database.read(sign_in_used_at, token)
+        values = {"link": None, "fault": fault, "used_at": used_at} | await pages.of_all()
+        return pages.show(request, "sign_in.html", title="Sign in", status=403, **values)
 
     @doors.page("/sign-in/{token}", who=EVERYONE, methods=("POST",))
     async def sign_in(request: Request, token: str) -> Response:
@@ -244,7 +252,7 @@ def _add_sign_in(doors: Doors, work: Work, pages: Pages) -> None:
             identity = signer_of(work).read_sign_in(token, now)
             person = await work.database.write(use_sign_in, token, identity)
         except SoftlandingError as error:
-            return pages.show(request, "sign_in.html", title="Sign in", status=403, link=None, fault=_sentence(error))
+            return await refuse(request, token, error)
         cookie = signer_of(work).session_cookie(person.person, work.parts.ids.new(), now)
         response = RedirectResponse(_home(person.roles, await _slugs(work)), status_code=303)
         response.set_cookie(

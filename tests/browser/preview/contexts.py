@@ -1244,11 +1244,11 @@ def error() -> dict[str, Any]:
 
 def sign_in() -> dict[str, Any]:
     link = Value(address="/sign-in/token", name="Ben Okafor", roles=["coordinator", "operator"])
-    return {"page": page(None, conference=None), "link": link, "fault": ""}
+    return {"page": page(None, conference=None), "link": link, "fault": "", "used_at": None}
 
 
 def used_sign_in() -> dict[str, Any]:
-    return {"page": page(None, conference=None), "link": None, "fault": "It was used on Sun 22 Nov, 10:02."}
+    return {"page": page(None, conference=None), "link": None, "fault": "", "used_at": at(10, 2)}
 
 
 PAGES = {

@@ -1,6 +1,7 @@
 """Facts as sentences for people, without their subject: the service's or driver's name stands beside them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,11 +14,24 @@ _OF_DRIVERS = frozenset({"pickup.accepted", "pickup.driver_arrived", "pickup.boa
 LATE_S = 30  # Told so long after it happened, it is shown as late.
 
 
-def words_of(fact_type: str, data: Data, zone: ZoneInfo) -> str:
-    """`planned onto V1, boards 14:10`, with times in `zone`."""
+@dataclass(frozen=True)
+class Clock:
+    """How times are said: by the clocks of a zone, with the day where it is not today's."""
+
+    zone: ZoneInfo
+    now: datetime
+
+    def say(self, at: datetime, beside: datetime | None = None) -> str:
+        """`14:10`; `Sat 9 May 14:10` on another day than today, or than that of `beside`, which was said before."""
+        local, known = at.astimezone(self.zone), (beside or self.now).astimezone(self.zone)
+        return f"{local:%H:%M}" if local.date() == known.date() else f"{local:%a} {local.day} {local:%b} {local:%H:%M}"
+
+
+def words_of(fact_type: str, data: Data, clock: Clock) -> str:
+    """`planned onto V1, boards 14:10`, with times as the clock says them."""
     tail = fact_type.partition(".")[2]
     say = _SAY.get(tail)
-    return say(data, zone) if say is not None else tail.replace(".", " ").replace("_", " ")
+    return say(data, clock) if say is not None else tail.replace(".", " ").replace("_", " ")
 
 
 def lane_of(fact_type: str) -> str:
@@ -46,63 +60,65 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
-def _asked(data: Data, zone: ZoneInfo) -> str:
+def _asked(data: Data, clock: Clock) -> str:
     what = ride_summary(data.get("from_place"), data.get("to_place"), data.get("party"))
-    return f"asked for a ride: {what}{_when(', lands ', data, 'landing_at', zone)}"
+    return f"asked for a ride: {what}{_when(', lands ', data, 'landing_at', clock)}"
 
 
-def _changed(data: Data, zone: ZoneInfo) -> str:
-    return f"asked anew (revision {data.get('revision')}){_when(', lands ', data, 'landing_at', zone)}{_why(data)}"
+def _changed(data: Data, clock: Clock) -> str:
+    return f"asked anew (revision {data.get('revision')}){_when(', lands ', data, 'landing_at', clock)}{_why(data)}"
 
 
-def _withdrawn(data: Data, _zone: ZoneInfo) -> str:
+def _withdrawn(data: Data, _clock: Clock) -> str:
     return f"withdrew it{_why(data)}"
 
 
-def _planned(data: Data, zone: ZoneInfo) -> str:
-    times = _when(", boards ", data, "board_at", zone) + _when(", there ", data, "deliver_at", zone)
+def _planned(data: Data, clock: Clock) -> str:
+    board_at = moment_of(data, "board_at")
+    times = _when(", boards ", data, "board_at", clock) + _when(", there ", data, "deliver_at", clock, board_at)
     return f"planned it onto {_vehicle(data)}{times}{_why(data)}"
 
 
-def _at_risk(data: Data, zone: ZoneInfo) -> str:
-    starts = _when(", which starts ", data, "starts_at", zone)
-    there = _when("", data, "deliver_at", zone) or "nobody knows when"
+def _at_risk(data: Data, clock: Clock) -> str:
+    starts = _when(", which starts ", data, "starts_at", clock)
+    there = _when("", data, "deliver_at", clock, moment_of(data, "starts_at")) or "nobody knows when"
     return f"saw talk {data.get('talk')} at risk{starts}: there {there}"
 
 
-def _plan(data: Data, _zone: ZoneInfo) -> str:
+def _plan(data: Data, _clock: Clock) -> str:
     rides, shifts = count(data.get("rides", 0), "ride"), count(data.get("vehicles", 0), "shift")
     unplaced = f", {data['unplaced']} without one" if data.get("unplaced") else ""
     return f"published plan {data.get('plan')}: {rides} in {shifts}{unplaced}"
 
 
-def _release(data: Data, _zone: ZoneInfo) -> str:
+def _release(data: Data, _clock: Clock) -> str:
     changed = ", ".join(f"{len(data[name])} {name}" for name in ("added", "removed", "moved") if data.get(name))
     name = data.get("name") or data.get("number")
     return f"released programme {name}: {count(data.get('talks', 0), 'talk')}{', ' + changed if changed else ''}"
 
 
-def _moved(data: Data, zone: ZoneInfo) -> str:
-    return f"moved talk {data.get('talk')} to {_when('', data, 'starts_at', zone)}, {data.get('room') or 'no room yet'}"
+def _moved(data: Data, clock: Clock) -> str:
+    to, room = _when("", data, "starts_at", clock), data.get("room") or "no room yet"
+    return f"moved talk {data.get('talk')} to {to}, {room}"
 
 
-def _began(data: Data, _zone: ZoneInfo) -> str:
+def _began(data: Data, _clock: Clock) -> str:
     if data.get("parent") and not data.get("parent_said_goodbye"):
         return f"began anew after a death ({data.get('last_end') or 'unseen'})"
     return "began"
 
 
-def _silent(data: Data, zone: ZoneInfo) -> str:
-    return f"hears nothing of {str(data.get('service')).title()}{_when(' since ', data, 'last_heard_at', zone)}"
+def _silent(data: Data, clock: Clock) -> str:
+    return f"hears nothing of {str(data.get('service')).title()}{_when(' since ', data, 'last_heard_at', clock)}"
 
 
-def _settled(data: Data, _zone: ZoneInfo) -> str:
+def _settled(data: Data, _clock: Clock) -> str:
     word = data.get("settled_word")
     return "saw that an incident is part of another" if word == MERGED else f"heard from a person: {word}"
 
 
-def _fixed(words: str) -> Callable[[Data, ZoneInfo], str]:
-    return lambda data, _zone: f"{words}{_why(data)}"
+def _fixed(words: str) -> Callable[[Data, Clock], str]:
+    return lambda data, _clock: f"{words}{_why(data)}"
 
 
 def _vehicle(data: Data) -> str:
@@ -115,17 +131,17 @@ def _why(data: Data) -> str:
     return f": {data['reason']}" if data.get("reason") else ""
 
 
-def _when(lead: str, data: Data, name: str, zone: ZoneInfo) -> str:
+def _when(lead: str, data: Data, name: str, clock: Clock, beside: datetime | None = None) -> str:
     moment = moment_of(data, name)
-    return f"{lead}{moment.astimezone(zone):%H:%M}" if moment else ""
+    return f"{lead}{clock.say(moment, beside)}" if moment else ""
 
 
-_SAY: dict[str, Callable[[Data, ZoneInfo], str]] = {
-    "conference.changed": lambda data, _zone: f"set the conference up: {data.get('title')}",
+_SAY: dict[str, Callable[[Data, Clock], str]] = {
+    "conference.changed": lambda data, _clock: f"set the conference up: {data.get('title')}",
     "release.published": _release,
     "talk.moved": _moved,
-    "talk.delayed": lambda data, zone: f"delayed talk {data.get('talk')}{_when(' to ', data, 'expected_at', zone)}",
-    "talk.cancelled": lambda data, _zone: f"cancelled talk {data.get('talk')}",
+    "talk.delayed": lambda data, clock: f"delayed talk {data.get('talk')}{_when(' to ', data, 'expected_at', clock)}",
+    "talk.cancelled": lambda data, _clock: f"cancelled talk {data.get('talk')}",
     "pickup.requested": _asked,
     "pickup.changed": _changed,
     "pickup.withdrawn": _withdrawn,
@@ -143,12 +159,12 @@ _SAY: dict[str, Callable[[Data, ZoneInfo], str]] = {
     "pickup.stood_down": _fixed("told the driver not to come"),
     "talk.at_risk": _at_risk,
     "plan.published": _plan,
-    "places.changed": lambda data, _zone: f"knows {len(data.get('names') or ())} places where people are taken",
+    "places.changed": lambda data, _clock: f"knows {len(data.get('names') or ())} places where people are taken",
     "life.began": _began,
-    "life.ended": lambda _data, _zone: "said goodbye",
-    "incident.opened": lambda data, _zone: f"asks a person: {data.get('sentence')}",
+    "life.ended": lambda _data, _clock: "said goodbye",
+    "incident.opened": lambda data, _clock: f"asks a person: {data.get('sentence')}",
     "incident.settled": _settled,
-    "sign_in.used": lambda _data, _zone: "let somebody sign in",
+    "sign_in.used": lambda _data, _clock: "let somebody sign in",
     "service.silent": _silent,
-    "service.back": lambda data, _zone: f"hears {str(data.get('service')).title()} again",
+    "service.back": lambda data, _clock: f"hears {str(data.get('service')).title()} again",
 }

@@ -3,29 +3,28 @@
 import json
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from softlanding.messaging.outbox import outbox
-from softlanding.statistics.model.words import words_of
+from softlanding.statistics.model.words import Clock, words_of
 from softlanding.statistics.tables import facts
 
 LAST_MAX = 50
 
 
-def last_facts(connection: sa.Connection, conference: str, zone: ZoneInfo) -> list[dict[str, Any]]:
+def last_facts(connection: sa.Connection, conference: str, clock: Clock) -> list[dict[str, Any]]:
     """The last that were heard about the conference or about no conference, and our own; newest first."""
     newest = sa.select(facts).order_by(facts.c.number.desc()).limit(LAST_MAX)
     heard = [*connection.execute(newest.where(facts.c.conference == conference))]  # Two questions: each has its index.
     heard += connection.execute(newest.where(facts.c.conference.is_(None)))
     own = connection.execute(sa.select(outbox).order_by(outbox.c.epoch.desc(), outbox.c.sequence.desc()).limit(10))
-    rows = [_row(row, row.told_at, row.happened_at, row.code, zone) for row in heard]
-    rows += [_row(row, row.time, row.time, None, zone) for row in own]
+    rows = [_row(row, row.told_at, row.happened_at, row.code, clock) for row in heard]
+    rows += [_row(row, row.time, row.time, None, clock) for row in own]
     return sorted(rows, key=lambda row: row["recorded_at"], reverse=True)[:LAST_MAX]
 
 
-def _row(row: Any, told_at: datetime, happened_at: datetime, code: str | None, zone: ZoneInfo) -> dict[str, Any]:
+def _row(row: Any, told_at: datetime, happened_at: datetime, code: str | None, clock: Clock) -> dict[str, Any]:
     service, _, kind = row.type.partition(".")
     return {
         "id": row.id,
@@ -33,7 +32,7 @@ def _row(row: Any, told_at: datetime, happened_at: datetime, code: str | None, z
         "happened_at": happened_at,
         "service": service,
         "kind": kind,
-        "words": words_of(row.type, json.loads(row.data), zone),
+        "words": words_of(row.type, json.loads(row.data), clock),
         "pickup": code,
     }
 

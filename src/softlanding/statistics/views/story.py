@@ -13,7 +13,7 @@ from softlanding.incidents import incidents
 from softlanding.lifecycle.deaths import Death, list_deaths, list_silences
 from softlanding.messaging import inbox
 from softlanding.statistics.model.pickups import ENDED, state_of
-from softlanding.statistics.model.words import LATE_S, lane_of, ride_summary, words_of
+from softlanding.statistics.model.words import LATE_S, Clock, lane_of, ride_summary, words_of
 from softlanding.statistics.tables import facts, pickups
 from softlanding.statistics.views.deaths import gap_of
 from softlanding.statistics.views.numbers import words_of_row
@@ -46,7 +46,7 @@ def pickup_story(connection: sa.Connection, pickup: str, zone: ZoneInfo, now: da
     if row is None:
         raise NotFound("no fact about this pickup has arrived here")
     state = state_of(words_of_row(row))
-    steps = _steps(connection, pickup, zone)
+    steps = _steps(connection, pickup, Clock(zone, now))
     until = steps[-1]["happened_at"] if steps and state in ENDED else now
     gaps = _gaps(connection, steps[0]["happened_at"], until) if steps else []
     awaited = _awaited(state, row, {step["kind"] for step in steps})
@@ -62,23 +62,23 @@ def pickup_story(connection: sa.Connection, pickup: str, zone: ZoneInfo, now: da
     return {"pickup": head, "steps": steps, "gaps": gaps, "expected": expected}
 
 
-def _steps(connection: sa.Connection, pickup: str, zone: ZoneInfo) -> list[dict[str, Any]]:
+def _steps(connection: sa.Connection, pickup: str, clock: Clock) -> list[dict[str, Any]]:
     query = sa.select(facts).where(facts.c.pickup == pickup)
     heard = connection.execute(query.order_by(facts.c.number).limit(STEPS_MAX)).all()
     tried = _attempts(connection, heard)
-    steps = [_step(row, tried.get((row.source, row.epoch, row.sequence), 1), zone) for row in heard]
+    steps = [_step(row, tried.get((row.source, row.epoch, row.sequence), 1), clock) for row in heard]
     steps += _own_steps(connection, pickup)
     return sorted(steps, key=lambda step: (step["happened_at"], step["recorded_at"], step["id"]))
 
 
-def _step(row: Any, attempts: int, zone: ZoneInfo) -> dict[str, Any]:
+def _step(row: Any, attempts: int, clock: Clock) -> dict[str, Any]:
     data = json.loads(row.data)
     late = row.told_at - row.happened_at > timedelta(seconds=LATE_S)
     return {
         "id": row.id,
         "lane": lane_of(row.type),
         "kind": row.type.partition(".")[2],
-        "words": words_of(row.type, data, zone),
+        "words": words_of(row.type, data, clock),
         "happened_at": row.happened_at,
         "recorded_at": row.told_at,
         "received_at": row.applied_at,
