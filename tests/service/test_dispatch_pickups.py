@@ -279,3 +279,15 @@ def _empty(tx, now):
         store.remove_vehicle(tx, CONFERENCE, code)
     for slug in store.load_places(tx.connection, CONFERENCE):
         store.remove_place(tx, CONFERENCE, slug)
+
+
+def test_a_long_list_of_missed_is_declared_at_start_some_at_a_time(here, monkeypatch):
+    monkeypatch.setattr(pickups, "MISSED_AT_ONCE", 2)
+    here.ask(*(a_pickup(number, landing_at=NOON + timedelta(minutes=number)) for number in range(1, 6)))
+    here.house.kill("dispatch")
+    here.house.clock.advance(timedelta(hours=6).total_seconds())
+    here.house.start("dispatch", LastEnd("SIGKILL", here.now))
+    assert [here.pickup(number).status for number in range(1, 6)] == ["missed"] * 5
+    numbers = [one["plan"] for one in here.told("plan.published")]
+    assert numbers[-3:] == [numbers[-3], numbers[-3] + 1, numbers[-3] + 2]
+    here.check_places()

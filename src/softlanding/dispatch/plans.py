@@ -385,28 +385,42 @@ def why_not_briefly(hand: Hand, pickup: Pickup) -> str:
 
 def without(hand: Hand, ride_id: str) -> Hand:
     """The hand after somebody's stops were taken out, frozen or not; who shares the car may be earlier."""
-    pickup = hand.pickups.get(ride_id)
-    shift = pickup.shift if pickup is not None else None
-    pickups = {key: one for key, one in hand.pickups.items() if key != ride_id}
-    if shift is None or shift not in hand.shifts:
-        return replace(hand, pickups=pickups)
-    problem, stops = hand.problem, stops_without(hand.manifest(shift).stops, ride_id)
-    fixed = problem.frozen.get(shift, ())
-    if any(ride_id in (*stop.boards, *stop.alights) for stop in fixed) or any(
-        lock.ride_id == ride_id for lock in problem.locks
-    ):
-        left = tuple(stops_without(fixed, ride_id))
-        frozen = {key: one for key, one in problem.frozen.items() if key != shift} | ({shift: left} if left else {})
-        problem = replace(
-            problem,
-            frozen=frozen,
-            rides=tuple(ride for ride in problem.rides if ride.id != ride_id),
-            locks=tuple(lock for lock in problem.locks if lock.ride_id != ride_id),
-        )
-    schedule = check(problem, index_of(problem).vehicle(shift), stops)
-    timed = schedule.stops if isinstance(schedule, Schedule) else tuple(stops)
-    plan = _with_manifest(hand.plan, _manifest(shift, timed))
+    return without_all(hand, (ride_id,))
+
+
+def without_all(hand: Hand, ride_ids: Iterable[str]) -> Hand:
+    """As `without`, for many at once: to study a changed problem costs more than to take somebody out."""
+    ids = frozenset(ride_ids)
+    shifts = {hand.pickups[one].shift or "" for one in ids & hand.pickups.keys()}
+    pickups = {key: one for key, one in hand.pickups.items() if key not in ids}
+    problem, plan = _problem_without(hand.problem, ids), hand.plan
+    for shift in sorted(shifts & hand.shifts.keys()):
+        stops = _stops_without(hand.manifest(shift).stops, ids)
+        schedule = check(problem, index_of(problem).vehicle(shift), stops)
+        timed = schedule.stops if isinstance(schedule, Schedule) else stops
+        plan = _with_manifest(plan, _manifest(shift, timed))
     return replace(hand, pickups=pickups, problem=problem, plan=plan)
+
+
+def _problem_without(problem: Problem, ids: frozenset[str]) -> Problem:
+    """The problem without these rides, where it holds them fast; a ride that it merely knows does no harm."""
+    fixed = {key for key, stops in problem.frozen.items() if any(ids & {*stop.boards, *stop.alights} for stop in stops)}
+    if not fixed and all(lock.ride_id not in ids for lock in problem.locks):
+        return problem
+    frozen = {key: _stops_without(stops, ids) if key in fixed else stops for key, stops in problem.frozen.items()}
+    return replace(
+        problem,
+        frozen={key: stops for key, stops in frozen.items() if stops},
+        rides=tuple(ride for ride in problem.rides if ride.id not in ids),
+        locks=tuple(lock for lock in problem.locks if lock.ride_id not in ids),
+    )
+
+
+def _stops_without(stops: Iterable[Stop], ids: frozenset[str]) -> tuple[Stop, ...]:
+    left = list(stops)
+    for ride_id in sorted(ids & {one for stop in left for one in (*stop.boards, *stop.alights)}):
+        left = stops_without(left, ride_id)
+    return tuple(left)
 
 
 def mended(hand: Hand, shift: str) -> tuple[Hand, tuple[str, ...]]:
@@ -516,12 +530,6 @@ def too_much_aboard(hand: Hand, pickup: Pickup) -> str:
         return ""
     riding = [one.id for one in hand.pickups.values() if one.is_aboard and one.shift == shift]
     return excess(index.vehicle(shift), (index.rides[one] for one in riding))
-
-
-def without_all(hand: Hand, ride_ids: Iterable[str]) -> Hand:
-    for ride_id in ride_ids:
-        hand = without(hand, ride_id)
-    return hand
 
 
 def aboard(hand: Hand, desk: Desk, pickup: Pickup, shift: str, at: datetime) -> tuple[Hand, tuple[str, ...]]:

@@ -23,8 +23,8 @@ def make_service(settings: Settings) -> Service:
     desk = Desk(settings.dispatch)
     peers = tuple(source for source in SOURCES if source != NAME)
 
-    def missed_first(tx: Transaction, now: datetime) -> None:
-        pickups.declare_all_missed(tx, now, desk)
+    def missed_first(tx: Transaction, now: datetime) -> bool:
+        return pickups.declare_missed(tx, now, desk)
 
     async def load_sample(database: Database, first_day: date) -> object:
         return await database.write(load, desk, sample(first_day))

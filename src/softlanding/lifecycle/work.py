@@ -256,7 +256,8 @@ class Work:
         await self.database.write(deaths.note_own_birth, self.service.name, self.life, died_at)
         if self.guard.held is None:
             for action in self.service.at_start:
-                await self.database.write(action)
+                while await self.database.write(action):
+                    continue
         for receiver in self.receivers.values():
             receiver.cursor = await self.database.read(inbox.load_cursor, receiver.source)
 

@@ -33,8 +33,8 @@ from softlanding.errors import Conflict, Fault, Invalid, Refused
 from softlanding.messaging import outbox
 from softlanding.messaging.envelope import Envelope
 
-MISSED_AT_ONCE = 50  # In one action; at start there are as many actions' worth as it takes.
-TRIED_AT_ONCE = 25
+MISSED_AT_ONCE = 50  # In one action.
+TRIED_AT_ONCE = 10  # To seek a place takes 4 ms, on a very large fleet 30.
 EXPLAINED_MAX = 5  # So many rides without a place are told all the reasons; on a fuller day who looks is told.
 TOLD_FROM = timedelta(minutes=3)  # Nobody is told of times that moved by less.
 
@@ -550,21 +550,12 @@ def declare_missed(tx: Transaction, now: datetime, desk: Desk) -> bool:
     return len(due) == MISSED_AT_ONCE
 
 
-def declare_all_missed(tx: Transaction, now: datetime, desk: Desk) -> None:
-    """At start, before anything is sent out or heard."""
-    while declare_missed(tx, now, desk):
-        pass
-
-
 def _miss(tx: Transaction, now: datetime, desk: Desk, hand: Hand, due: list[Pickup], *, is_new: bool) -> None:
-    changed: set[str] = set()
+    planned = [before for pickup in due if (before := hand.pickups.get(pickup.id)) is not None and before.shift]
+    hand = plans.without_all(hand, [one.id for one in planned])
     for pickup in due:
-        before = hand.pickups.get(pickup.id)
         gone = model.off_vehicle(pickup, "missed", f"nobody was aboard by {hand.say(pickup.due_at)}", now)
-        if before is not None and before.shift is not None:
-            changed.add(before.shift)
-            store.clear_stops(tx, pickup.id)
-            hand = plans.without(hand, pickup.id)
+        store.clear_stops(tx, pickup.id)
         store.keep_pickup(tx, gone, is_new=is_new)
         _note(tx, now, gone, f"missed: {gone.reason}")
         tell(tx, PickupMissed, gone, now, hand, reason=gone.reason)
@@ -578,8 +569,9 @@ def _miss(tx: Transaction, now: datetime, desk: Desk, hand: Hand, due: list[Pick
             conference=pickup.conference,
             sentence=f"{pickup.code} was missed: nobody was aboard at {pickup.from_text} by {hand.say(pickup.due_at)}",
         )
-    if changed:
-        publish(tx, now, desk, hand, changed, reason=f"{len(due)} missed", freed=True)
+    if planned:
+        shifts = {one.shift for one in planned if one.shift}
+        publish(tx, now, desk, hand, shifts, reason=f"{len(due)} missed", freed=True)
 
 
 def _missed_cause(tx: Transaction, pickup: Pickup) -> str:
