@@ -21,6 +21,7 @@ import segno
 
 from softlanding import front_door
 from softlanding.app.addresses import ADDRESS_FILE, Signing, own_secret
+from softlanding.app.hearing import wait_until_heard
 from softlanding.app.post_logs import LogPost
 from softlanding.clock import Clock, SystemClock
 from softlanding.errors import Refused
@@ -254,6 +255,7 @@ class _Teller:
     signing: Signing
     began: float
     clock: Clock
+    welcoming: "asyncio.Task[None] | None" = None
 
     def begin(self) -> None:
         if not self.options.as_json:
@@ -266,13 +268,22 @@ class _Teller:
             after = self.clock.monotonic() - self.began
             self.options.tell_line(f"{after:7.2f} s  {happening.process:<11} {happening.words}")
         if happening.what == "all_ready":
-            self._welcome(happening)
+            self.welcoming = asyncio.get_running_loop().create_task(self._welcome_when_heard(happening))
 
     def end(self) -> None:
+        if self.welcoming is not None:
+            self.welcoming.cancel()
         if self.options.as_json:
             self._line({"stopped": True})
         else:
             self.options.tell_line("Stopped. What was said is kept; `softlanding up` finds it again.")
+
+    async def _welcome_when_heard(self, happening: Happening) -> None:
+        """Nobody is sent to a page of a conference that its service has not heard of yet."""
+        states: dict[str, str] = {name: f"{self.settings.of(name).health_address}/-/{name}/state" for name in SERVICES}
+        if not await wait_until_heard(states, self.clock) and not self.options.as_json:
+            self.options.tell_line("Not everybody has heard of everything yet; pages show it when they have.")
+        self._welcome(happening)
 
     def _welcome(self, happening: Happening) -> None:
         addresses = self.addresses()

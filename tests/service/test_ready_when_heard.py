@@ -1,0 +1,49 @@
+"""`softlanding up` says ready when a click cannot come too early: everybody has heard of the conference."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from clocks import HandClock
+from softlanding.app.hearing import WITHIN_S, has_heard, wait_until_heard
+from softlanding.drills.installation import throw_away
+
+SCHEDULE = {"life": "b", "number": 7}
+
+
+def heard(epoch, sequence, halted=None):
+    return {"inboxes": {"schedule": {"epoch": epoch, "sequence": sequence, "halted": halted}}}
+
+
+def test_who_stands_at_schedules_last_number_has_heard():
+    assert has_heard(heard("b", 7), SCHEDULE)
+    assert has_heard(heard("b", 8), SCHEDULE), "it has told more since it was asked"
+    assert not has_heard(heard("b", 6), SCHEDULE)
+    assert not has_heard(heard("a", 9), SCHEDULE), "of the life before"
+    assert not has_heard(heard(None, None), SCHEDULE)
+
+
+def test_who_does_not_answer_has_not_heard_and_who_stands_still_is_not_waited_for():
+    assert not has_heard({}, SCHEDULE)
+    assert not has_heard(heard("b", 7), {})
+    assert has_heard(heard("a", 3, halted="the code is broken"), SCHEDULE)
+
+
+def test_a_service_that_is_down_holds_nobody_for_ever():
+    clock, gone = HandClock(), "http://127.0.0.1:1/-/x/state"
+    began = clock.monotonic()
+    assert not asyncio.run(wait_until_heard(dict.fromkeys(("schedule", "dispatch", "statistics"), gone), clock))
+    assert clock.monotonic() - began <= WITHIN_S
+
+
+@pytest.mark.timeout(90)
+def test_a_click_right_after_ready_finds_the_conference_everywhere(tmp_path):
+    with throw_away(words=("--without-nats",), folder=tmp_path) as here:  # By the feed alone facts take longest.
+        ready = here.start()
+        with httpx.Client(base_url=ready["address"], timeout=15, trust_env=False) as browser:
+            browser.post(ready["sign_in"])
+            places = ("/softconf/dispatch/", "/softconf/statistics/", "/softconf/organise/")
+            answers = {place: browser.get(place).status_code for place in places}
+        here.stop()
+    assert answers == dict.fromkeys(places, 200)
