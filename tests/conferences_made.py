@@ -59,8 +59,9 @@ def an_arrival(**values):
 def bring(house: House, programme: Programme, **release) -> dict:
     """Import and release it."""
     database = house["schedule"].database
-    database.write_now(import_programme, prepare(programme, "file.xml"))
-    return database.write_now(release_draft, SLUG, promise=PROMISE, **release)
+    prepared = prepare(programme, "file.xml")
+    database.write_now(import_programme, prepared)
+    return database.write_now(release_draft, prepared.conference, promise=PROMISE, **release)
 
 
 def told(house: House, kind: str = "") -> list:

@@ -32,6 +32,7 @@ from softlanding.front_door import (
     caddy_binary,
     caddyfile,
     lead_home,
+    lead_to_all,
     nats_binary,
     nats_config,
     prepare_site,
@@ -284,6 +285,18 @@ def test_the_home_address_leads_to_the_conference(street: Street) -> None:
         answer = client.get("/")
         assert (answer.status_code, answer.headers["location"]) == (302, "/landing-2026/")
         assert client.get("/landing-2026").headers["location"] == "/landing-2026/"
+
+
+def test_where_several_are_published_the_home_address_shows_them(tmp_path: Path) -> None:
+    with a_street(tmp_path, ()) as street, street.client() as client:
+        lead_to_all(street.site, "<!doctype html><title>Conferences</title>")
+        answer = client.get("/")
+        assert (answer.status_code, answer.text) == (200, "<!doctype html><title>Conferences</title>")
+        assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+        assert client.get("/", headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+        assert client.get("/conferences.html").status_code == 404
+        lead_home(street.site, "landing-2026")
+        assert client.get("/").headers["location"] == "/landing-2026/"
 
 
 def test_the_programme_is_compressed_and_known_again(street: Street) -> None:

@@ -47,6 +47,33 @@ def test_a_release_becomes_pages_and_exports(house):
     assert (site_of(house) / "index.txt").read_text() == SLUG
 
 
+def test_of_several_conferences_the_home_address_shows_each(house):
+    bring(house, a_programme())
+    house.run()
+    home = site_of(house) / "conferences.html"
+    assert not home.exists()
+    bring(house, a_programme(acronym="pier-2026"))
+    house.run()
+    page = home.read_text()
+    assert [f'href="/{slug}/"' in page for slug in (SLUG, "pier-2026")] == [True, True]
+    assert "Sat 9 May 2026" in page
+    assert "csrf" not in page
+    house.kill("schedule")
+    home.unlink()
+    house.start("schedule")
+    house.run()
+    assert home.read_text() == page
+
+
+def test_the_settings_may_name_the_conference_that_the_home_address_leads_to(tmp_path):
+    house = House(tmp_path, names=["schedule"], default_conference="pier-2026")
+    for acronym in (SLUG, "pier-2026"):
+        bring(house, a_programme(acronym=acronym))
+    house.run()
+    assert (site_of(house) / "index.txt").read_text() == "pier-2026"
+    assert not (site_of(house) / "conferences.html").exists()
+
+
 def test_public_pages_bear_no_addresses_of_people(house):
     bring(house, a_programme())
     house.run()

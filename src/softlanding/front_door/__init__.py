@@ -8,7 +8,16 @@ from softlanding.front_door.binaries import caddy_binary, nats_binary
 from softlanding.front_door.caddy import FrontDoorPlan, caddyfile
 from softlanding.front_door.nats import NatsPlan, nats_config
 from softlanding.front_door.pages import down_answer, down_page
-from softlanding.front_door.site import RESERVED, SLUG, lead_home, prepare_site, refresh_site, switch_release
+from softlanding.front_door.site import (
+    RESERVED,
+    SLUG,
+    lead_home,
+    lead_to_all,
+    prepare_site,
+    published,
+    refresh_site,
+    switch_release,
+)
 
 __all__ = [
     "RESERVED",
@@ -20,9 +29,11 @@ __all__ = [
     "down_answer",
     "down_page",
     "lead_home",
+    "lead_to_all",
     "nats_binary",
     "nats_config",
     "prepare_site",
+    "published",
     "refresh_site",
     "switch_release",
 ]

@@ -316,6 +316,19 @@ _CADDYFILE = _Text("""\
 			error 404
 		}
 
+		@several {
+			path /
+			file {
+				root "%{site}"
+				try_files /conferences.html
+			}
+		}
+		handle @several {
+			root * "%{site}"
+			header Cache-Control "public, no-cache"
+			rewrite * /conferences.html
+			file_server
+		}
 		handle / {
 			@begun file {
 				root "%{site}"

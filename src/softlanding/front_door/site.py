@@ -7,6 +7,7 @@ It is laid out so that one small file switches everything that the public sees:
     site/{conference}/current.txt            the release folder, relative to site/{conference}, without a newline
     site/{conference}/runsheets/{secret}/    files for who knows the secret
     site/index.txt                           the conference that `/` leads to, without a newline
+    site/conferences.html                    what `/` shows instead, where several are published
     site/-/                                  pages of the front door itself
 
 Why a tree: Caddy cannot look up one pointer file for each conference (its placeholders do not nest), and a link that
@@ -55,6 +56,12 @@ def switch_release(site: Path, conference: str, release: str) -> None:
 def lead_home(site: Path, conference: str) -> None:
     """`/` leads to this conference from now on."""
     _write_whole(site / "index.txt", conference)
+    (site / "conferences.html").unlink(missing_ok=True)
+
+
+def lead_to_all(site: Path, page: str) -> None:
+    """`/` shows this page from now on."""
+    _write_whole(site / "conferences.html", page)
 
 
 def refresh_site(site: Path) -> None:
@@ -62,7 +69,7 @@ def refresh_site(site: Path) -> None:
     trees = site / "trees"
     trees.mkdir(parents=True, exist_ok=True)
     numbers = sorted(int(entry.name) for entry in trees.iterdir() if entry.name.isdigit())
-    wanted = _published(site)
+    wanted = published(site)
     pointer = site / "current.txt"
     current = pointer.read_text() if pointer.exists() else ""
     if current and _links(trees / current) == wanted:
@@ -78,7 +85,7 @@ def refresh_site(site: Path) -> None:
             shutil.rmtree(trees / f"{old:08}", ignore_errors=True)
 
 
-def _published(site: Path) -> dict[str, str]:
+def published(site: Path) -> dict[str, str]:
     """Conference to the target of its link, for those whose release is there."""
     found = {}
     for pointer in sorted(site.glob("*/current.txt")):

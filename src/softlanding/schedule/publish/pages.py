@@ -1,6 +1,6 @@
 """A release as files: pages from templates, and the exchange formats. Pure but for the templates."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import groupby
@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from softlanding.conferences import Conference
 from softlanding.formats import write_ics, write_json, write_xml
 from softlanding.formats.identity import slug_from
 from softlanding.formats.programme import Break, Day, Person, Programme, Room, Talk, talks_by_day
@@ -38,6 +39,13 @@ def pages_of(
     yield "schedule.xml", write_xml(programme, generator_version, base_url)
     yield "schedule.json", write_json(programme, generator_version, base_url)
     yield "schedule.ics", write_ics(programme, generator_version, base_url, release.removed)
+
+
+def list_page(conferences: Iterable[Conference]) -> str:
+    """The page of several conferences, each with its address."""
+    nothing = dict.fromkeys(("conference", "zone", "who", "now", "message", "refused"))
+    page = nothing | {"title": "Conferences", "csrf": ""}
+    return _environment().get_template("conferences.html").render(page=page, key=_no_key, conferences=conferences)
 
 
 def _history(head: ReleaseHead) -> dict[str, Any]:

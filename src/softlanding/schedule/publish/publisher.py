@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from softlanding.conferences import Conference, list_conferences
-from softlanding.front_door import lead_home, switch_release
+from softlanding.front_door import lead_home, lead_to_all, published, switch_release
 from softlanding.lifecycle import Chore, Work
 from softlanding.schedule import store
-from softlanding.schedule.publish.pages import pages_of
+from softlanding.schedule.publish.pages import list_page, pages_of
 from softlanding.schedule.store.programmes import Release, ReleaseHead
 from softlanding.settings import Settings
 
@@ -36,7 +36,7 @@ class Publisher:
     settings: Settings
     release: str
     public: dict[str, str]  # Conference to folder, each looked through once.
-    home: str = ""
+    home: str = ""  # The conference or the page behind `/`.
 
     @property
     def site(self) -> Path:
@@ -54,7 +54,7 @@ class Publisher:
                 assert release is not None
                 await asyncio.to_thread(self._publish, conference, folder, release, history)
             self.public[conference] = folder
-            self._lead_home(await work.database.read(list_conferences), work.parts.clock.now())
+            self._lead_home(await work.database.read(list_conferences))
             return True
         return False
 
@@ -67,12 +67,19 @@ class Publisher:
     def _publish(self, conference: str, folder: str, release: Release, history: list[ReleaseHead]) -> None:
         publish(self.site, conference, folder, release, history, self.base_url(conference), self.release)
 
-    def _lead_home(self, conferences: list[Conference], now: datetime) -> None:
-        """`/` leads to the conference that the settings name, else to the one that is on or comes next."""
-        slug = self.settings.default_conference or _nearest(conferences, now, set(self.public))
-        if slug and slug != self.home:
+    def _lead_home(self, conferences: list[Conference]) -> None:
+        """`/` leads to the conference that the settings name, else to the only one; of several it shows a list."""
+        known = published(self.site)
+        shown = [each for each in conferences if each.slug in known]
+        slug = self.settings.default_conference or (shown[0].slug if len(shown) == 1 else "")
+        home = slug or list_page(shown)
+        if not shown or home == self.home:
+            return
+        if slug:
             lead_home(self.site, slug)
-            self.home = slug
+        else:
+            lead_to_all(self.site, home)
+        self.home = home
 
 
 def make_chore(settings: Settings) -> Chore:
@@ -182,13 +189,6 @@ def _remove_old(home: Path, present: str) -> None:
     by_age = sorted(folders, key=lambda path: path.stat().st_ctime_ns, reverse=True)
     for old in [path for path in by_age if path.name != present][FOLDERS_KEPT - 1 :]:
         shutil.rmtree(old, ignore_errors=True)
-
-
-def _nearest(conferences: list[Conference], now: datetime, published: set[str]) -> str | None:
-    """The one that is on or begins next; else the last one."""
-    known = sorted((each for each in conferences if each.slug in published), key=lambda each: each.first_on)
-    coming = [each.slug for each in known if each.last_on >= now.date()]
-    return coming[0] if coming else known[-1].slug if known else None
 
 
 @cache
