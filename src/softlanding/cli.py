@@ -161,14 +161,10 @@ def _draft_migration(service: str, name: str) -> None:
 @with_example("softlanding sign-in-link")
 def sign_in_link_command(person: str, data: str | None, as_json: bool) -> None:
     """Print a link that signs a member of the staff in, once, within a day."""
-    from softlanding.app.client import installation
-    from softlanding.app.reach import is_running
+    from softlanding.app.reach import signs_for
 
-    settings = _settings(data)
-    here = installation(settings)
+    here = signs_for(_settings(data), _note)
     link = f"{here.address}/sign-in/{here.signing.sign_in_token(person)}"
-    if not is_running(settings):
-        _note(f"Nothing runs in {settings.data_folder}: the link opens while `softlanding up` does.")
     _say({"sign_in": link}, as_json, link)
 
 
@@ -180,9 +176,9 @@ def sign_in_link_command(person: str, data: str | None, as_json: bool) -> None:
 @with_example("softlanding token registration-desk --scope read --scope write")
 def token_command(name: str, scopes: tuple[str, ...], data: str | None, as_json: bool) -> None:
     """Print a token by which a program may use the API, for a year."""
-    from softlanding.app.client import installation
+    from softlanding.app.reach import signs_for
 
-    token = installation(_settings(data)).signing.program_token(name, scopes or ("read",))
+    token = signs_for(_settings(data), _note).signing.program_token(name, scopes or ("read",))
     _say({"token": token, "scopes": list(scopes or ("read",))}, as_json, token)
 
 

@@ -61,9 +61,8 @@ def new_key() -> str:
 
 
 def installation(settings: Settings) -> Installation:
-    """The running installation that these settings describe, or that will run: its secret is made if it has none."""
-    secret = settings.session_secret.get_secret_value() if settings.session_secret else None
-    secret = secret or own_secret(settings.data_folder, "session_secret")
+    """The installation that these settings describe. Raises Refused when its secret cannot be known."""
+    secret = settings.session_secret.get_secret_value() if settings.session_secret else _secret_of(settings)
     return Installation(address_of(settings), Signing(secret, SystemClock()), _send)
 
 
@@ -72,6 +71,17 @@ def with_secrets(settings: Settings) -> Settings:
     wanted = [name for name in ("session_secret", "peer_token") if getattr(settings, name) is None]
     made = {name: own_secret(settings.data_folder, name) for name in wanted}
     return with_values(settings, made, origin=str(settings.data_folder / "secrets")) if made else settings
+
+
+def _secret_of(settings: Settings) -> str:
+    path = settings.data_folder / "secrets" / "session_secret"
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise Refused(
+            f"the system that runs has another secret than {settings.data_folder} ({error.strerror}): name its folder "
+            "with --data, or set SOFTLANDING__SESSION_SECRET"
+        ) from error
 
 
 def address_of(settings: Settings) -> str:

@@ -39,6 +39,14 @@ def reach(settings: Settings, tell: Callable[[str], None]) -> Iterator[Installat
             yield stack.enter_context(alone(with_secrets(settings), address_of(settings), tell))
 
 
+def signs_for(settings: Settings, tell: Callable[[str], None]) -> Installation:
+    """Who makes links and tokens: needs nothing that runs. One that has never run gets its secrets here."""
+    if is_running(settings):
+        return installation(settings)
+    tell(f"Nothing runs in {settings.data_folder}: what is printed here works once `softlanding up` does.")
+    return installation(with_secrets(settings))
+
+
 def is_running(settings: Settings) -> bool:
     """Whether a system runs that can be asked; also while it starts or stops."""
     with ExitStack() as stack:
