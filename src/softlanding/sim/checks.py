@@ -89,6 +89,7 @@ class Checker:
         self.subjects: dict[tuple[str, str, int], str] = {}
         self.births: dict[str, tuple[str | None, int]] = {}  # Every life's parent and the parent's last number.
         self._acknowledged = 0
+        self._looked_after: set[tuple[str, str]] = set()  # Pickups, and when missed, with an incident once seen open.
         for service in SOURCES:
             self.reopen(service)
 
@@ -379,9 +380,12 @@ class Checker:
         return {row["pickup"]: (row["status"], row["revision"]) for row in rows}
 
     def _has_incident(self, pickup: sqlite3.Row) -> bool:
-        """One that is open, or that a person settled after this pickup was missed."""
-        about = "SELECT 1 FROM incident WHERE kind = 'missed' AND about = ? AND (settled_at IS NULL OR settled_at >= ?)"
-        return self._one("dispatch", about, f"pickup/{pickup['id']}", pickup["ended_at"]) is not None
+        """One that is open, or was when it was missed: a person may settle it, by a clock that was set back since."""
+        missed = (pickup["id"], pickup["ended_at"])
+        about = "SELECT 1 FROM incident WHERE kind = 'missed' AND about = ? AND settled_at IS NULL"
+        if self._one("dispatch", about, f"pickup/{pickup['id']}") is not None:
+            self._looked_after.add(missed)
+        return missed in self._looked_after
 
     def _overloaded(self) -> list[str]:
         """Nobody is to board a car without room; who brings a wheelchair sits in it. Who is aboard, is aboard."""
