@@ -88,6 +88,7 @@ def _random_vehicle(rng: random.Random, id: str, places: tuple[str, ...]) -> Veh
         wheelchair_places=rng.randint(0, 1),
         breaks=breaks if rng.random() < 0.4 else (),
         skills=("french",) if rng.random() < 0.5 else (),
+        span_max_s=rng.randint(3600, 14400) if rng.random() < 0.3 else None,
     )
 
 

@@ -104,6 +104,53 @@ def test_a_ride_that_would_be_too_long_boards_later_instead_of_being_refused():
     assert [stop.begin_s for stop in schedule.stops] == [hhmm("10:10"), hhmm("10:30"), hhmm("10:51")]
 
 
+# A driver's hours
+
+
+def test_a_driver_leaves_just_in_time_when_hours_are_limited():
+    early, late = a_ride("early", ready="10:00", from_place_id="east"), a_ride("late", ready="12:00")
+    problem = a_problem(a_vehicle(span_max_s=hhmm("4:00")), early, replace(late, to_place_id="east"))
+    plan = planned(problem)
+    manifest = plan.manifests[0]
+    assert (manifest.stops[0].arrive_s, manifest.stops[0].begin_s) == (hhmm("10:00"), hhmm("10:00"))
+    assert faults_in(problem, plan) == []
+    tight = replace(problem, vehicles=(a_vehicle(span_max_s=hhmm("2:00")),))
+    answer = place(tight, planned(tight, "early"), "late")
+    assert isinstance(answer, Unplaced)
+    assert (answer.reason, answer.constraint) == (
+        "the driver of car-1 would be out for 2 h 02, longer than 2 h",
+        "span",
+    )
+
+
+def test_who_waits_shortens_the_drivers_hours_as_far_as_the_window_permits():
+    first = a_ride("first", ready="10:00", latest_board_s=hhmm("10:30"), to_place_id="mid", ride_max_s=1800)
+    second = a_ride("second", ready="11:00", from_place_id="mid", latest_board_s=hhmm("11:10"))
+    stops = [
+        Stop("airport", boards=("first",)),
+        Stop("mid", alights=("first",)),
+        Stop("mid", boards=("second",)),
+        Stop("venue", alights=("second",)),
+    ]
+    problem = a_problem(a_vehicle(span_max_s=hhmm("1:02")), first, second)
+    assert check(problem, problem.vehicles[0], stops).stops[0].begin_s == hhmm("10:19") + 30
+    problem = a_problem(a_vehicle(span_max_s=hhmm("0:50")), first, second)
+    assert check(problem, problem.vehicles[0], stops).reason == (
+        "the driver of car-1 would be out for 52 min, longer than 50 min"
+    )
+
+
+def test_hours_count_from_when_the_driver_left():
+    fetched = Stop("east", boards=("K7QX",), arrive_s=hhmm("10:00"), begin_s=hhmm("10:20"), depart_s=hhmm("10:20"))
+    problem = a_problem(a_vehicle(span_max_s=hhmm("0:55")), a_ride(from_place_id="east"), frozen={"car-1": (fetched,)})
+    with pytest.raises(Invalid, match="would be out for 1 h 01, longer than 55 min"):
+        start_plan(problem)
+    lifted, said = lift_broken_limits(problem)
+    assert lifted.vehicles[0].span_max_s == hhmm("1:00") + 30
+    assert said == ("the driver of car-1 would be out for 1 h 01, longer than 55 min: allowed, as it cannot be helped",)
+    assert faults_in(lifted, start_plan(lifted)) == []
+
+
 # Facts and hands
 
 
@@ -392,6 +439,10 @@ def _bellman_ford(problem, vehicle, stops):
             on = next(k for k, stop in enumerate(stops) if ride.id in stop.boards)
             off = next(k for k, stop in enumerate(stops) if ride.id in stop.alights)
             edges.append((off, on, -(service[on] + ride.ride_max_s)))
+    if vehicle.span_max_s is not None:
+        first = next(k for k, stop in enumerate(stops) if not stop.break_id)
+        out = drive(vehicle.start_place_id, stops[first].place_id) + service[-1] + home
+        edges.append((len(stops) - 1, first, out - vehicle.span_max_s))
     times = [0] * (len(stops) + 1)
     for _ in range(len(times) + 1):
         before = list(times)

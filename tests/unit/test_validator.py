@@ -86,6 +86,9 @@ FAULTS = {
     "break rest is taken twice": lambda problem, plan: again(plan["manifests"][0]["stops"], 2),
     "break rest is taken with passengers aboard": lambda problem, plan: stop_of(plan, 1).update(break_id="rest"),
     "car-1 is back after its shift ends": lambda problem, plan: of_car(problem, shift_end_s=hhmm("14:00")),
+    "the driver of car-1 is out for 22890 s, longer than 22889 s": lambda problem, plan: of_car(
+        problem, span_max_s=22889
+    ),
     "vehicle car-1 cannot be back at 0": lambda problem, plan: plan["manifests"][0].update(back_s=0),
     "vehicle car-1 cannot be at airport": lambda problem, plan: of_car(problem, shift_start_s=hhmm("10:00") + 1),
     "vehicle car-1 cannot be at airport at": lambda problem, plan: problem.update(now_s=hhmm("10:00") + 1),

@@ -252,3 +252,15 @@ def _end(day: _Day, car: _Car, manifest: Plain, *, has_free_stops: bool) -> Iter
         yield f"vehicle {car.name} cannot be back at {back}: not before {car.free_s + drive}"
     if max(car.free_s + drive, back or 0) > car.vehicle["shift_end_s"]:
         yield f"vehicle {car.name} is back after its shift ends at {car.vehicle['shift_end_s']}"
+    yield from _hours(day, car, manifest, max(car.free_s + drive, back or 0))
+
+
+def _hours(day: _Day, car: _Car, manifest: Plain, back: int) -> Iterator[str]:
+    """A driver is out from leaving the start place just in time for the first stop (a break there comes before)."""
+    allowed = car.vehicle.get("span_max_s")
+    first = next((stop for stop in manifest["stops"] if stop["break_id"] is None), None)
+    if allowed is None or first is None or first["place_id"] not in day.numbers:
+        return
+    out = back - first["arrive_s"] + (day.drive(car.vehicle["start_place_id"], first["place_id"]) or 0)
+    if out > allowed:
+        yield f"the driver of {car.name} is out for {out} s, longer than {allowed} s"

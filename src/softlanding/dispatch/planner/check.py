@@ -9,6 +9,7 @@ from softlanding.dispatch.planner.routes import (
     Route,
     aboard_at_start,
     break_of,
+    over_span,
     route_of,
     schedule_of,
     services,
@@ -25,7 +26,7 @@ from softlanding.dispatch.planner.shapes import (
     Stop,
     Vehicle,
 )
-from softlanding.dispatch.planner.words import SayTime, Speech, count, dimensions, minutes, say_utc
+from softlanding.dispatch.planner.words import SayTime, Speech, count, dimensions, hours, minutes, say_utc
 
 
 @dataclass(slots=True)
@@ -218,9 +219,18 @@ def _why_late(speech: Speech, route: Route) -> Infeasible:
         time, here = time + service, place
     time += rows[here][net.end] if net.end >= 0 else 0
     if time > net.end_late:
+        if net.end_late < route.vehicle.shift_end_s:
+            return _out_too_long(speech, route.vehicle, time - net.end_late)
         reason = f"{car} would be done at {speech.time(time)}, {minutes(time - net.end_late)} after its shift ends"
         return Infeasible(reason, "shift", "", time - net.end_late)
-    return _too_long(speech, route)
+    over = over_span(speech.index.rows, net)
+    return _out_too_long(speech, route.vehicle, over) if over else _too_long(speech, route)
+
+
+def _out_too_long(speech: Speech, vehicle: Vehicle, over_s: int) -> Infeasible:
+    allowed = vehicle.span_max_s or 0
+    reason = f"the driver of {speech.name(vehicle.id)} would be out for {hours(allowed + over_s)}"
+    return Infeasible(f"{reason}, longer than {hours(allowed)}", "span", "", over_s)
 
 
 def _late_at(speech: Speech, route: Route, position: int, time: int) -> Infeasible:

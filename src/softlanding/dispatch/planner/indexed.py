@@ -220,7 +220,7 @@ def _vehicle_faults(vehicle: Vehicle, places: set[str]) -> Iterator[Fault]:
             yield Fault(where, f"place {place_id} is not in the matrix")
     if vehicle.shift_end_s < vehicle.shift_start_s:
         yield Fault(where, "its shift ends before it begins")
-    yield from _negative(where, vehicle, ("seats", "luggage", "wheelchair_places", "shift_start_s"))
+    yield from _negative(where, vehicle, ("seats", "luggage", "wheelchair_places", "shift_start_s", "span_max_s"))
     yield from _repeated(f"{where}: break", (pause.id for pause in vehicle.breaks))
     for pause in vehicle.breaks:
         yield from _negative(f"{where}: break {pause.id}", pause, ("earliest_s", "duration_s"))

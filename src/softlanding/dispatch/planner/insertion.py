@@ -217,7 +217,7 @@ def _has_room(route: Route, asked: Asked, leg: int) -> bool:
 def _spliced(net: Network, asked: Asked, candidate: Candidate) -> tuple[Network, int, int]:
     """The network with the ride in it, and the numbers of its two stops."""
     _, board, board_joins, alight, alight_joins = candidate
-    new = Network(net.first, net.end, net.ready, net.end_late, net.spots[:], net.early[:], net.late[:])
+    new = Network(net.first, net.end, net.ready, net.end_late, net.span, net.spots[:], net.early[:], net.late[:])
     new.boarding, new.alighting = net.boarding[:], net.alighting[:]
     if alight_joins:
         _share(new, alight, asked.end_early, asked.end_late, 0, asked.alight_s)

@@ -302,6 +302,8 @@ def _widened(problem: Problem, vehicle_id: str, broken: Infeasible) -> Problem:
     car = vehicles[number]
     if broken.constraint == "shift":
         vehicles[number] = replace(car, shift_end_s=car.shift_end_s + broken.over_s)
+    elif broken.constraint == "span":
+        vehicles[number] = replace(car, span_max_s=(car.span_max_s or 0) + broken.over_s)
     else:
         later = (replace(p, latest_s=p.latest_s + broken.over_s) if p.id == broken.break_id else p for p in car.breaks)
         vehicles[number] = replace(car, breaks=tuple(later))

@@ -6,10 +6,10 @@ It is found by asking again with one limit lifted: if the ride then fits, that l
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from softlanding.dispatch.planner.check import KnownRoutes, unfit
+from softlanding.dispatch.planner.check import KnownRoutes, check, study, unfit
 from softlanding.dispatch.planner.indexed import FAR, Asked, Index
-from softlanding.dispatch.planner.insertion import Fit, every_fit
-from softlanding.dispatch.planner.shapes import Constraint, Ride, Vehicle
+from softlanding.dispatch.planner.insertion import Fit, cheapest, every_fit, stops_with
+from softlanding.dispatch.planner.shapes import Constraint, Infeasible, Ride, Vehicle
 from softlanding.dispatch.planner.words import Speech, count, dimensions, minutes
 
 # A limit is lifted by no more than a person would think of, in steps, so that the search stays short.
@@ -190,8 +190,26 @@ def _beyond(speech: Speech, asked: Asked, fitting: Sequence[KnownRoutes], relaxe
     troubles = [known.trouble for known in fitting if known.trouble]
     if len(troubles) == len(fitting):
         return Why(f"{cars} cannot be planned: {troubles[0].reason}", troubles[0].constraint)
+    out = _least_out(speech, asked, fitting)
+    if out:
+        return Why(out.reason, out.constraint)
     cars = one or f"no vehicle with {_needs(asked.ride, vehicles)}"
     return Why(f"{cars} can{'not' if one else ''} bring {who} and be done before the shift ends", "shift")
+
+
+def _least_out(speech: Speech, asked: Asked, fitting: Sequence[KnownRoutes]) -> Infeasible | None:
+    """The driver who would be out too long by least, if drivers' hours are all that stands against the ride."""
+    found = []
+    for known in fitting:
+        index, vehicle = speech.index, speech.index.vehicle(known.manifest.vehicle_id)
+        if vehicle.span_max_s is None:
+            continue
+        fit = cheapest(index, asked, [study(index, replace(vehicle, span_max_s=None), known.manifest)])
+        if fit:
+            stops = (*index.frozen(vehicle.id), *stops_with(fit, asked))
+            broken = check(index.problem, vehicle, stops, say_time=speech.say_time)
+            found += [broken] if isinstance(broken, Infeasible) and broken.constraint == "span" else []
+    return min(found, key=lambda broken: broken.over_s, default=None)
 
 
 def _first_fit(

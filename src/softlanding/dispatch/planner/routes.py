@@ -7,6 +7,7 @@ time is passed. A round settles at least one more link of any chain of raises, h
 limits, and one, find every contradiction; it always ends.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -25,12 +26,14 @@ Room = tuple[int, int, int]  # Seats, luggage, wheelchair places.
 
 @dataclass(slots=True)
 class Network:
-    """The times of a route: nodes are its free stops. `end` is -1 when it may end anywhere."""
+    """The times of a route: nodes are its free stops. `end` is -1 when it may end anywhere. `span` is how long the
+    car may be out, FAR if that is not limited or, as the car has left already, part of `end_late`."""
 
     first: int
     end: int
     ready: int
     end_late: int
+    span: int
     spots: list[int] = field(default_factory=list)
     early: list[int] = field(default_factory=list)
     late: list[int] = field(default_factory=list)
@@ -97,7 +100,7 @@ def earliest(rows: list[list[int]], net: Network) -> list[int] | None:
     """When service begins at each stop, as early as every limit permits; None when the limits contradict each
     other."""
     floor, late, service, places = list(net.early), net.late, services(net), settled(net)
-    for _ in range(len(net.limits) + 1):
+    for _ in range(len(net.limits) + 1 + (net.span < FAR)):
         here, time = net.first, net.ready
         for position, place in enumerate(places):
             time += rows[here][place]
@@ -109,9 +112,10 @@ def earliest(rows: list[list[int]], net: Network) -> list[int] | None:
                 return None
             time += service[position]
             here = place
-        if places and time + (rows[here][net.end] if net.end >= 0 else 0) > net.end_late:
+        time += rows[here][net.end] if net.end >= 0 else 0
+        if places and time > net.end_late:
             return None
-        raised = False
+        raised = net.span < FAR and _leaves_later(rows, net, floor, time)
         for on, off, limit, _direct in net.limits:
             needed = floor[off] - limit - service[on]
             if needed > floor[on]:
@@ -120,6 +124,11 @@ def earliest(rows: list[list[int]], net: Network) -> list[int] | None:
         if not raised:
             return floor
     return None
+
+
+def leaves_for(net: Network) -> int:
+    """The stop for which the car leaves its start place, -1 for none: a break is taken where it stands."""
+    return next((position for position, spot in enumerate(net.spots) if spot != HERE), -1)
 
 
 def cost_of(rows: list[list[int]], comfort: Comfort, net: Network, begins: list[int]) -> Cost:
@@ -134,6 +143,17 @@ def cost_of(rows: list[list[int]], comfort: Comfort, net: Network, begins: list[
         riding=sum(excess_cost(extra, comfort.ride_free_s) for extra in rides),
         driving=_driving(rows, net),
         unease=sum(waits) + sum(rides),
+    )
+
+
+def over_span(rows: list[list[int]], net: Network) -> int:
+    """By how many seconds the shortest way to drive these stops is longer than the car may be out; 0 if that is not
+    what keeps them from being driven."""
+    begins = None if net.span >= FAR else earliest(rows, replace(net, span=FAR))
+    if begins is None or not begins:
+        return 0
+    return bisect_left(
+        range(net.end_late), 1, key=lambda over: earliest(rows, replace(net, span=net.span + over)) is not None
     )
 
 
@@ -162,6 +182,8 @@ def schedule_of(index: Index, route: Route) -> Schedule:
         arrive, depart = time + index.rows[here][place], begin + service
         timed.append(replace(stop, place_id=names[place], arrive_s=arrive, begin_s=begin, depart_s=depart))
         here, time = place, depart
+    if net.span < FAR:
+        _leave_late(timed, leaves_for(net))
     stops = (*index.frozen(route.vehicle.id), *timed)
     if not stops:
         return Schedule((), None)
@@ -201,6 +223,15 @@ def aboard_at_start(index: Index, vehicle: Vehicle) -> set[str]:
     return aboard
 
 
+def left_at(index: Index, vehicle: Vehicle) -> int | None:
+    """When this vehicle left its start place, by its frozen stops; None if it has not yet."""
+    for stop in index.frozen(vehicle.id):
+        if not stop.break_id:
+            drive = index.rows[index.places[vehicle.start_place_id]][index.places[stop.place_id]]
+            return stop.arrive_s - (drive if drive < FAR else 0)
+    return None
+
+
 def break_of(vehicle: Vehicle, break_id: str) -> Break | None:
     return next((pause for pause in vehicle.breaks if pause.id == break_id), None)
 
@@ -210,13 +241,35 @@ def room_after(room: Room, asked: Asked, sign: int) -> Room:
     return room[0] + sign * ride.seats, room[1] + sign * ride.luggage, room[2] + sign * ride.wheelchairs
 
 
+def _leaves_later(rows: list[list[int]], net: Network, floor: list[int], back: int) -> bool:
+    """Raise the first stop's beginning so far that a car that leaves for it just in time, and is back at `back`, is
+    out no longer than it may be. Whether that changed anything."""
+    first = leaves_for(net)
+    if first < 0:
+        return False
+    needed = back - net.span + rows[net.first][net.spots[first]]
+    if needed <= floor[first]:
+        return False
+    floor[first] = needed
+    return True
+
+
+def _leave_late(timed: list[Stop], first: int) -> None:
+    """A driver whose hours are limited leaves just in time for the first passenger: later rides find more of them
+    left."""
+    if first >= 0:
+        timed[first] = replace(timed[first], arrive_s=timed[first].begin_s)
+
+
 def _network(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Network:
     frozen = index.frozen(vehicle.id)
+    left_s, span = left_at(index, vehicle), FAR if vehicle.span_max_s is None else vehicle.span_max_s
     net = Network(
         first=index.places[frozen[-1].place_id if frozen else vehicle.start_place_id],
         end=-1 if vehicle.end_place_id is None else index.places[vehicle.end_place_id],
         ready=max(vehicle.shift_start_s, index.problem.now_s, frozen[-1].depart_s if frozen else 0),
-        end_late=vehicle.shift_end_s,
+        end_late=vehicle.shift_end_s if left_s is None else min(vehicle.shift_end_s, left_s + span),
+        span=span if left_s is None else FAR,
     )
     left = {ride_id: stop.depart_s for stop in frozen for ride_id in stop.boards}
     boarded: dict[str, int] = {}

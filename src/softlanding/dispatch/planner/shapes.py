@@ -15,7 +15,7 @@ from softlanding.dispatch.travel import Matrix
 
 Constraint = Literal[
     "seats", "luggage", "wheelchairs", "skills", "lock", "shift", "break", "latest_board", "latest_deliver",
-    "ride_max", "alone", "not_with", "expiry", "frozen", "order", "place", "busy", "not_planned",
+    "ride_max", "span", "alone", "not_with", "expiry", "frozen", "order", "place", "busy", "not_planned",
 ]  # fmt: skip
 WayOutKind = Literal["wait", "ride", "move", "shift", "taxi"]
 
@@ -34,7 +34,8 @@ class Break:
 @dataclass(frozen=True, slots=True)
 class Vehicle:
     """One shift: a car with a driver. A car that two drivers share is two of these. `end_place_id` None: it may end
-    anywhere."""
+    anywhere. `span_max_s`: the longest time from leaving the start place to being back (a driver's hours); who waits
+    at the start place, or has a break there first, has not left."""
 
     id: str
     seats: int
@@ -46,6 +47,7 @@ class Vehicle:
     wheelchair_places: int = 0
     breaks: tuple[Break, ...] = ()
     skills: tuple[str, ...] = ()
+    span_max_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from softlanding.dispatch.planner.indexed import FAR, Asked, Index, asked_of
 from softlanding.dispatch.planner.insertion import cheapest
 from softlanding.dispatch.planner.reasons import Relaxed, fitting_of
 from softlanding.dispatch.planner.shapes import Manifest, Ride, Stop, Vehicle, WayOut
-from softlanding.dispatch.planner.words import Speech, minutes
+from softlanding.dispatch.planner.words import Speech, hours, minutes
 
 # Passengers and shifts nearest in time are tried first; of each kind the best few are offered.
 MOVES_TRIED, SHIFTS_TRIED, OFFERED = 20, 12, 3
@@ -100,6 +100,10 @@ def _with_longer_shift(speech: Speech, asked: Asked, known: KnownRoutes, step_s:
     longer = replace(vehicle, shift_end_s=vehicle.shift_end_s + step_s)
     if _would_fit(index, asked, longer, known.manifest):
         return f"the driver of {car} stays {minutes(step_s)} longer, until {speech.time(longer.shift_end_s)}"
+    if vehicle.span_max_s is not None:
+        harder = replace(vehicle, span_max_s=vehicle.span_max_s + step_s)
+        if _would_fit(index, asked, harder, known.manifest):
+            return f"the driver of {car} is out {minutes(step_s)} longer, {hours(harder.span_max_s or 0)} in all"
     sooner = replace(vehicle, shift_start_s=vehicle.shift_start_s - step_s)
     if sooner.shift_start_s >= index.problem.now_s and _would_fit(index, asked, sooner, known.manifest):
         return f"the driver of {car} begins {minutes(step_s)} earlier, at {speech.time(sooner.shift_start_s)}"

@@ -38,6 +38,14 @@ def minutes(seconds: int) -> str:
     return f"{-(-seconds // 60)} min"
 
 
+def hours(seconds: int) -> str:
+    """`9 h 10`, `8 h`, `50 min`: how long somebody works, rounded up to minutes."""
+    whole, left = divmod(-(-seconds // 60), 60)
+    if not whole:
+        return f"{left} min"
+    return f"{whole} h {left:02}" if left else f"{whole} h"
+
+
 def count(number: int, noun: str) -> str:
     if number == 1:
         return f"1 {noun}"
