@@ -69,8 +69,8 @@ def static_file(path: str) -> Path:
 
 def in_zone(pattern: str) -> Any:
     @pass_context
-    def shown(context: Context, at: datetime) -> str:
-        return at.astimezone(ZoneInfo(context["page"].zone)).strftime(pattern)
+    def shown(context: Context, at: datetime, zone: str = "") -> str:
+        return at.astimezone(ZoneInfo(zone or context["page"].zone or "UTC")).strftime(pattern)
 
     return shown
 
