@@ -92,6 +92,40 @@ def test_an_outdated_page_moves_nothing(here, coordinator):
     assert "changed meanwhile" in words
 
 
+def test_what_a_person_locked_is_left_to_the_plan_again_by_form(here, coordinator):
+    here.ask(a_pickup(1))
+    assert "/unlock" not in coordinator.get(f"{BOARD}?pickup=K7Q1").text
+    post(coordinator, f"{BOARD}pickups/K7Q1/assign", vehicle="V2", reason="knows her", revision="1")
+    assert "placed it on Car 2, and no plan moves it" in coordinator.get(f"{BOARD}?pickup=K7Q1").text
+    post(coordinator, f"{BOARD}pickups/K7Q1/unlock", reason="either will do")
+    assert message_on(coordinator) == ("done", "K7Q1 is unlocked, and on Car 2")
+    assert not here.pickup().is_pinned
+    post(coordinator, f"{BOARD}pickups/K7Q1/take-back", reason="a friend comes", revision="1")
+    assert "keeps it out of every plan" in coordinator.get(f"{BOARD}?pickup=K7Q1").text
+    post(coordinator, f"{BOARD}pickups/K7Q1/unlock", reason="the friend has no car")
+    assert here.pickup().status == "planned"
+
+
+def test_a_missed_ride_is_taken_up_again_by_form(here, coordinator):
+    here.ask(a_pickup(1))
+    here.pass_time(hours=4)
+    assert "Plan it anew" in coordinator.get(f"{BOARD}?pickup=K7Q1").text
+    post(coordinator, f"{BOARD}pickups/K7Q1/take-back", reason="still at the airport", revision="1")
+    assert message_on(coordinator) == ("done", "K7Q1 is on Car 1")
+    assert here.pickup().status == "planned"
+
+
+def test_the_board_counts_the_pickups_of_today(here, coordinator):
+    days = {1: 0, 2: 0, 3: 1, 4: 30}
+    here.ask(*(a_pickup(number, landing_at=NOON + timedelta(days=day)) for number, day in days.items()))
+    counts = coordinator.get(f"{API}/board").json()["counts"]
+    assert (counts["planned"], counts["unplaced"], counts["later"]) == (2, 0, 2)
+    assert "2 on later days" in coordinator.get(BOARD).text
+    here.pass_time(hours=11)  # Past midnight in Berlin.
+    counts = coordinator.get(f"{API}/board").json()["counts"]
+    assert (counts["missed"], counts["unplaced"], counts["later"]) == (0, 1, 1)
+
+
 def test_a_missed_ride_is_settled_on_the_board(here, coordinator):
     here.ask(a_pickup(1))
     here.pass_time(hours=4)
@@ -103,6 +137,19 @@ def test_a_missed_ride_is_settled_on_the_board(here, coordinator):
     assert here.incidents() == []
     [settled] = here.incidents(is_open=False)
     assert (settled.settled_by, settled.settled_word, settled.settled_note) == ("Ana Test", "driven by taxi", "42 euro")
+
+
+def test_whoever_is_signed_in_settles_by_their_own_name(here, coordinator):
+    here.ask(a_pickup(1), a_pickup(2))
+    here.pass_time(hours=4)
+    first, second = here.incidents()
+    post(coordinator, f"/-settle/dispatch?incident={first.id}", word="not needed", by="Ben")
+    values = {"word": "not needed", "by": "Ben"}
+    answer = coordinator.post(
+        f"/api/dispatch/incidents/{second.id}/settle", json=values, headers={"Idempotency-Key": a_key()}
+    )
+    assert answer.json()["by"] == "Ana Test"
+    assert [one.settled_by for one in here.incidents(is_open=False)] == ["Ana Test", "Ana Test"]
 
 
 def test_strangers_and_other_roles_see_nothing(here):
@@ -135,6 +182,24 @@ def test_the_fleet_is_kept_by_forms(here, coordinator):
     post(coordinator, f"{fleet}/drivers/{dana.id}/remove")
     post(coordinator, f"{fleet}/vehicles/V9/remove")
     assert "Minibus" not in coordinator.get(fleet).text
+
+
+def test_a_vehicle_and_a_shift_start_where_the_forms_say(here, coordinator):
+    fleet, values = f"{BOARD}fleet", {"code": "V9", "name": "Minibus", "seats": "8", "luggage": "9"}
+    post(coordinator, f"{fleet}/vehicles", "vehicle", start_place="hotel", **values)
+    post(coordinator, f"{fleet}/vehicles", "vehicle", start_place="", **values)  # As before.
+    assert here.read(store.load_vehicles, CONFERENCE)["V9"].start_place == "hotel"
+    hours = {"driver": here.drivers[0].id, "vehicle": "V9", "from": "08:00", "to": "12:00"}
+    post(coordinator, f"{fleet}/shifts", "shift", on="2026-05-09", **hours)
+    post(coordinator, f"{fleet}/shifts", "shift", on="2026-05-10", start_place="venue", **hours)
+    shifts = [one for one in here.read(store.load_shifts, CONFERENCE).values() if one.vehicle == "V9"]
+    assert [one.start_place for one in shifts] == ["hotel", "venue"]
+    assert 'data-label="Starts at">Kaispeicher Nine' in coordinator.get(fleet).text
+    refused = post(coordinator, f"{fleet}/vehicles", "vehicle", start_place="moon", **values)
+    assert refused.status_code == 422
+    assert "place &#39;moon&#39; is not known: add it under Places" in refused.text
+    assert call(coordinator, "/vehicles", code="V9", name="Minibus", seats=8, luggage=9, start_place="HAM").is_success
+    assert here.read(store.load_vehicles, CONFERENCE)["V9"].start_place == "ham"
 
 
 def test_tables_are_imported_once_and_faulty_rows_are_named(here, coordinator):
@@ -278,6 +343,9 @@ def test_run_sheets_are_written_for_each_plan_and_outlive_the_service(here, coor
     assert "Speaker 1" in (folder / "index.html").read_text()
     assert "Speaker 1" in (folder / f"{here.drivers[0].id}.html").read_text()
     assert "Speaker 1" not in (folder / f"{here.drivers[1].id}.html").read_text()
+    address = runsheets.public_address(here.house.settings, CONFERENCE)
+    assert f'<a href="{address}">newest sheets as files</a>' in coordinator.get(f"{BOARD}print").text
+    assert "newest sheets as files" not in (folder / "index.html").read_text()
     alone = here.house.settings.data_folder / "runsheets" / CONFERENCE / "all.html"
     assert "<style>" in alone.read_text()
     here.house.run()

@@ -85,7 +85,7 @@ class PlaceGiven(Given):
 
 
 class VehicleGiven(Given):
-    """A vehicle; an existing code is changed."""
+    """A vehicle; an existing code is changed. Without a start place its shifts begin as before, or at the venue."""
 
     code: Code
     name: Needed
@@ -93,6 +93,7 @@ class VehicleGiven(Given):
     seats: Annotated[int, Field(ge=1, le=60)]
     luggage: Annotated[int, Field(ge=0, le=240)]
     wheelchair_places: Annotated[int, Field(ge=0, le=10)] = 0
+    start_place: Line = ""
 
 
 class DriverGiven(Given):

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from softlanding import incidents
 from softlanding.database import Transaction
-from softlanding.dispatch.model import ON_VEHICLE, Crew, Driver, Pickup, Place, Shift, Vehicle
+from softlanding.dispatch.model import ON_VEHICLE, OPEN, Crew, Driver, Pickup, Place, Shift, Vehicle
 from softlanding.dispatch.tables import drivers, history, pickups, places, plans, shifts, stops, vehicles
 from softlanding.errors import NotFound
 from softlanding.messaging.dead_letters import dead_letters
@@ -127,6 +127,15 @@ _COUNT = (
     sa.select(pickups.c.status, sa.func.count())
     .where(pickups.c.conference == sa.bindparam("of_conference"))
     .group_by(pickups.c.status)
+)
+_COUNT_DAY = _COUNT.where(
+    pickups.c.ready_at < sa.bindparam("end"),
+    sa.or_(pickups.c.ready_at >= sa.bindparam("begin"), pickups.c.status.in_(OPEN)),
+)
+_COUNT_LATER = sa.select(sa.func.count()).where(
+    pickups.c.conference == sa.bindparam("of_conference"),
+    pickups.c.ready_at >= sa.bindparam("end"),
+    pickups.c.status.in_(OPEN),
 )
 _COUNT_UNPLACED = sa.select(sa.func.count()).where(
     pickups.c.conference == sa.bindparam("of_conference"), pickups.c.status == "unplaced"
@@ -371,6 +380,17 @@ def list_to_retry(connection: sa.Connection, now: datetime, most: int) -> list[P
 
 def count_by_status(connection: sa.Connection, conference: str) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(_COUNT, {"of_conference": conference})}
+
+
+def count_day(connection: sa.Connection, conference: str, begin: datetime, end: datetime) -> dict[str, int]:
+    """By status: those ready on this day, and those from before that are not over."""
+    rows = connection.execute(_COUNT_DAY, {"of_conference": conference, "begin": begin, "end": end})
+    return {row[0]: row[1] for row in rows}
+
+
+def count_later(connection: sa.Connection, conference: str, end: datetime) -> int:
+    """Those ready after this day that are not over."""
+    return int(connection.execute(_COUNT_LATER, {"of_conference": conference, "end": end}).scalar_one())
 
 
 def count_unplaced(connection: sa.Connection, conference: str) -> int:

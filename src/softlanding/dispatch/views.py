@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -41,7 +41,7 @@ def board(connection: sa.Connection, conference: Conference, now: datetime) -> V
     window = _window(now, shown, crews.values())
     cars = store.load_vehicles(connection, slug).values()
     return {
-        "counts": _counts(connection, slug),
+        "counts": _counts(connection, conference, now),
         "plan": plan_of(connection, slug),
         "alarms": alarms(connection, slug),
         "deaths": deaths(connection, now),
@@ -61,9 +61,14 @@ def plan_of(connection: sa.Connection, conference: str) -> Values:
     return {"number": row.number if row else 0, "made_at": row.made_at if row else None}
 
 
-def _counts(connection: sa.Connection, conference: str) -> dict[str, int]:
+def _counts(connection: sa.Connection, conference: Conference, now: datetime) -> dict[str, int]:
+    """Pickups of today by state, by the days of the conference's zone; `later`: those of other days to come."""
     states = ("requested", *ON_VEHICLE, "delivered", "unplaced", "missed", "no_show", "stood_down", "refused")
-    return dict.fromkeys(states, 0) | store.count_by_status(connection, conference)
+    zone = ZoneInfo(conference.zone)
+    today = now.astimezone(zone).date()
+    begin, end = (datetime.combine(day, time(), zone) for day in (today, today + timedelta(days=1)))
+    later = {"later": store.count_later(connection, conference.slug, end)}
+    return dict.fromkeys(states, 0) | store.count_day(connection, conference.slug, begin, end) | later
 
 
 def alarms(connection: sa.Connection, conference: str) -> list[Values]:
@@ -237,6 +242,7 @@ def chosen(connection: sa.Connection, desk: Desk, conference: Conference, now: d
         "why": found.reason,
         "revision": found.revision,
         "is_pinned": found.is_pinned,
+        "is_held": found.is_held,
         "vehicle": {"code": crew.code, "name": crew.vehicle, "driver": crew.driver_name} if crew else None,
         "board_at": found.board_at,
         "deliver_at": found.deliver_at,
@@ -399,9 +405,10 @@ def fleet(connection: sa.Connection, conference: str) -> Values:
     """Vehicles, drivers with their tokens, shifts."""
     crews = store.load_crews(connection, conference)
     rides = store.count_by_shift(connection, conference)
+    known, shifts = store.load_places(connection, conference), store.load_shifts(connection, conference)
     return {
         "vehicles": [
-            vars(car) | {"wheelchair": car.wheelchair_places > 0}
+            vars(car) | {"wheelchair": car.wheelchair_places > 0, "starts_at": _name(known, car.start_place, "")}
             for car in store.load_vehicles(connection, conference).values()
         ],
         "drivers": [vars(driver) for driver in store.list_drivers(connection, conference)],
@@ -413,6 +420,7 @@ def fleet(connection: sa.Connection, conference: str) -> Values:
                 "code": crew.code,
                 "from_at": crew.from_at,
                 "to_at": crew.to_at,
+                "starts_at": _name(known, shifts[crew.shift].start_place, ""),
                 "rides": rides.get(crew.shift, 0),
             }
             for crew in crews.values()

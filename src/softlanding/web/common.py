@@ -108,7 +108,8 @@ def _add_incidents(doors: Doors, work: Work) -> None:
         note: Annotated[str, Body(max_length=2000, pattern=NO_NUL)] = "",
         by: Annotated[str, Body(max_length=200, pattern=NO_NUL)] = "",
     ) -> dict[str, Any]:
-        name = by or request.state.visitor.name
+        visitor = request.state.visitor
+        name = visitor.name if visitor.person else by or visitor.name  # Only a program speaks for somebody else.
         await refuse_others_incident(work, request, incident)
         return await work.database.write(keys.once, key, "incident.settle", settle_action, incident, name, word, note)
 
@@ -116,7 +117,7 @@ def _add_incidents(doors: Doors, work: Work) -> None:
     async def settle_form(request: Request) -> Response:
         form = await read_form(request)
         back = _own_address(form.text("back") or request.query_params.get("back", ""))
-        by = form.text("by") or request.state.visitor.name
+        by = request.state.visitor.name
         incident = form.text("incident") or request.query_params.get("incident", "")
         word, note = form.text("word"), form.text("note")
         try:

@@ -695,7 +695,8 @@ def chosen_pickup() -> Value:
         state="accepted",
         why="",
         revision=2,
-        is_pinned=False,
+        is_pinned=True,
+        is_held=False,
         vehicle=Value(code="V1", name="Grey van", driver="Dana Weiss"),
         board_at=at(16, 20),
         deliver_at=at(17, 5),
@@ -714,6 +715,7 @@ def board() -> dict[str, Any]:
         "delivered": 9,
         "unplaced": 1,
         "missed": 1,
+        "later": 37,
     }
     return {
         "page": page(),
@@ -732,7 +734,7 @@ def board() -> dict[str, Any]:
 
 def empty_board() -> dict[str, Any]:
     counts = dict.fromkeys(
-        ("requested", "planned", "accepted", "arrived", "boarded", "delivered", "unplaced", "missed"), 0
+        ("requested", "planned", "accepted", "arrived", "boarded", "delivered", "unplaced", "missed", "later"), 0
     )
     return board() | {
         "counts": counts,
@@ -758,7 +760,15 @@ def report() -> Value:
 
 def fleet() -> dict[str, Any]:
     cars = [
-        Value(code=v.code, name=v.name, plate=v.plate, seats=v.seats, luggage=v.seats, wheelchair=v.code == "V3")
+        Value(
+            code=v.code,
+            name=v.name,
+            plate=v.plate,
+            seats=v.seats,
+            luggage=v.seats,
+            wheelchair=v.code == "V3",
+            starts_at="BER Terminal 1",
+        )
         for v in vehicles()
     ]
     drivers = [
@@ -781,16 +791,18 @@ def fleet() -> dict[str, Any]:
             code=v.code,
             from_at=v.shift.from_at,
             to_at=v.shift.to_at,
+            starts_at="BER Terminal 1",
             rides=len(v.rides),
         )
         for v in vehicles()
         if v.driver
     ]
-    return {"page": page(), "vehicles": cars, "drivers": drivers, "shifts": shifts, "report": report()}
+    spots = [("ber-t1", "BER Terminal 1"), ("adlon", "Hotel Adlon")]
+    return {"page": page(), "vehicles": cars, "drivers": drivers, "shifts": shifts, "places": spots, "report": report()}
 
 
 def empty_fleet() -> dict[str, Any]:
-    return {"page": page(), "vehicles": [], "drivers": [], "shifts": [], "report": None}
+    return {"page": page(), "vehicles": [], "drivers": [], "shifts": [], "places": [], "report": None}
 
 
 def places() -> dict[str, Any]:

@@ -99,7 +99,8 @@ def save_vehicle(tx: Transaction, now: datetime, desk: Desk, vehicle: Vehicle) -
     if same is not None and same.code != vehicle.code:
         raise Refused(f"{same.code} has the plate {same.plate} already")
     check_count({*known, vehicle.code}, VEHICLES_MAX, "vehicles")
-    kept = replace(vehicle, start_place=vehicle.start_place or (before.start_place if before else None))
+    start = _known_place(store.load_places(tx.connection, vehicle.conference), vehicle.start_place or "")
+    kept = replace(vehicle, start_place=start or (before.start_place if before else None))
     if before != kept:
         store.save_vehicle(tx, kept)
         fleet_changed(tx, now, desk, vehicle.conference, () if before is None else (kept.code,))
@@ -176,12 +177,17 @@ def add_shift(
     return {"shift": shift.id}
 
 
+def _known_place(places: dict[str, Place], text: str) -> str | None:
+    """The slug of the place that is meant; None where none is named."""
+    slug = model.find_place(text, model.places_by_text(places)) if text else None
+    if text and slug is None:
+        raise Invalid(Fault("start_place", f"place '{text}' is not known: add it under Places"))
+    return slug
+
+
 def _start(places: dict[str, Place], text: str, car: Vehicle) -> str:
-    if text:
-        slug = model.find_place(text, model.places_by_text(places))
-        if slug is None:
-            raise Invalid(Fault("start_place", f"place '{text}' is not known: add it under Places"))
-        return slug
+    if named := _known_place(places, text):
+        return named
     if car.start_place in places:
         return str(car.start_place)
     venues = [slug for slug, place in places.items() if place.kind == "venue"]

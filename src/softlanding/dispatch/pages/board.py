@@ -69,7 +69,7 @@ def _add_hand(doors: Doors, work: Work, pages: Pages, desk: Desk) -> None:
             answer = await _act(work, desk, request, found, form, code, door)
         except ANSWERS as error:
             return see_other(back, str(error), "refused")
-        return see_other(back, _said(answer))
+        return see_other(back, _said(answer, door))
 
     @doors.page("/{conference}/dispatch/pickups/{code}/assign", who=COORDINATORS, methods=("POST",))
     async def assign(request: Request, conference: str, code: Name) -> Response:
@@ -123,10 +123,9 @@ async def _act(
     )
 
 
-def _said(answer: dict[str, Any]) -> str:
-    if answer["vehicle"]:
-        return f"{answer['code']} is on {answer['vehicle']}"
-    return f"{answer['code']} is in the queue" if answer["status"] == "unplaced" else f"{answer['code']} is unlocked"
+def _said(answer: dict[str, Any], door: str) -> str:
+    where = f"on {answer['vehicle']}" if answer["vehicle"] else "in the queue"
+    return f"{answer['code']} is unlocked, and {where}" if door == "unlock" else f"{answer['code']} is {where}"
 
 
 def _add_settling(doors: Doors, work: Work, pages: Pages) -> None:

@@ -51,6 +51,7 @@ class _Shown:
         report: dict[str, Any] | None = None,
     ) -> Response:
         given = await self._work.database.read(views.fleet, conference.slug)
+        known = await self._work.database.read(store.load_places, conference.slug)
         base, slug = public_url(self._work, request), conference.slug
         for driver in given["drivers"]:
             driver["link"] = f"{base}/{slug}/drive/{driver['token']}"
@@ -63,6 +64,7 @@ class _Shown:
             status=status_of(error) if error else 200,
             refused=refused_form(form, error) if form and error else None,
             report=report,
+            places=sorted(((place.slug, place.name) for place in known.values()), key=lambda place: place[1]),
             **given,
         )
 
@@ -133,6 +135,7 @@ def _vehicle_from(form: Form, conference: str) -> Vehicle:
         seats=form.number("seats", least=1, most=60, default=3),
         luggage=form.number("luggage", least=0, most=99, default=3),
         wheelchair_places=1 if form.is_on("wheelchair") else 0,
+        start_place=form.text("start_place", most=60) or None,
     )
 
 
@@ -186,6 +189,7 @@ def _add_shifts(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Shown
                 vehicle=car,
                 from_at=from_at,
                 to_at=to_at,
+                start_place=form.text("start_place", most=60),
             )
         except ANSWERS as error:
             return await show.page(request, found, form=form, error=error)
