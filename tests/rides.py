@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from softlanding.dispatch.planner import Break, Lock, Plan, Problem, Ride, Vehicle, place, start_plan
+from softlanding.dispatch.planner import Break, Lock, Plan, Problem, Ride, Told, Vehicle, place, start_plan
 from softlanding.dispatch.travel import Matrix
 
 EPOCH = datetime(2026, 5, 1, tzinfo=UTC)
@@ -61,7 +61,12 @@ def a_random_day(seed: int, *, rides: int = 8, vehicles: int = 3, triangle: bool
     for ride in people:
         if rng.random() < 0.15:
             locks.append(Lock(rng.choice(["to", "never"]), ride.id, rng.choice(cars).id, "Ana", "asked for"))
-    return Problem(EPOCH, cars, people, _random_matrix(rng, places, triangle=triangle), locks=tuple(locks))
+    if rides > 1 and rng.random() < 0.5:
+        locks.append(Lock("order", "", "", "Ana", "asked for", tuple(ride.id for ride in rng.sample(people, 2))))
+    known = (ride for ride in people if rng.random() < 0.3)
+    told = {ride.id: Told(rng.choice(cars).id, ride.earliest_board_s + rng.randint(0, 1200)) for ride in known}
+    matrix = _random_matrix(rng, places, triangle=triangle)
+    return Problem(EPOCH, cars, people, matrix, locks=tuple(locks), told=told)
 
 
 def _random_matrix(rng: random.Random, places: tuple[str, ...], *, triangle: bool) -> Matrix:

@@ -16,6 +16,7 @@ from softlanding.dispatch.planner import (
     Problem,
     Schedule,
     Stop,
+    Told,
     Unplaced,
     Vehicle,
     assign,
@@ -151,6 +152,28 @@ def test_hours_count_from_when_the_driver_left():
     assert faults_in(lifted, start_plan(lifted)) == []
 
 
+# What passengers know already
+
+
+def test_nobody_gets_another_car_for_less_driving_than_they_were_told():
+    told = {"K7QX": Told("car-2", hhmm("10:00"))}
+    cars = a_vehicle("car-1"), a_vehicle("car-2", start_place_id="east")
+    plan = planned(a_problem(*cars, a_ride()))
+    assert vehicle_of(plan, "K7QX") == "car-1"
+    problem = a_problem(*cars, a_ride(), told=told)
+    kept = planned(problem)
+    assert vehicle_of(kept, "K7QX") == "car-2"
+    assert (cost_of_plan(problem, kept).changes, cost_of_plan(problem, plan).changes) == (0, 2 * 2)
+    soon = replace(problem, now_s=hhmm("09:40"))
+    assert cost_of_plan(soon, plan).changes == 2 * 8
+
+
+def test_another_time_is_a_change_from_five_minutes_on():
+    for late, price in ((300, 0), (301, 2), (-301, 2)):
+        problem = a_problem(a_ride(), told={"K7QX": Told("car-1", hhmm("10:00") - late)})
+        assert cost_of_plan(problem, planned(problem)).changes == price
+
+
 # Facts and hands
 
 
@@ -203,6 +226,33 @@ def test_locks_are_kept_and_say_who_set_them():
     only = replace(problem, locks=(Lock("to", "K7QX", "car-2", "Ana", ""),))
     assert place(only, start_plan(only), "K7QX").vehicle_id == "car-2"
     assert assign(only, start_plan(only), "K7QX", "car-1").reason == "K7QX is locked to car-2 by Ana"
+
+
+def test_a_lock_on_the_order_is_kept_and_says_who_set_it():
+    order = Lock("order", "", "", "Ana", "the prize first", ("late", "early"))
+    rides = a_ride("early", from_place_id="mid"), a_ride("late", ready="10:10", from_place_id="east")
+    problem = a_problem(*rides, locks=(order,))
+    plan = planned(problem)
+    answer = place(problem, planned(problem, "early"), "late")
+    assert isinstance(answer, Unplaced)
+    assert answer.constraint == "lock"
+    assert answer.reason == "late fits on car-1 only out of the order late, early, locked by Ana (the prize first)"
+    assert faults_in(problem, plan) == []
+    two = replace(problem, vehicles=(a_vehicle(), a_vehicle("car-2")))
+    plan = planned(two)
+    assert {vehicle_of(plan, "early"), vehicle_of(plan, "late")} == {"car-1", "car-2"}
+    turned = [Stop("mid", boards=("early",)), Stop("east", boards=("late",)), Stop("venue", alights=("early", "late"))]
+    assert check(problem, problem.vehicles[0], turned).reason == (
+        "late would board car-1 after early, but the other order is locked by Ana (the prize first)"
+    )
+    without = without_ride(problem, "early")
+    assert without.locks == ()
+
+
+def test_those_of_a_locked_order_may_share_a_stop():
+    order = Lock("order", "", "", "Ana", "", ("two", "one"))
+    problem = a_problem(a_ride("one"), a_ride("two", ready="10:02"), locks=(order,))
+    assert [stop[1] for stop in stops_of(planned(problem))] == [("one", "two"), ()]
 
 
 def test_a_hand_moves_a_ride_or_leaves_the_plan_as_it_was():
@@ -518,8 +568,8 @@ def _put(stops, stop, start):
 
 
 def _whole_cost(problem, plan, vehicle, schedule):
-    """Waiting, riding, driving, unease if this vehicle drives this schedule, reckoned from the times alone."""
-    total = [0, 0, 0, 0]
+    """Waiting, riding, changes, driving, unease if this vehicle drives this schedule, reckoned from the times alone."""
+    total = [0, 0, 0, 0, 0]
     for manifest in plan.manifests:
         stops = schedule.stops if vehicle and manifest.vehicle_id == vehicle.id else manifest.stops
         car = next(v for v in problem.vehicles if v.id == manifest.vehicle_id)
@@ -531,7 +581,7 @@ def _whole_cost(problem, plan, vehicle, schedule):
 def _cost_of_stops(problem, car: Vehicle, stops):
     number = {place_id: i for i, place_id in enumerate(problem.matrix.place_ids)}
     rides = {ride.id: ride for ride in problem.rides}
-    waiting = riding = unease = 0
+    waiting = riding = changes = unease = 0
     left = {}
     for stop in stops:
         for ride_id in stop.alights:
@@ -545,9 +595,22 @@ def _cost_of_stops(problem, car: Vehicle, stops):
             wait = stop.begin_s - rides[ride_id].earliest_board_s
             waiting += max(0, wait - problem.comfort.wait_free_s) ** 2
             unease += wait
+            changes += _change_cost(problem, car, stop, ride_id)
     places = [car.start_place_id, *(stop.place_id for stop in stops), *([car.end_place_id] if car.end_place_id else [])]
     driving = sum(0 if a == b else problem.matrix.seconds[number[a]][number[b]] for a, b in pairwise(places))
-    return waiting, riding, driving, unease
+    return waiting, riding, changes, driving, unease
+
+
+def _change_cost(problem, car, stop, ride_id):
+    """By the words of the objective: another car counts double, and both the more the sooner."""
+    told = problem.told.get(ride_id)
+    if told is None:
+        return 0
+    hours = (told.board_s - problem.now_s) / 3600
+    weight = 8 if hours <= 0.5 else 4 if hours <= 3 else 2 if hours <= 24 else 1
+    if told.vehicle_id != car.id:
+        return 2 * weight
+    return weight if abs(stop.begin_s - told.board_s) > problem.comfort.told_free_s else 0
 
 
 # Whatever is done to a plan, it stays valid

@@ -95,6 +95,9 @@ FAULTS = {
     "no way from airport to its end": lambda problem, plan: no_way_home(problem, plan),
     "the lock of Ana on one says car-2, but": lambda problem, plan: lock(problem, "to", "car-2"),
     "the lock of Ana on one keeps it off car-1": lambda problem, plan: lock(problem, "never", "car-1"),
+    "one boards car-1 before two, against the lock of Ana": lambda problem, plan: problem["locks"].append(
+        {"kind": "order", "ride_id": "", "vehicle_id": "", "author": "Ana", "reason": "", "ride_ids": ["two", "one"]}
+    ),
     "vehicle car-1 does not begin with its frozen": lambda problem, plan: freeze(problem, "car-1", stop_of(plan, 1)),
     "vehicle car-3 has frozen stops and no manifest": lambda problem, plan: freeze(problem, "car-3", stop_of(plan, 1)),
     "the plan cannot be read": lambda problem, plan: stop_of(plan, 0).pop("boards"),

@@ -7,6 +7,7 @@ Facts are not judged: what happened at frozen stops happened. What is planned af
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 Plain = Mapping[str, Any]
@@ -82,6 +83,7 @@ def _whole(day: _Day, plan: Plain) -> Iterator[str]:
     for ride_id in sorted(set(where) | set(unplaced) | set(day.rides)):
         yield from _accounted(day, ride_id, where.get(ride_id, []), unplaced.count(ride_id))
     yield from (f"{one['ride_id']} is unplaced without a reason" for one in plan["unplaced"] if not one["reason"])
+    yield from _out_of_order(day, plan)
     for lock in day.locks:
         on = where.get(lock["ride_id"], [])
         named = f"the lock of {lock['author']} on {lock['ride_id']}"
@@ -89,6 +91,21 @@ def _whole(day: _Day, plan: Plain) -> Iterator[str]:
             yield f"{named} says {lock['vehicle_id']}, but the ride is on {on[0]}"
         if lock["kind"] == "never" and lock["vehicle_id"] in on:
             yield f"{named} keeps it off {lock['vehicle_id']}, where it is"
+
+
+def _out_of_order(day: _Day, plan: Plain) -> Iterator[str]:
+    """Who boards before somebody that a lock names first. What was boarded at frozen stops is not judged, but what
+    boards after is."""
+    orders = [lock for lock in day.locks if lock["kind"] == "order"]
+    for manifest in plan["manifests"] if orders else []:
+        frozen = len(day.frozen.get(manifest["vehicle_id"], []))
+        numbers = {ride_id: number for number, stop in enumerate(manifest["stops"]) for ride_id in stop["boards"]}
+        for lock in orders:
+            aboard = [ride_id for ride_id in lock["ride_ids"] if ride_id in numbers]
+            for first, second in combinations(aboard, 2):
+                if numbers[first] > numbers[second] and numbers[first] >= frozen:
+                    late = f"{second} boards {manifest['vehicle_id']} before {first}"
+                    yield f"{late}, against the lock of {lock['author']}"
 
 
 def _accounted(day: _Day, ride_id: str, cars: list[str], times_unplaced: int) -> Iterator[str]:

@@ -173,10 +173,21 @@ def _boarding_fault(speech: Speech, vehicle: Vehicle, stop: Stop, walk: _Walk) -
             return Infeasible(f"{who} boards {speech.name(vehicle.id)} twice", "order", ride_id)
         if index.rides[ride_id].from_place_id != stop.place_id:
             return Infeasible(f"{who} is not at {speech.name(stop.place_id)}", "place", ride_id)
-        broken = unfit(speech, vehicle, index.rides[ride_id])
+        broken = unfit(speech, vehicle, index.rides[ride_id]) or _turn_fault(speech, vehicle, ride_id, walk)
         if broken:
             return broken
     return None
+
+
+def _turn_fault(speech: Speech, vehicle: Vehicle, ride_id: str, walk: _Walk) -> Infeasible | None:
+    """Somebody who must not board before this ride has."""
+    sooner = walk.boarded & speech.index.behind.get(ride_id, frozenset())
+    if not sooner:
+        return None
+    other = min(sooner)
+    lock = speech.index.order_of(ride_id, other)
+    reason = f"{speech.name(ride_id)} would board {speech.name(vehicle.id)} after {speech.name(other)}"
+    return Infeasible(f"{reason}, but the other order is locked {speech.by(lock)}", "lock", ride_id)
 
 
 def _crowd_fault(speech: Speech, vehicle: Vehicle, stop: Stop, walk: _Walk) -> Infeasible | None:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from softlanding.dispatch.planner.shapes import Break, Lock, Problem, Ride, Stop, Vehicle
+from softlanding.dispatch.planner.objective import nearness
+from softlanding.dispatch.planner.shapes import Break, Lock, Problem, Ride, Stop, Told, Vehicle
 from softlanding.errors import Fault, Invalid, NotFound, Refused
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Asked:
     limit: int
     direct: int
     strangers: frozenset[str]  # Who must not be aboard at the same time, whichever of the two asked for it.
+    told: Told | None
+    near: int  # What a change weighs, by how soon it is.
 
 
 @dataclass(slots=True)
@@ -50,6 +53,8 @@ class Index:
     never: dict[tuple[str, str], Lock]
     alone: frozenset[str]
     strangers: dict[str, frozenset[str]]
+    ahead: dict[str, frozenset[str]]  # By ride: who must not board after it.
+    behind: dict[str, frozenset[str]]  # By ride: who must not board before it.
     asked: dict[str, Asked] = field(default_factory=dict)
     known: "dict[str, KnownRoutes]" = field(default_factory=dict)
 
@@ -62,6 +67,11 @@ class Index:
         if vehicle_id not in self.vehicles:
             raise NotFound(f"there is no vehicle {self.name(vehicle_id)} in this problem")
         return self.vehicles[vehicle_id]
+
+    def order_of(self, first: str, second: str) -> Lock:
+        """The lock by which `first` does not board after `second`."""
+        orders = (lock for lock in self.problem.locks if first in lock.ride_ids and second in lock.ride_ids)
+        return next(lock for lock in orders if lock.ride_ids.index(first) < lock.ride_ids.index(second))
 
     def name(self, some_id: str) -> str:
         return self.problem.names.get(some_id, some_id)
@@ -93,6 +103,7 @@ def asked_of(index: Index, ride_id: str) -> Asked:
 def ask(index: Index, ride: Ride) -> Asked:
     start, end = index.places[ride.from_place_id], index.places[ride.to_place_id]
     late = ride.latest_board_s if ride.expires_s is None else min(ride.latest_board_s, ride.expires_s)
+    told = index.problem.told.get(ride.id)
     return Asked(
         ride=ride,
         start=start,
@@ -106,6 +117,8 @@ def ask(index: Index, ride: Ride) -> Asked:
         limit=FAR if ride.ride_max_s is None else ride.ride_max_s,
         direct=index.rows[start][end],
         strangers=index.alone | index.strangers.get(ride.id, frozenset()),
+        told=told,
+        near=nearness(told.board_s - index.problem.now_s) if told else 0,
     )
 
 
@@ -140,8 +153,16 @@ def without_ride(problem: Problem, ride_id: str) -> Problem:
     return replace(
         problem,
         rides=tuple(ride for ride in problem.rides if ride.id != ride_id),
-        locks=tuple(lock for lock in problem.locks if lock.ride_id != ride_id),
+        locks=tuple(_locks_without(problem.locks, ride_id)),
+        told={other: told for other, told in problem.told.items() if other != ride_id},
     )
+
+
+def _locks_without(locks: Iterable[Lock], ride_id: str) -> Iterator[Lock]:
+    for lock in locks:
+        others = tuple(other for other in lock.ride_ids if other != ride_id)
+        if len(others) > 1 or (lock.kind != "order" and lock.ride_id != ride_id):
+            yield lock if others == lock.ride_ids else replace(lock, ride_ids=others)
 
 
 def problem_faults(problem: Problem) -> Iterator[Fault]:
@@ -181,7 +202,19 @@ def _indexed(problem: Problem) -> Index:
         never={(lock.ride_id, lock.vehicle_id): lock for lock in problem.locks if lock.kind == "never"},
         alone=_alone(problem),
         strangers=_strangers(problem),
+        ahead=_ordered(problem, backwards=False),
+        behind=_ordered(problem, backwards=True),
     )
+
+
+def _ordered(problem: Problem, *, backwards: bool) -> dict[str, frozenset[str]]:
+    """By ride: who is named before it, or after it, in a lock on the order."""
+    found: dict[str, frozenset[str]] = {}
+    for lock in problem.locks:
+        ride_ids = lock.ride_ids[::-1] if backwards else lock.ride_ids
+        for number, ride_id in enumerate(ride_ids):
+            found[ride_id] = found.get(ride_id, frozenset()).union(ride_ids[:number])
+    return {ride_id: others for ride_id, others in found.items() if others}
 
 
 def _alone(problem: Problem) -> frozenset[str]:
@@ -247,10 +280,7 @@ def _reference_faults(problem: Problem) -> Iterator[Fault]:
     vehicles = {vehicle.id for vehicle in problem.vehicles}
     rides = {ride.id for ride in problem.rides}
     for lock in problem.locks:
-        if lock.ride_id not in rides or lock.vehicle_id not in vehicles:
-            yield Fault(
-                "locks", f"{lock.author} locked {lock.ride_id} on {lock.vehicle_id}, but one of them is unknown"
-            )
+        yield from _lock_faults(lock, rides, vehicles)
     yield from _contradictions(problem.locks)
     places = set(problem.matrix.place_ids)
     for vehicle_id, stops in problem.frozen.items():
@@ -264,6 +294,25 @@ def _reference_faults(problem: Problem) -> Iterator[Fault]:
                     yield Fault(f"frozen: vehicle {vehicle_id}", f"ride {ride_id} is unknown; keep who is aboard")
     boarded = (ride_id for stops in problem.frozen.values() for stop in stops for ride_id in stop.boards)
     yield from _repeated("frozen: boarding of", boarded)
+
+
+def _lock_faults(lock: Lock, rides: set[str], vehicles: set[str]) -> Iterator[Fault]:
+    if lock.kind != "order":
+        if lock.ride_id not in rides or lock.vehicle_id not in vehicles:
+            yield Fault(
+                "locks", f"{lock.author} locked {lock.ride_id} on {lock.vehicle_id}, but one of them is unknown"
+            )
+        if lock.ride_ids:
+            yield Fault("locks", f"{lock.author} gave {lock.ride_id} an order; only a lock of kind order has ride_ids")
+        return
+    named = f"{lock.author} locked the order of {', '.join(lock.ride_ids) or 'nobody'}"
+    if len(lock.ride_ids) < 2 or len(set(lock.ride_ids)) < len(lock.ride_ids):
+        yield Fault("locks", f"{named}; give at least two rides, each once")
+    if lock.ride_id or lock.vehicle_id:
+        yield Fault("locks", f"{named}; leave its ride_id and vehicle_id empty, it holds on every vehicle")
+    yield from (
+        Fault("locks", f"{named}, but {ride_id} is unknown") for ride_id in lock.ride_ids if ride_id not in rides
+    )
 
 
 def _contradictions(locks: tuple[Lock, ...]) -> Iterator[Fault]:

@@ -14,17 +14,17 @@ from typing import NamedTuple
 
 from softlanding.dispatch.planner.check import KnownRoutes
 from softlanding.dispatch.planner.indexed import FAR, Asked, Index
-from softlanding.dispatch.planner.objective import Cost, excess_cost, minus
-from softlanding.dispatch.planner.routes import HERE, Network, Route, cost_of, earliest
+from softlanding.dispatch.planner.objective import NEW_CAR, NEW_TIME, Cost, excess_cost, minus
+from softlanding.dispatch.planner.routes import HERE, Network, Route, add_told, cost_of, earliest
 from softlanding.dispatch.planner.shapes import Stop
 
 
 class Candidate(NamedTuple):
     """A position that the bounds permit. `board` and `alight` number stops of the route as it is: a new stop goes
-    before that stop, a shared one (`*_joins`) is that stop. `at_least` bounds waiting, riding and driving from
-    below."""
+    before that stop, a shared one (`*_joins`) is that stop. `at_least` bounds waiting, riding, changes and driving
+    from below."""
 
-    at_least: tuple[int, int, int]
+    at_least: tuple[int, int, int, int]
     board: int
     board_joins: bool
     alight: int
@@ -55,7 +55,7 @@ def cheapest(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -> Fit | 
     best: Fit | None = None
     best_order: tuple[int, int, Candidate] | None = None
     for at_least, vehicle_no, variant_no, candidate, route in found:
-        if best is not None and at_least > best.added[1:4]:
+        if best is not None and at_least > best.added[1:5]:
             break
         fit = solve(index, asked, route, candidate)
         order = (vehicle_no, variant_no, candidate)
@@ -76,7 +76,7 @@ def every_fit(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -> Itera
 
 def solve(index: Index, asked: Asked, route: Route, candidate: Candidate) -> Fit | None:
     """The candidate judged exactly, or None if it breaks a limit."""
-    net, board, alight = _spliced(route.net, asked, candidate)
+    net, board, alight = _spliced(route, asked, candidate)
     begins = earliest(index.rows, net)
     if begins is None:
         return None
@@ -108,8 +108,9 @@ def candidates(index: Index, asked: Asked, route: Route) -> list[Candidate]:
     # The stop after must still be reached in time, the stop before left in time: both lists rise with the stops.
     first = bisect_left(route.last, asked.early)
     beyond = bisect_right(route.leave_legs, asked.late)
-    for leg in range(first, min(beyond, count + 1)):
-        if _has_room(route, asked, leg):
+    after, until = _turns(index, asked, route)
+    for leg in range(max(first, after), min(beyond, count + 1, until + 1)):
+        if leg > after and _has_room(route, asked, leg):
             begin = max(route.leave_legs[leg] + rows[route.at_legs[leg]][asked.start], asked.early)
             if begin <= asked.late:
                 _alightings(found, rows, asked, route, index, _Boarding(leg, False, begin, begin + asked.board_s))
@@ -119,6 +120,22 @@ def candidates(index: Index, asked: Asked, route: Route) -> list[Candidate]:
                 service = net.alighting[leg] + max(net.boarding[leg], asked.board_s)
                 _alightings(found, rows, asked, route, index, _Boarding(leg, True, begin, begin + service))
     return found
+
+
+def _turns(index: Index, asked: Asked, route: Route) -> tuple[int, int]:
+    """The stops between which the ride boards, by locks on the order: at the first or after, at the second or
+    before."""
+    ride_id = asked.ride.id
+    ahead, behind = index.ahead.get(ride_id), index.behind.get(ride_id)
+    after, until = -1, len(route.stops)
+    if behind and any(not behind.isdisjoint(stop.boards) for stop in index.frozen(route.vehicle.id)):
+        return 0, -1
+    for position, stop in enumerate(route.stops if ahead or behind else ()):
+        if ahead and not ahead.isdisjoint(stop.boards):
+            after = position
+        if behind and not behind.isdisjoint(stop.boards):
+            until = min(until, position)
+    return after, until
 
 
 class _Boarding(NamedTuple):
@@ -189,9 +206,21 @@ def _candidate(
     at_least = (
         excess_cost(boarding.begin - asked.early, comfort.wait_free_s) - before.waiting,
         excess_cost(riding, comfort.ride_free_s) - before.riding,
+        _changed(index, asked, route, boarding.begin) - before.changes,
         drive,
     )
     return Candidate(at_least, boarding.stop, boarding.joins, alight, joins)
+
+
+def _changed(index: Index, asked: Asked, route: Route, begin: int) -> int:
+    """The least price of changes with this ride aboard: its own, and of those who were told another car."""
+    told = asked.told
+    if told is None:
+        return route.net.moved
+    if told.vehicle_id != route.vehicle.id:
+        return route.net.moved + NEW_CAR * asked.near
+    is_later = begin > told.board_s + index.problem.comfort.told_free_s
+    return route.net.moved + (NEW_TIME * asked.near if is_later else 0)
 
 
 def _detour(rows: list[list[int]], start: int, through: tuple[int, ...], end: int) -> int:
@@ -214,10 +243,12 @@ def _has_room(route: Route, asked: Asked, leg: int) -> bool:
     return not ride.alone and asked.strangers.isdisjoint(crowd)
 
 
-def _spliced(net: Network, asked: Asked, candidate: Candidate) -> tuple[Network, int, int]:
+def _spliced(route: Route, asked: Asked, candidate: Candidate) -> tuple[Network, int, int]:
     """The network with the ride in it, and the numbers of its two stops."""
+    net = route.net
     _, board, board_joins, alight, alight_joins = candidate
-    new = Network(net.first, net.end, net.ready, net.end_late, net.span, net.spots[:], net.early[:], net.late[:])
+    new = Network(net.first, net.end, net.ready, net.end_late, net.span, net.moved)
+    new.spots, new.early, new.late = net.spots[:], net.early[:], net.late[:]
     new.boarding, new.alighting = net.boarding[:], net.alighting[:]
     if alight_joins:
         _share(new, alight, asked.end_early, asked.end_late, 0, asked.alight_s)
@@ -237,6 +268,8 @@ def _spliced(net: Network, asked: Asked, candidate: Candidate) -> tuple[Network,
     new.limits = [(moved[start], moved[end], limit, direct) for start, end, limit, direct in net.limits]
     new.limits.append((on, off, asked.limit, asked.direct))
     new.carried = [(moved[number], left, direct) for number, left, direct in net.carried]
+    new.told = [(moved[number], said, near) for number, said, near in net.told]
+    add_told(new, route.vehicle, asked, on)
     return new, on, off
 
 

@@ -183,6 +183,9 @@ def _beyond(speech: Speech, asked: Asked, fitting: Sequence[KnownRoutes], relaxe
     own."""
     who = speech.name(asked.ride.id)
     vehicles = [speech.index.vehicle(known.manifest.vehicle_id) for known in fitting]
+    in_turn = _turn(speech, asked, fitting)
+    if in_turn:
+        return in_turn
     cars = one or f"every vehicle with {_needs(asked.ride, vehicles)}"
     if relaxed.all:
         on, off = speech.time(relaxed.all.board_s), speech.time(relaxed.all.deliver_s)
@@ -195,6 +198,20 @@ def _beyond(speech: Speech, asked: Asked, fitting: Sequence[KnownRoutes], relaxe
         return Why(out.reason, out.constraint)
     cars = one or f"no vehicle with {_needs(asked.ride, vehicles)}"
     return Why(f"{cars} can{'not' if one else ''} bring {who} and be done before the shift ends", "shift")
+
+
+def _turn(speech: Speech, asked: Asked, fitting: Sequence[KnownRoutes]) -> Why | None:
+    """A lock on the order, if that is all that stands against the ride."""
+    index, ride_id = speech.index, asked.ride.id
+    if ride_id not in index.ahead and ride_id not in index.behind:
+        return None
+    free = replace(index, ahead={}, behind={})
+    fit = cheapest(free, asked, fitting)
+    if fit is None:
+        return None
+    lock = next(lock for lock in index.problem.locks if ride_id in lock.ride_ids)
+    order, car = ", ".join(speech.name(one) for one in lock.ride_ids), speech.name(fit.route.vehicle.id)
+    return Why(f"{speech.name(ride_id)} fits on {car} only out of the order {order}, locked {speech.by(lock)}", "lock")
 
 
 def _least_out(speech: Speech, asked: Asked, fitting: Sequence[KnownRoutes]) -> Infeasible | None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from softlanding.dispatch.planner.indexed import FAR, Asked, Index, asked_of
-from softlanding.dispatch.planner.objective import Cost, excess_cost
+from softlanding.dispatch.planner.objective import NEW_CAR, NEW_TIME, Cost, excess_cost
 from softlanding.dispatch.planner.shapes import Break, Comfort, Schedule, Stop, Vehicle
 
 # Breaks move between gaps with nobody aboard: two breaks in ten gaps are 55 ways. No more than this are tried.
@@ -34,6 +34,7 @@ class Network:
     ready: int
     end_late: int
     span: int
+    moved: int = 0  # The price of those aboard or to board who were told another car.
     spots: list[int] = field(default_factory=list)
     early: list[int] = field(default_factory=list)
     late: list[int] = field(default_factory=list)
@@ -43,6 +44,7 @@ class Network:
     limits: list[tuple[int, int, int, int]] = field(
         default_factory=list
     )  # Boards at, alights at, longest, direct ride.
+    told: list[tuple[int, int, int]] = field(default_factory=list)  # Boards at, told when, weight.
     carried: list[tuple[int, int, int]] = field(
         default_factory=list
     )  # Alights at, left at, direct: aboard from the start.
@@ -141,6 +143,7 @@ def cost_of(rows: list[list[int]], comfort: Comfort, net: Network, begins: list[
     return Cost(
         waiting=sum(excess_cost(wait, comfort.wait_free_s) for wait in waits),
         riding=sum(excess_cost(extra, comfort.ride_free_s) for extra in rides),
+        changes=net.moved + changes_of(comfort, net.told, begins),
         driving=_driving(rows, net),
         unease=sum(waits) + sum(rides),
     )
@@ -155,6 +158,11 @@ def over_span(rows: list[list[int]], net: Network) -> int:
     return bisect_left(
         range(net.end_late), 1, key=lambda over: earliest(rows, replace(net, span=net.span + over)) is not None
     )
+
+
+def changes_of(comfort: Comfort, told: Sequence[tuple[int, int, int]], begins: Sequence[int]) -> int:
+    """What it costs that these board at another time than they were told."""
+    return sum(NEW_TIME * near for at, said, near in told if abs(begins[at] - said) > comfort.told_free_s)
 
 
 def services(net: Network) -> list[int]:
@@ -284,8 +292,18 @@ def _network(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Network:
                 net.late[position] = min(net.late[position], left[ride_id] + asked.limit)
         for ride_id in stop.boards:
             boarded[ride_id] = position
-            net.waits.append((position, asked_of(index, ride_id).early))
+            asked = asked_of(index, ride_id)
+            net.waits.append((position, asked.early))
+            add_told(net, vehicle, asked, position)
     return net
+
+
+def add_told(net: Network, vehicle: Vehicle, asked: Asked, position: int) -> None:
+    """What this ride's passenger has been told, for a boarding at that stop."""
+    if asked.told and asked.told.vehicle_id != vehicle.id:
+        net.moved += NEW_CAR * asked.near
+    elif asked.told:
+        net.told.append((position, asked.told.board_s, asked.near))
 
 
 def _add_stop(index: Index, net: Network, vehicle: Vehicle, stop: Stop) -> None:

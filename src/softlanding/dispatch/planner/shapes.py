@@ -79,13 +79,23 @@ class Ride:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A person's word that every plan keeps: this ride on that vehicle (`to`), or never on it (`never`)."""
+    """A person's word that every plan keeps: this ride on that vehicle (`to`), or never on it (`never`); or `order`:
+    those of `ride_ids` who share a vehicle board it in this order, or at one stop."""
 
-    kind: Literal["to", "never"]
+    kind: Literal["to", "never", "order"]
     ride_id: str
     vehicle_id: str
     author: str
     reason: str
+    ride_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a passenger has been told: the vehicle, and when service there begins."""
+
+    vehicle_id: str
+    board_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +114,12 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Comfort:
-    """What nobody counts: the objective sees waiting and detours only beyond these, and then their square."""
+    """What nobody counts: the objective sees waiting and detours only beyond these, and then their square; and
+    whoever has been told a time it sees as changed only when it moves by more."""
 
     wait_free_s: int = 300
     ride_free_s: int = 600
+    told_free_s: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +137,9 @@ class Prices:
 @dataclass(frozen=True)
 class Problem:
     """All that a plan must answer to. `frozen` gives, by vehicle, the stops that are facts or as good as (done, or
-    being driven to), in order and with their times; who boarded there and has not alighted is aboard. `names` says
-    what people read for an id of a ride, vehicle or place."""
+    being driven to), in order and with their times; who boarded there and has not alighted is aboard. `told` gives,
+    by ride, what its passenger knows already: to change that has a price. `names` says what people read for an id of
+    a ride, vehicle or place."""
 
     epoch_at: datetime
     vehicles: tuple[Vehicle, ...]
@@ -137,6 +150,7 @@ class Problem:
     locks: tuple[Lock, ...] = ()
     comfort: Comfort = field(default_factory=Comfort)
     prices: Prices = field(default_factory=Prices)
+    told: Mapping[str, Told] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
 
 
