@@ -205,7 +205,7 @@ def test_the_coordinator_assigns_and_no_plan_takes_it_away(here):
     arguments = (here.desk, CONFERENCE, "K7Q1", "V2")
     answer = here.act(hand.assign, *arguments, reason="knows her", by="Ana")
     assert answer["vehicle"] == "Car 2"
-    assert here.told("pickup.planned")[-1]["reason"] == "by Ana: knows her"
+    assert here.told("pickup.planned")[-1]["reason"] == "by a person: knows her"
     here.ask(changed(a_pickup(), landing_at=NOON + timedelta(hours=1, minutes=10)))
     assert (here.pickup().vehicle, here.pickup().is_pinned) == ("Car 2", True)
     history = [(one.words.split(",")[0], one.by) for one in here.read(store.list_history, "pickup-1")]

@@ -14,7 +14,8 @@ from softlanding.schedule import store as schedule_store
 
 ARRIVAL = {"how": "flight", "airport": "HAM", "time": "23:10", "party": 2}
 PHONE, NOTE, FLIGHT = "+49 170 5550143", "brings a double bass", "XY 4711"
-SETTLER, SETTLING, FETCHER, RELEASER = "Sam Settle-Smith", "her aunt came", "Hanna Hand-Holm", "Rita Release-Ray"
+SETTLER, SETTLING, FETCHER = "Sam Settle-Smith", "her aunt came", "Hanna Hand-Holm"
+RELEASER, MOVER = "Rita Release-Ray", "Mo Move-Moreau"
 MAY_NOT = (("read",), ("write",), ("read", "write"), ("read", "write", "facts"))
 TRIED_MOST = 12  # Addresses of one door.
 DOORS_MAY = (303, 403, 404, 409)  # Lead elsewhere, or refuse.
@@ -53,14 +54,35 @@ def play_a_morning(sampled: Sampled) -> None:
     sampled.house.clock.advance(300)
     asyncio.run(_only_schedule(sampled))  # Nobody answers in time.
     post("dispatch", f"/incidents/{sampled.incident}/settle", word="understood", by=SETTLER, note=SETTLING)
-    writing["schedule"] = sampled.client("schedule", **sampled.session(sampled.person(RELEASER, ("*", "organiser"))))
-    file = sampled.file("json").replace(b"Kaispeicher", b"Speicher")
-    with writing["schedule"] as organiser:
-        answer = organiser.post(
-            "/api/schedule/programmes?release=true", content=file, headers={"Idempotency-Key": "another release"}
-        )
-        assert answer.is_success, answer.text
+    _move_two_rides(sampled)
+    _release_again(sampled)
     sampled.house.run()
+
+
+def _move_two_rides(sampled: Sampled) -> None:
+    mover = sampled.client("dispatch", **sampled.session(sampled.person(MOVER, ("*", "coordinator"))))
+    assigned, taken_back, *_ = sampled.read("dispatch", dispatch_store.list_pickups, SLUG, ("planned",))
+    why = {"reason": "they know each other"}
+    for ride, door, given in (
+        (assigned, "assign", why | {"vehicle": _car_of(sampled, assigned)}),
+        (taken_back, "take-back", why),
+    ):
+        path = f"/api/dispatch/{SLUG}/pickups/{ride.code}/{door}"
+        answer = mover.post(path, json=given, headers={"Idempotency-Key": door})
+        assert answer.is_success, answer.text
+
+
+def _release_again(sampled: Sampled) -> None:
+    organiser = sampled.client("schedule", **sampled.session(sampled.person(RELEASER, ("*", "organiser"))))
+    file = sampled.file("json").replace(b"Kaispeicher", b"Speicher")
+    answer = organiser.post(
+        "/api/schedule/programmes?release=true", content=file, headers={"Idempotency-Key": "another release"}
+    )
+    assert answer.is_success, answer.text
+
+
+def _car_of(sampled: Sampled, ride: Any) -> str:
+    return str(sampled.read("dispatch", dispatch_store.load_crews, SLUG)[ride.shift].code)
 
 
 async def _only_schedule(sampled: Sampled) -> None:
@@ -86,6 +108,7 @@ def secrets_of(sampled: Sampled) -> dict[str, set[str]]:
         "who settled": {SETTLER},
         "what was noted of it": {SETTLING},
         "who released": {RELEASER},
+        "who moved a ride": {MOVER},
     }
 
 

@@ -702,7 +702,7 @@ def assign(
     found = plans.seek(hand, desk, patient, only=shifts)
     if found.placed is None:
         raise Refused(_why_not_there(hand, found, patient, shifts))
-    planned = put(tx, now, desk, hand, found, patient, was, reason=f"by {by}: {reason}", by=by)
+    planned = put(tx, now, desk, hand, found, patient, was, reason=f"by a person: {reason}", by=by)
     return answer_of(planned)
 
 
@@ -737,7 +737,7 @@ def take_back(
     if pickup.is_aboard or not pickup.is_on_vehicle:
         raise Refused(f"{pickup.code} is {model.said(pickup.status)}; there is no ride to take back")
     hand = plans.without(hand, pickup.id)
-    words = f"taken back by {by}: {reason}"
+    words = f"taken back: {reason}"
     return answer_of(left_out(tx, now, desk, hand, replace(pickup, is_held=True), words, pickup.shift, by=by))
 
 
