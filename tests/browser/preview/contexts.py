@@ -1106,6 +1106,22 @@ def operations() -> dict[str, Any]:
     }
 
 
+def operations_of_two() -> dict[str, Any]:
+    ways = [(f"{BASE}/", "Programme"), (f"{BASE}/dispatch/", "Board"), (f"{BASE}/statistics/", "Statistics")]
+    conferences = [Value(**(vars(each) | {"ways": ways})) for each in two_conferences()["conferences"]]
+    found = operations() | {"page": page(conference=None, zone="UTC"), "conferences": conferences}
+    for incident in found["incidents"][1:]:
+        incident.conference_name = "SoftConf: on falling down"
+    return found
+
+
+def two_conferences() -> dict[str, Any]:
+    days = {"first_on": at(8), "last_on": at(18)}
+    names = (("softconf", "SoftConf: on falling down", ZONE), ("pier", "Pier and Wharf 2026", "Europe/Lisbon"))
+    listed = [Value(slug=slug, title=title, zone=zone, **days) for slug, title, zone in names]
+    return {"page": page(None, conference=None, zone=None), "conferences": listed}
+
+
 def calm_operations() -> dict[str, Any]:
     calm = [
         Value(**(vars(s) | {"state": "ready", "expired": 0, "parked": 0, "backlog": 0, "beats": [True] * len(s.beats)}))
@@ -1289,6 +1305,8 @@ PAGES = {
     "drive-idle": ("drive.html", idle_drive),
     "operations": ("operations.html", operations),
     "operations-calm": ("operations.html", calm_operations),
+    "operations-of-two": ("operations.html", operations_of_two),
+    "conferences": ("conferences.html", two_conferences),
     "follow": ("follow.html", follow),
     "statistics": ("statistics.html", statistics),
     "statistics-empty": ("statistics.html", empty_statistics),
