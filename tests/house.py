@@ -86,17 +86,22 @@ class House:
     def __getitem__(self, name: str) -> Work:
         return self.works[name]
 
-    def start(self, name: str, last_end: LastEnd | None = None) -> Work:
-        """Begin a life of the service on its database, as after a start or a death."""
+    def parts(self, name: str) -> Parts:
+        """What a process of this service begins with."""
+        bus = MemoryBus(self.broker, name, [source for source in SOURCES if source != name])
+        return Parts(self.clock, self.ids, self.rng, bus, HouseFeed(self.works), release="test")
+
+    def start(self, name: str, last_end: LastEnd | None = None, parts: Parts | None = None) -> Work:
+        """Begin a life of the service on its database, as after a start or a death, or with a standby's `parts`."""
         service = self.services[name]
         url = f"sqlite:///{self.folder / name}.db"
         engine = make_engine(url, QUICK)
         shared.create_all(engine)
         service.tables.create_all(engine)
-        bus = MemoryBus(self.broker, name, [source for source in SOURCES if source != name])
-        parts = Parts(self.clock, self.ids, self.rng, bus, HouseFeed(self.works), release="test")
         phases = Phases(self.clock)
-        work = asyncio.run(self._take_up(service, engine, url, parts, phases, last_end or LastEnd()))
+        work = asyncio.run(
+            self._take_up(service, engine, url, parts or self.parts(name), phases, last_end or LastEnd())
+        )
         self.works[name] = work
         phases.enter("ready")
         return work

@@ -105,3 +105,18 @@ def test_a_peer_that_never_answers_costs_a_start_no_more_than_its_second():
     heard, took_s = asyncio.run(ask())
     assert heard == []
     assert took_s < 3
+
+
+def test_who_stood_by_while_the_clock_jumped_calls_nothing_too_late(bare):
+    """Seed 486: no peer could be asked when it took the lease."""
+    bare.kill("dispatch")
+    right = bare.clock
+    bare.clock = HandClock(right.now())
+    parts = bare.parts("dispatch")
+    bare.clock.jump(1800)
+    for other in ("schedule", "statistics"):
+        bare.kill(other)
+    work = bare.start("dispatch", parts=parts)
+    assert ran == []
+    assert "jumped by +1800 s" in work.guard.held
+    bare.clock = right

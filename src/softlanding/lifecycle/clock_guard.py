@@ -4,7 +4,7 @@ In doubt: wall and monotonic time part by more than 2 s; a peer's beat differs b
 sign in the database lies in the future. It goes on when a peer agrees or a person says so.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from softlanding.clock import Clock
@@ -17,18 +17,15 @@ class ClockGuard:
     clock: Clock
     jump_max_s: float
     peer_max_s: float
+    wall: datetime  # Both clocks when they were last compared; at first, when the process began.
+    monotonic: float
     held: str | None = None  # Why deadline timers hold; None: they run.
     held_at: datetime | None = None
-    _wall: datetime = field(init=False)
-    _mono: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._wall, self._mono = self.clock.now(), self.clock.monotonic()
 
     def look(self) -> None:
         """Compare the two clocks with the last look."""
         apart = self._apart_s()
-        self._wall, self._mono = self.clock.now(), self.clock.monotonic()
+        self.wall, self.monotonic = self.clock.now(), self.clock.monotonic()
         if abs(apart) > self.jump_max_s:
             self.hold(f"the clock jumped by {apart:+.0f} s")
 
@@ -37,7 +34,7 @@ class ClockGuard:
         return self.held is not None or abs(self._apart_s()) > self.jump_max_s
 
     def _apart_s(self) -> float:
-        return (self.clock.now() - self._wall).total_seconds() - (self.clock.monotonic() - self._mono)
+        return (self.clock.now() - self.wall).total_seconds() - (self.clock.monotonic() - self.monotonic)
 
     def look_at_last_sign(self, last_at: datetime | None) -> None:
         """At start: what the database last saw must not lie in the future."""

@@ -70,6 +70,12 @@ class Parts:
     silent_after_s: float = 3.0
     clock_jump_max_s: float = 2.0
     peer_clock_max_s: float = 30.0
+    began: tuple[datetime, float] = field(
+        init=False
+    )  # Both clocks when the process began: one that stands by may jump.
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "began", (self.clock.now(), self.clock.monotonic()))
 
 
 @dataclass(frozen=True)
@@ -224,7 +230,7 @@ class Work:
         parts, name = self.parts, self.service.name
         others = tuple(source for source in SOURCES if source != name)
         self.peers = Peers(others, parts.clock, parts.silent_after_s)
-        self.guard = ClockGuard(parts.clock, parts.clock_jump_max_s, parts.peer_clock_max_s)
+        self.guard = ClockGuard(parts.clock, parts.clock_jump_max_s, parts.peer_clock_max_s, *parts.began)
         self.relay = Relay(self.database, parts.bus)
         self.subscriptions = Subscriptions(
             handlers=deaths.handlers(name, others) | dict(self.service.handlers),
@@ -250,6 +256,7 @@ class Work:
 
     async def recover(self) -> None:
         """Before anything is sent or heard: what the last life's end means, and what became too late meanwhile."""
+        self.guard.look()
         self.guard.look_at_last_sign(await self.database.read(outbox.time_before_life, self.life.epoch))
         await self._ask_the_time()
         died_at = self.last_end.at or await self.database.read(outbox.time_before_life, self.life.epoch)
