@@ -37,6 +37,10 @@ class KnownRoutes:
     manifest: Manifest
     routes: tuple[Route, ...]
     trouble: Infeasible | None = None
+    rides: frozenset[str] = field(init=False)  # Who boards or alights.
+
+    def __post_init__(self) -> None:
+        self.rides = frozenset(one for stop in self.manifest.stops for one in (*stop.boards, *stop.alights))
 
 
 @dataclass(slots=True)

@@ -10,13 +10,17 @@ valid, but perhaps not the cheapest.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from softlanding.dispatch.planner.check import KnownRoutes
 from softlanding.dispatch.planner.indexed import FAR, Asked, Index
 from softlanding.dispatch.planner.objective import NEW_CAR, NEW_TIME, Cost, excess_cost, minus
 from softlanding.dispatch.planner.routes import HERE, Network, Route, add_told, cost_of, earliest
-from softlanding.dispatch.planner.shapes import Stop
+from softlanding.dispatch.planner.shapes import Ride, Stop
+
+_first, _first_three = itemgetter(0), itemgetter(0, 1, 2)
 
 
 class Candidate(NamedTuple):
@@ -45,23 +49,37 @@ class Fit:
 
 def cheapest(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -> Fit | None:
     """The fit that adds least to the objective; among equals the vehicle first in `known`, then the earliest stops."""
-    found = [
-        (candidate.at_least, vehicle_no, variant_no, candidate, route)
-        for vehicle_no, routes in enumerate(known)
-        for variant_no, route in enumerate(routes.routes)
-        for candidate in candidates(index, asked, route)
-    ]
-    found.sort(key=lambda one: one[:4])
+    found: list[tuple[int, int, int, _Boarding, Route]] = []
+    for vehicle_no, routes in enumerate(known):
+        for variant_no, route in enumerate(routes.routes):
+            for boarding in _boardings(index, asked, route):
+                found.append((boarding.waiting, vehicle_no, variant_no, boarding, route))
+    found.sort(key=_first_three)
     best: Fit | None = None
     best_order: tuple[int, int, Candidate] | None = None
-    for at_least, vehicle_no, variant_no, candidate, route in found:
-        if best is not None and at_least > best.added[1:5]:
+    for waiting, group in groupby(found, key=_first):
+        if best is not None and waiting > best.added.waiting:
             break
-        fit = solve(index, asked, route, candidate)
-        order = (vehicle_no, variant_no, candidate)
-        if fit and (best is None or best_order is None or (fit.added, order) < (best.added, best_order)):
-            best, best_order = fit, order
+        for vehicle_no, variant_no, candidate, route in _in_order(index, asked, group):
+            if best is not None and candidate.at_least > best.added[1:5]:
+                break
+            fit = solve(index, asked, route, candidate)
+            order = (vehicle_no, variant_no, candidate)
+            if fit and (best is None or best_order is None or (fit.added, order) < (best.added, best_order)):
+                best, best_order = fit, order
     return best
+
+
+def _in_order(
+    index: Index, asked: Asked, group: Iterable[tuple[int, int, int, "_Boarding", Route]]
+) -> list[tuple[int, int, Candidate, Route]]:
+    found = [
+        (vehicle_no, variant_no, candidate, route)
+        for _waiting, vehicle_no, variant_no, boarding, route in group
+        for candidate in _alightings(index, asked, route, boarding)
+    ]
+    found.sort(key=lambda one: (one[2].at_least, one[0], one[1], one[2]))
+    return found
 
 
 def every_fit(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -> Iterator[Fit]:
@@ -103,22 +121,81 @@ def stops_with(fit: Fit, asked: Asked) -> list[Stop]:
 
 def candidates(index: Index, asked: Asked, route: Route) -> list[Candidate]:
     """The positions in this route that no bound rules out."""
-    found: list[Candidate] = []
-    rows, net, count = index.rows, route.net, len(route.stops)
-    # The stop after must still be reached in time, the stop before left in time: both lists rise with the stops.
-    first = bisect_left(route.last, asked.early)
-    beyond = bisect_right(route.leave_legs, asked.late)
+    boardings = _boardings(index, asked, route)
+    return [one for boarding in boardings for one in _alightings(index, asked, route, boarding)]
+
+
+class _Boarding(NamedTuple):
+    """A place to board: before or at a stop, begun and left no sooner than that. `waiting` bounds what it adds to
+    all waiting from below."""
+
+    waiting: int
+    stop: int
+    joins: bool
+    begin: int
+    leave: int
+
+
+def _boardings(index: Index, asked: Asked, route: Route) -> list[_Boarding]:
+    """The places to board in this route that no bound rules out."""
+    found: list[_Boarding] = []
+    early, late, start = asked.early, asked.late, asked.start
+    net, leave, last = route.net, route.leave_legs, route.last
+    if leave[0] > late or early + asked.direct > net.end_late:
+        return found
+    rows, spots, at, count = index.rows, net.spots, route.at_legs, len(last)
+    free_s, known = index.problem.comfort.wait_free_s, route.known_waiting
+    onward, ride = rows[start], asked.ride
     after, until = _turns(index, asked, route)
-    for leg in range(max(first, after), min(beyond, count + 1, until + 1)):
-        if leg > after and _has_room(route, asked, leg):
-            begin = max(route.leave_legs[leg] + rows[route.at_legs[leg]][asked.start], asked.early)
-            if begin <= asked.late:
-                _alightings(found, rows, asked, route, index, _Boarding(leg, False, begin, begin + asked.board_s))
-        if leg < count and net.spots[leg] == asked.start and _has_room(route, asked, leg + 1):
-            begin = max(route.soonest[leg], asked.early)
-            if begin <= min(asked.late, route.last[leg]):
-                service = net.alighting[leg] + max(net.boarding[leg], asked.board_s)
-                _alightings(found, rows, asked, route, index, _Boarding(leg, True, begin, begin + service))
+    # The stop after must still be reached in time, the stop before left in time: both lists rise with the stops.
+    for leg in range(max(bisect_left(last, early), after), min(bisect_right(leave, late), count + 1, until + 1)):
+        spot = spots[leg] if leg < count else HERE
+        begin = leave[leg] + rows[at[leg]][start]
+        begin = begin if begin > early else early
+        done = begin + asked.board_s
+        if (
+            begin <= late
+            and leg > after
+            and (spot == HERE or done + onward[spot] <= last[leg])
+            and _has_room(route, asked, ride, leg)
+        ):
+            found.append(_Boarding(excess_cost(begin - early, free_s) + known, leg, False, begin, done))
+        if spot == start and _has_room(route, asked, ride, leg + 1):
+            begin = max(route.soonest[leg], early)
+            if begin <= min(late, last[leg]):
+                done = begin + net.alighting[leg] + max(net.boarding[leg], asked.board_s)
+                found.append(_Boarding(excess_cost(begin - early, free_s) + known, leg, True, begin, done))
+    return found
+
+
+def _alightings(index: Index, asked: Asked, route: Route, boarding: _Boarding) -> list[Candidate]:
+    """Ride along from this boarding and add each place to alight, until a later stop would be missed or the car is
+    full."""
+    found: list[Candidate] = []
+    rows, net, last, count = index.rows, route.net, route.last, len(route.stops)
+    places, goal, ride = net.spots, asked.end, asked.ride
+    here, time = asked.start, boarding.leave
+    travelled = 0
+    position = boarding.stop + boarding.joins
+    while position == boarding.stop or _has_room(route, asked, ride, position):
+        step = rows[here][goal]
+        begin = max(time + step, asked.end_early)
+        if begin <= asked.end_late and travelled + step <= asked.limit:
+            arrives = _arrives_next(rows, net, position, goal, begin + asked.alight_s)
+            if arrives <= (last[position] if position < count else net.end_late):
+                found.append(_candidate(index, asked, route, boarding, position, False, travelled + step))
+        if position == count or places[position] == HERE:
+            break
+        step = rows[here][places[position]]
+        time = max(time + step, net.early[position])
+        travelled += step
+        if time > last[position] or travelled > asked.limit:
+            break
+        if places[position] == goal and max(time, asked.end_early) <= min(last[position], asked.end_late):
+            found.append(_candidate(index, asked, route, boarding, position, True, travelled))
+        service = net.alighting[position] + net.boarding[position]
+        here, time, travelled = places[position], time + service, travelled + service
+        position += 1
     return found
 
 
@@ -128,52 +205,16 @@ def _turns(index: Index, asked: Asked, route: Route) -> tuple[int, int]:
     ride_id = asked.ride.id
     ahead, behind = index.ahead.get(ride_id), index.behind.get(ride_id)
     after, until = -1, len(route.stops)
+    if not ahead and not behind:
+        return after, until
     if behind and any(not behind.isdisjoint(stop.boards) for stop in index.frozen(route.vehicle.id)):
         return 0, -1
-    for position, stop in enumerate(route.stops if ahead or behind else ()):
+    for position, stop in enumerate(route.stops):
         if ahead and not ahead.isdisjoint(stop.boards):
             after = position
         if behind and not behind.isdisjoint(stop.boards):
             until = min(until, position)
     return after, until
-
-
-class _Boarding(NamedTuple):
-    stop: int
-    joins: bool
-    begin: int
-    leave: int
-
-
-def _alightings(
-    found: list[Candidate], rows: list[list[int]], asked: Asked, route: Route, index: Index, boarding: _Boarding
-) -> None:
-    """Ride along from this boarding and add each place to alight, until a later stop would be missed or the car is
-    full."""
-    net, last, count = route.net, route.last, len(route.stops)
-    places, goal = net.spots, asked.end
-    here, time = asked.start, boarding.leave
-    travelled = 0
-    position = boarding.stop + boarding.joins
-    while position == boarding.stop or _has_room(route, asked, position):
-        begin = max(time + rows[here][goal], asked.end_early)
-        if begin <= asked.end_late and travelled + rows[here][goal] <= asked.limit:
-            arrives = _arrives_next(rows, net, position, goal, begin + asked.alight_s)
-            if arrives <= (last[position] if position < count else net.end_late):
-                riding = travelled + rows[here][goal] - asked.direct
-                found.append(_candidate(rows, asked, route, index, boarding, position, False, riding))
-        if position == count or places[position] == HERE:
-            return
-        step = rows[here][places[position]]
-        time = max(time + step, net.early[position])
-        travelled += step
-        if time > last[position] or travelled > asked.limit:
-            return
-        if places[position] == goal and max(time, asked.end_early) <= min(last[position], asked.end_late):
-            found.append(_candidate(rows, asked, route, index, boarding, position, True, travelled - asked.direct))
-        service = net.alighting[position] + net.boarding[position]
-        here, time, travelled = places[position], time + service, travelled + service
-        position += 1
 
 
 def _arrives_next(rows: list[list[int]], net: Network, position: int, goal: int, time: int) -> int:
@@ -186,17 +227,10 @@ def _arrives_next(rows: list[list[int]], net: Network, position: int, goal: int,
 
 
 def _candidate(
-    rows: list[list[int]],
-    asked: Asked,
-    route: Route,
-    index: Index,
-    boarding: _Boarding,
-    alight: int,
-    joins: bool,
-    riding: int,
+    index: Index, asked: Asked, route: Route, boarding: _Boarding, alight: int, joins: bool, ridden: int
 ) -> Candidate:
     """With the lower bound of its price: this passenger's own waiting and detour, and the drive, which is exact."""
-    comfort, before = index.problem.comfort, route.before
+    rows, before = index.rows, route.before
     at, after = route.at_legs, route.next_legs
     if not boarding.joins and not joins and boarding.stop == alight:
         drive = _detour(rows, at[alight], (asked.start, asked.end), after[alight])
@@ -204,8 +238,8 @@ def _candidate(
         drive = 0 if boarding.joins else _detour(rows, at[boarding.stop], (asked.start,), after[boarding.stop])
         drive += 0 if joins else _detour(rows, at[alight], (asked.end,), after[alight])
     at_least = (
-        excess_cost(boarding.begin - asked.early, comfort.wait_free_s) - before.waiting,
-        excess_cost(riding, comfort.ride_free_s) - before.riding,
+        boarding.waiting,
+        excess_cost(ridden - asked.direct, index.problem.comfort.ride_free_s) - before.riding,
         _changed(index, asked, route, boarding.begin) - before.changes,
         drive,
     )
@@ -232,9 +266,9 @@ def _detour(rows: list[list[int]], start: int, through: tuple[int, ...], end: in
     return total if end < 0 else total + rows[here][end] - rows[start][end]
 
 
-def _has_room(route: Route, asked: Asked, leg: int) -> bool:
+def _has_room(route: Route, asked: Asked, ride: Ride, leg: int) -> bool:
     """Whether the ride may be aboard on this leg: seats, luggage, wheelchairs and company."""
-    ride, (seats, luggage, wheelchairs) = asked.ride, route.room_legs[leg]
+    seats, luggage, wheelchairs = route.room_legs[leg]
     if ride.seats > seats or ride.luggage > luggage or ride.wheelchairs > wheelchairs:
         return False
     crowd = route.aboard_legs[leg]

@@ -153,10 +153,10 @@ def _place(
 ) -> Placed | Unplaced:
     index = index_of(problem)
     asked = asked_of(index, ride_id)
-    held = vehicle_of(plan, ride_id)
+    known = [known_routes(index, manifest) for manifest in _manifests(index, plan, only_vehicle)]
+    held = vehicle_of(plan, ride_id) if only_vehicle else _holder(known, ride_id)
     if held:
         raise Refused(f"{index.name(ride_id)} is already planned on {index.name(held)}; take it out first")
-    known = [known_routes(index, manifest) for manifest in _manifests(index, plan, only_vehicle)]
     fit = cheapest(index, asked, fitting_of(index, asked.ride, known))
     if fit:
         return _placed(index, plan, asked, fit)
@@ -166,6 +166,10 @@ def _place(
     ways = ways_out(speech, asked, known, relaxed) if with_ways_out else ()
     unplaced = _with_unplaced(plan, UnplacedRide(ride_id, why.reason, why.constraint))
     return Unplaced(unplaced, ride_id, why.reason, why.constraint, ways)
+
+
+def _holder(known: Iterable[KnownRoutes], ride_id: str) -> str | None:
+    return next((one.manifest.vehicle_id for one in known if ride_id in one.rides), None)
 
 
 def _tried(problem: Problem, plan: Plan, ride_id: str) -> Plan:

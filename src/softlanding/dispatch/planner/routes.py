@@ -73,6 +73,12 @@ class Route:
     room_legs: list[Room]
     aboard_legs: list[frozenset[str]]
 
+    @property
+    def known_waiting(self) -> int:
+        """The least waiting that those in this route have, whatever is added, counted from `before`. A break that
+        moves to a better place may spare some."""
+        return (0 if HERE in self.net.spots else self.cost.waiting) - self.before.waiting
+
 
 def route_of(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Route:
     """The flat form of free stops whose structure is sound (see check.py), solved."""
@@ -311,13 +317,14 @@ def _add_stop(index: Index, net: Network, vehicle: Vehicle, stop: Stop) -> None:
     if pause:
         spot, early, late, boarding, alighting = HERE, pause.earliest_s, pause.latest_s, pause.duration_s, 0
     else:
-        on = [asked_of(index, ride_id) for ride_id in stop.boards]
-        off = [asked_of(index, ride_id) for ride_id in stop.alights]
-        spot = index.places[stop.place_id]
-        early = max([0, *(asked.early for asked in on), *(asked.end_early for asked in off)])
-        late = min([FAR, *(asked.late for asked in on), *(asked.end_late for asked in off)])
-        boarding = max([0, *(asked.board_s for asked in on)])
-        alighting = max([0, *(asked.alight_s for asked in off)])
+        spot, early, late, boarding, alighting = index.places[stop.place_id], 0, FAR, 0, 0
+        for ride_id in stop.boards:
+            asked = asked_of(index, ride_id)
+            early, late, boarding = max(early, asked.early), min(late, asked.late), max(boarding, asked.board_s)
+        for ride_id in stop.alights:
+            asked = asked_of(index, ride_id)
+            early, late = max(early, asked.end_early), min(late, asked.end_late)
+            alighting = max(alighting, asked.alight_s)
     net.spots.append(spot)
     net.early.append(early)
     net.late.append(late)
