@@ -1,0 +1,291 @@
+"""Better plans, in the background: ruin and recreate, anytime, seeded, on a budget.
+
+`improve` never makes a plan worse and never one that the exact check refuses. With a budget of turns the same seed
+gives the same plan; with a budget of seconds it is as good as the time allows. It needs numpy, and is quick only with
+numba: so it runs in a process of its own (`apart.py`), and no service imports it.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from softlanding.dispatch.planner import kernel
+from softlanding.dispatch.planner.flat import Sheet, Weights, desk_of, plan_of, sheet_of, weighed
+from softlanding.dispatch.planner.kernel import Array, Desk, Flat, State, Trail
+from softlanding.dispatch.planner.objective import Cost
+from softlanding.dispatch.planner.planning import cost_of_plan
+from softlanding.dispatch.planner.shapes import Plan, Problem
+from softlanding.errors import Fault, Invalid
+
+# Comfort, as the objective has it: a level outweighs what is below it.
+COMFORT = Weights(stranded=1e13, waiting=1e4, riding=1e2, changes=1e5, driving=1.0, unease=1e-3)
+# Room first: short drives leave time for those without a place.
+PACKED = Weights(stranded=1e9, waiting=1e-3, riding=1e-3, changes=1e3, driving=1.0, unease=0.02)
+SHORTEST = Weights(stranded=1e13, waiting=0.0, riding=0.0, changes=0.0, driving=1.0)
+FEWEST = replace(SHORTEST, vehicle=1e9)
+
+HOT, COLD = 2.0, 0.1  # Heat at the beginning and the end, in average direct drives.
+REGRET, BLINK = 0.3, 0.01
+OUT_MAX = 10  # Rides taken out at a turn.
+SLICE_S = 0.02  # Between two looks at the clock.
+SLICE_TURNS = 50
+FEWER_SHARE = 0.6  # Of the budget for doing with fewer vehicles, when that is the goal.
+PACKED_SHARE = 0.7  # Of the budget for making room, as long as somebody is without a place.
+SHARED_TIMES = 10  # So often searches side by side take over the best of them.
+
+
+class Watch(Protocol):
+    """Seconds that only ever grow."""
+
+    def monotonic(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is sought: comfort for all (a day's rides), the shortest drive, or the fewest vehicles and then that."""
+
+    weights: Weights = COMFORT
+    packs_first: bool = True
+    wants_fewer: bool = False
+
+    @classmethod
+    def distance(cls) -> "Goal":
+        return cls(SHORTEST, packs_first=False)
+
+    @classmethod
+    def fewest_vehicles(cls) -> "Goal":
+        return cls(FEWEST, packs_first=False, wants_fewer=True)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a search stands: turns taken, the share of the budget used, and how many are without a place."""
+
+    turns: int
+    share: float
+    unplaced: int
+
+
+@dataclass(frozen=True)
+class Improved:
+    """The better plan, or the one it began with; the cost of both; how many turns it took."""
+
+    plan: Plan
+    before: Cost
+    after: Cost
+    turns: int
+
+    @property
+    def is_better(self) -> bool:
+        return self.after < self.before
+
+
+@dataclass
+class _Budget:
+    """Turns or seconds, whichever was given; and whether somebody said stop."""
+
+    clock: Watch
+    began: float
+    seconds: float | None
+    turns: int | None
+    should_stop: Callable[[], bool]
+    taken: int = 0
+
+    def share(self) -> float:
+        if self.should_stop():
+            return 1.0
+        if self.turns is not None:
+            return self.taken / self.turns
+        assert self.seconds is not None, "a budget has turns or seconds"
+        return (self.clock.monotonic() - self.began) / self.seconds
+
+
+@dataclass
+class _Search:
+    """One search on one sheet: where it stands, the best that it met, and its scratch."""
+
+    state: State
+    best: State
+    desk: Desk
+    trail: Trail
+    chance: Array
+    slice_turns: int = SLICE_TURNS
+
+
+def improve(
+    problem: Problem,
+    plan: Plan,
+    *,
+    seed: int = 0,
+    budget_s: float | None = None,
+    turns: int | None = None,
+    clock: Watch,
+    goal: Goal = Goal(),
+    held: frozenset[str] = frozenset(),
+    workers: int = 1,
+    on_progress: Callable[[Progress], None] = lambda _progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Improved:
+    """A plan at least as good, in so many seconds or turns. Rides in `held` keep their vehicles, and so do those
+    aboard, frozen or locked. `workers` search side by side in threads.
+
+    Raises `Invalid` for a problem that makes no sense, or without a budget."""
+    if (budget_s is None) == (turns is None) or (budget_s or turns or 0) <= 0:
+        raise Invalid(Fault("budget", "give budget_s or turns, one of them, above 0"))
+    budget = _Budget(clock, clock.monotonic(), budget_s, turns, should_stop)
+    weights = PACKED if goal.packs_first else goal.weights
+    sheet = sheet_of(problem, plan, weights, held)
+    before = cost_of_plan(problem, plan)
+    if not sheet.ride_ids or not sheet.vehicles:
+        return Improved(plan, before, before, 0)
+    searches = [_begin(sheet, seed + number) for number in range(workers)]
+    flat = sheet.flat
+    if goal.wants_fewer:
+        _use_fewer(flat, searches[0], budget)
+    if goal.packs_first:
+        _anneal(flat, searches, budget, PACKED_SHARE, on_progress, ends_when_served=True)
+        flat = weighed(sheet, goal.weights)
+    _anneal(flat, searches, budget, 1.0, on_progress)
+    best = min((search.best for search in searches), key=lambda state: float(state.total[0]))
+    found = plan_of(sheet, best)
+    after = cost_of_plan(problem, found)
+    if (_cars(goal, found), after) < (_cars(goal, plan), before):
+        return Improved(found, before, after, budget.taken)
+    return Improved(plan, before, before, budget.taken)
+
+
+def _cars(goal: Goal, plan: Plan) -> tuple[int, int]:
+    if not goal.wants_fewer:
+        return 0, 0
+    return len(plan.unplaced), sum(bool(manifest.stops) for manifest in plan.manifests)
+
+
+def _begin(sheet: Sheet, seed: int) -> _Search:
+    vehicles, nodes = sheet.state.rows.shape
+    rides = len(sheet.ride_ids)
+    search = _Search(
+        state=kernel.make_state(vehicles, nodes - 4, rides),
+        best=kernel.make_state(vehicles, nodes - 4, rides),
+        desk=desk_of(sheet),
+        trail=kernel.make_trail(vehicles, nodes - 4, rides),
+        chance=kernel.make_chance(seed + 1),
+    )
+    kernel.copy_state(search.best, sheet.state)
+    _go_back(sheet.flat, search)
+    return search
+
+
+def _go_back(flat: Flat, search: _Search) -> None:
+    """Search on from the best, by these weights, which may be new."""
+    kernel.copy_state(search.state, search.best)
+    kernel.renew(search.state)
+    kernel.add_up(flat, search.desk, search.state)
+    kernel.copy_state(search.best, search.state)
+    search.trail.missed[:] = 1
+
+
+def _anneal(
+    flat: Flat,
+    searches: list[_Search],
+    budget: _Budget,
+    until: float,
+    on_progress: Callable[[Progress], None],
+    *,
+    ends_when_served: bool = False,
+) -> None:
+    """Each search on its own, cooling down; now and then all go on from the best of them."""
+    for search in searches:
+        _go_back(flat, search)
+    heat = float(flat.rides[:, kernel.DIRECT].mean()) * float(flat.price[kernel.BY_DRIVING])
+    began = budget.share()
+    rounds = SHARED_TIMES if len(searches) > 1 else 1
+    with ThreadPoolExecutor(len(searches)) as pool:
+        for number in range(1, rounds + 1):
+            end = began + (until - began) * number / rounds
+            ends = [
+                pool.submit(_cool, flat, search, budget, began, end, until, heat, on_progress, ends_when_served)
+                for search in searches
+            ]
+            for one in ends:
+                one.result()
+            _share_best(flat, searches)
+
+
+def _cool(
+    flat: Flat,
+    search: _Search,
+    budget: _Budget,
+    began: float,
+    end: float,
+    until: float,
+    heat: float,
+    on_progress: Callable[[Progress], None],
+    ends_when_served: bool,
+) -> None:
+    while (share := budget.share()) < end:
+        unplaced = int((search.best.home < 0).sum())
+        on_progress(Progress(budget.taken, share, unplaced))
+        if ends_when_served and unplaced == 0:
+            return
+        warm = HOT * (COLD / HOT) ** ((share - began) / max(until - began, 1e-9))
+        _turn(flat, search, budget, heat * warm)
+
+
+def _turn(flat: Flat, search: _Search, budget: _Budget, heat: float) -> None:
+    """A slice of turns, about as long as SLICE_S."""
+    count = search.slice_turns if budget.turns is None else min(SLICE_TURNS, max(1, budget.turns - budget.taken))
+    began = budget.clock.monotonic()
+    kernel.explore(
+        flat, search.desk, search.state, search.best, search.trail, search.chance, count, heat, OUT_MAX, REGRET, BLINK
+    )
+    took = max(budget.clock.monotonic() - began, 1e-6)
+    search.slice_turns = max(1, min(5000, int(count * min(SLICE_S / took, 4))))
+    budget.taken += count
+
+
+def _share_best(flat: Flat, searches: list[_Search]) -> None:
+    best = min(searches, key=lambda search: float(search.best.total[0]))
+    for search in searches:
+        if float(search.best.total[0]) > float(best.best.total[0]):
+            kernel.copy_state(search.best, best.best)
+            _go_back(flat, search)
+
+
+def _use_fewer(flat: Flat, search: _Search, budget: _Budget) -> None:
+    """Give up one vehicle after the other, as long as all whom it served find a place on the rest."""
+    may = flat.may.copy()
+    heat = float(flat.rides[:, kernel.DIRECT].mean()) * 0.3
+    _go_back(flat, search)
+    while budget.share() < FEWER_SHARE and (search.best.length > 0).any():
+        goal = kernel.make_state(*_sizes(search))
+        kernel.copy_state(goal, search.best)
+        _give_up_one(flat, search, may)
+        kept, search.best = search.best, goal
+        kernel.copy_state(search.best, search.state)
+        wanted = int((kept.home < 0).sum())
+        while budget.share() < FEWER_SHARE and int((search.best.home < 0).sum()) > wanted:
+            _turn(flat, search, budget, heat)
+        if int((search.best.home < 0).sum()) > wanted:
+            search.best = kept
+            break
+    flat.may[:] = may
+
+
+def _give_up_one(flat: Flat, search: _Search, may: Array) -> None:
+    """The vehicle with the fewest stops loses its rides, and all that stand idle stay so."""
+    state = search.state
+    _go_back(flat, search)
+    used = [v for v in range(len(state.length)) if state.length[v] > 0]
+    v = min(used, key=lambda car: int(state.length[car]))
+    flat.may[:] = may
+    flat.may[:, state.length == 0] = False
+    flat.may[:, v] = False
+    state.home[state.home == v] = -1
+    state.length[v] = 0
+    kernel.add_up(flat, search.desk, state)
+
+
+def _sizes(search: _Search) -> tuple[int, int, int]:
+    vehicles, nodes = search.state.rows.shape
+    return vehicles, nodes - 4, len(search.state.home)
