@@ -119,8 +119,9 @@ def test_a_move_needs_a_reason_and_is_shown(stage: Stage) -> None:
     expect(detail).to_contain_text("placed by a person")
     expect(detail).to_contain_text("Bus One needs fuel")
     detail.get_by_text("Take the ride back").click()
-    detail.get_by_label("Reason").last.fill("They take the train")
-    detail.get_by_role("button", name="Take back").click()
+    taking_back = detail.locator("details", has_text="Take the ride back")
+    taking_back.get_by_label("Reason").fill("They take the train")
+    taking_back.get_by_role("button", name="Take back").click()
     expect(page.locator("#queue")).to_contain_text(name)
 
 
