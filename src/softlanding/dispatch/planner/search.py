@@ -127,13 +127,12 @@ def improve(
     on_progress: Callable[[Progress], None] = lambda _progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Improved:
-    """A plan at least as good, in so many seconds or turns. Rides in `held` keep their vehicles, and so do those
+    """A plan at least as good, in so many seconds of search, or turns. Rides in `held` keep their vehicles, and so do those
     aboard, frozen or locked. `workers` search side by side in threads.
 
     Raises `Invalid` for a problem that makes no sense, or without a budget."""
     if (budget_s is None) == (turns is None) or (budget_s or turns or 0) <= 0:
         raise Invalid(Fault("budget", "give budget_s or turns, one of them, above 0"))
-    budget = _Budget(clock, clock.monotonic(), budget_s, turns, should_stop)
     weights = PACKED if goal.packs_first else goal.weights
     sheet = sheet_of(problem, plan, weights, held)
     before = cost_of_plan(problem, plan)
@@ -141,6 +140,8 @@ def improve(
         return Improved(plan, before, before, 0)
     searches = [_begin(sheet, seed + number) for number in range(workers)]
     flat = sheet.flat
+    _warm_up(flat, searches[0])
+    budget = _Budget(clock, clock.monotonic(), budget_s, turns, should_stop)
     if goal.wants_fewer:
         _use_fewer(flat, searches[0], budget)
     if goal.packs_first:
@@ -174,6 +175,13 @@ def _begin(sheet: Sheet, seed: int) -> _Search:
     kernel.copy_state(search.best, sheet.state)
     _go_back(sheet.flat, search)
     return search
+
+
+def _warm_up(flat: Flat, search: _Search) -> None:
+    """No turn at all: what compiling or loading the loops takes, seconds at the first time, is no part of a budget."""
+    kernel.explore(
+        flat, search.desk, search.state, search.best, search.trail, search.chance, 0, 1.0, OUT_MAX, REGRET, BLINK
+    )
 
 
 def _go_back(flat: Flat, search: _Search) -> None:
