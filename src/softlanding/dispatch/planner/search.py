@@ -127,8 +127,8 @@ def improve(
     on_progress: Callable[[Progress], None] = lambda _progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Improved:
-    """A plan at least as good, in so many seconds of search, or turns. Rides in `held` keep their vehicles, and so do those
-    aboard, frozen or locked. `workers` search side by side in threads.
+    """A plan at least as good, in so many seconds of search, or turns. Rides in `held` keep their vehicles, and so do
+    those aboard, frozen or locked. `workers` search side by side in threads.
 
     Raises `Invalid` for a problem that makes no sense, or without a budget."""
     if (budget_s is None) == (turns is None) or (budget_s or turns or 0) <= 0:
