@@ -27,7 +27,7 @@ FEWEST = replace(SHORTEST, vehicle=1e9)
 
 HOT, COLD = 2.0, 0.1  # Heat at the beginning and the end, in average direct drives.
 REGRET, BLINK = 0.3, 0.01
-OUT_MAX = 10  # Rides taken out at a turn.
+OUT_MAX = 7  # Rides taken out at a turn.
 SLICE_S = 0.02  # Between two looks at the clock.
 SLICE_TURNS = 50
 FEWER_SHARE = 0.6  # Of the budget for doing with fewer vehicles, when that is the goal.
