@@ -4,7 +4,7 @@ The index is kept on the problem that it was made from (a problem never changes)
 into a day costs nothing for the first thousand.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -147,15 +147,60 @@ def with_ride(problem: Problem, ride: Ride) -> Problem:
     return bigger
 
 
-def without_ride(problem: Problem, ride_id: str) -> Problem:
-    """The problem without this ride and the locks on it. Take it out of the plan first."""
-    index_of(problem).ride(ride_id)
+def changed(
+    problem: Problem,
+    *,
+    vehicles: Iterable[Vehicle] = (),
+    rides: Iterable[Ride] = (),
+    frozen: Mapping[str, tuple[Stop, ...]] | None = None,
+    locks: tuple[Lock, ...] | None = None,
+) -> Problem:
+    """The problem with these vehicles, rides and frozen stops in the place of those of the same id. Quick: all that is
+    known about the others is kept. Raises `Invalid` for values that make no sense."""
+    index, frozen = index_of(problem), dict(frozen or {})
+    cars, people = {one.id: one for one in vehicles}, {one.id: one for one in rides}
+    places = set(index.places)
+    faults = [fault for car in cars.values() for fault in _vehicle_faults(car, places)]
+    faults += [fault for ride in people.values() for fault in _ride_faults(ride, places)]
+    if faults:
+        raise Invalid(*faults)
+    other = replace(
+        problem,
+        vehicles=tuple(cars.get(one.id, one) for one in problem.vehicles),
+        rides=tuple(people.get(one.id, one) for one in problem.rides),
+        frozen={key: stops for key, stops in {**problem.frozen, **frozen}.items() if stops},
+        locks=problem.locks if locks is None else locks,
+    )
+    touched = {*cars, *frozen, *(key for key, one in index.known.items() if not one.rides.isdisjoint(people))}
+    object.__setattr__(other, "_index", _reindexed(index, other, touched, set(people)))
+    return other
+
+
+def _reindexed(index: Index, problem: Problem, touched: set[str], rides: set[str]) -> Index:
+    alone, strangers = _alone(problem), _strangers(problem)
+    is_same = alone == index.alone and strangers == index.strangers
     return replace(
+        _bare(problem, index.places, index.rows),
+        asked={key: one for key, one in index.asked.items() if key not in rides} if is_same else {},
+        known={key: one for key, one in index.known.items() if key not in touched},
+    )
+
+
+def without_ride(problem: Problem, ride_id: str) -> Problem:
+    """The problem without this ride and the locks on it. Quick, as `changed` is. Take it out of the plan first."""
+    index = index_of(problem)
+    index.ride(ride_id)
+    fewer = replace(
         problem,
         rides=tuple(ride for ride in problem.rides if ride.id != ride_id),
         locks=tuple(_locks_without(problem.locks, ride_id)),
         told={other: told for other, told in problem.told.items() if other != ride_id},
     )
+    frozen = {one for stops in problem.frozen.values() for stop in stops for one in (*stop.boards, *stop.alights)}
+    if ride_id not in frozen:
+        touched = {key for key, one in index.known.items() if ride_id in one.rides}
+        object.__setattr__(fewer, "_index", _reindexed(index, fewer, touched, {ride_id}))
+    return fewer
 
 
 def _locks_without(locks: Iterable[Lock], ride_id: str) -> Iterator[Lock]:
@@ -192,11 +237,16 @@ def _indexed(problem: Problem) -> Index:
     rows = [[FAR if seconds is None else seconds for seconds in row] for row in problem.matrix.seconds]
     for number, row in enumerate(rows):
         row[number] = 0
+    places = {place_id: number for number, place_id in enumerate(problem.matrix.place_ids)}
+    return _bare(problem, places, rows)
+
+
+def _bare(problem: Problem, places: dict[str, int], rows: list[list[int]]) -> Index:
     return Index(
         problem=problem,
         rides={ride.id: ride for ride in problem.rides},
         vehicles={vehicle.id: vehicle for vehicle in sorted(problem.vehicles, key=lambda vehicle: vehicle.id)},
-        places={place_id: number for number, place_id in enumerate(problem.matrix.place_ids)},
+        places=places,
         rows=rows,
         locked_to={lock.ride_id: lock for lock in problem.locks if lock.kind == "to"},
         never={(lock.ride_id, lock.vehicle_id): lock for lock in problem.locks if lock.kind == "never"},

@@ -9,11 +9,11 @@ from dataclasses import replace
 from itertools import permutations
 
 from softlanding.dispatch.planner.check import KnownRoutes, check, known_routes, study
-from softlanding.dispatch.planner.indexed import FAR, Asked, Index, asked_of, index_of
+from softlanding.dispatch.planner.indexed import FAR, Asked, Index, asked_of, changed, index_of
 from softlanding.dispatch.planner.insertion import Fit, cheapest, stops_with
 from softlanding.dispatch.planner.objective import Cost, plus, stranded_cost
 from softlanding.dispatch.planner.reasons import fitting_of, relax, why_not
-from softlanding.dispatch.planner.routes import aboard_at_start, route_of, schedule_of, variants, with_break
+from softlanding.dispatch.planner.routes import Route, aboard_at_start, route_of, schedule_of, variants, with_break
 from softlanding.dispatch.planner.shapes import (
     Infeasible,
     Manifest,
@@ -43,6 +43,11 @@ def place(
     the ride is planned already, `NotFound` for unknown ids, `Invalid` for a problem or plan that makes no sense.
     """
     return _place(problem, plan, ride_id, only_vehicle, say_time, with_ways_out=True)
+
+
+def without_ways_out(problem: Problem, plan: Plan, ride_id: str, *, say_time: SayTime = say_utc) -> Placed | Unplaced:
+    """As `place`, with the reason but not the ways out, which cost most of the time."""
+    return _place(problem, plan, ride_id, None, say_time, with_ways_out=False)
 
 
 def assign(
@@ -80,7 +85,7 @@ def take_out(problem: Problem, plan: Plan, ride_id: str) -> Plan:
     # Where a break or a detour made the way through an emptied stop the quicker one, the car goes on passing there.
     passing = stops_without(manifest.stops[len(frozen) :], ride_id, keep_emptied=True)
     needed = stops_without(manifest.stops[len(frozen) :], ride_id)
-    return _relaid(index, plan, index.vehicle(vehicle_id), (needed, passing))
+    return relaid(index, plan, index.vehicle(vehicle_id), (needed, passing))
 
 
 def start_plan(problem: Problem) -> Plan:
@@ -91,7 +96,7 @@ def start_plan(problem: Problem) -> Plan:
     bearable.
     """
     index = index_of(problem)
-    bases = [(vehicle, _base(index, vehicle)) for vehicle in index.vehicles.values()]
+    bases = [(vehicle, base_of(index, vehicle)) for vehicle in index.vehicles.values()]
     faults = [Fault(f"vehicle {car.id}", base.reason) for car, base in bases if isinstance(base, Infeasible)]
     if faults:
         raise Invalid(*faults)
@@ -127,9 +132,14 @@ def lift_broken_limits(problem: Problem) -> tuple[Problem, tuple[str, ...]]:
     """The problem with those limits widened that facts have broken (late with somebody aboard, past a shift's end,
     a break gone by), each just so far that it can be kept again, and a sentence for each. No other limit changes.
     Raises `Invalid` if somebody is aboard to a place that no way leads to."""
+    return lifted(problem, index_of(problem).vehicles)
+
+
+def lifted(problem: Problem, vehicle_ids: Iterable[str]) -> tuple[Problem, tuple[str, ...]]:
+    """As `lift_broken_limits`, for these vehicles alone."""
     said: list[str] = []
-    for vehicle_id in index_of(problem).vehicles:
-        while isinstance(broken := _base(index_of(problem), index_of(problem).vehicles[vehicle_id]), Infeasible):
+    for vehicle_id in vehicle_ids:
+        while isinstance(broken := base_of(index_of(problem), index_of(problem).vehicles[vehicle_id]), Infeasible):
             if broken.over_s >= FAR // 2:
                 raise Invalid(Fault(f"vehicle {vehicle_id}", "no way is known to where those aboard go"))
             assert broken.over_s > 0, broken.reason
@@ -153,7 +163,7 @@ def _place(
 ) -> Placed | Unplaced:
     index = index_of(problem)
     asked = asked_of(index, ride_id)
-    known = [known_routes(index, manifest) for manifest in _manifests(index, plan, only_vehicle)]
+    known = [known_routes(index, manifest) for manifest in manifests_of(index, plan, only_vehicle)]
     held = vehicle_of(plan, ride_id) if only_vehicle else _holder(known, ride_id)
     if held:
         raise Refused(f"{index.name(ride_id)} is already planned on {index.name(held)}; take it out first")
@@ -164,7 +174,7 @@ def _place(
     relaxed = relax(index, asked, known)
     why = why_not(speech, asked, known, relaxed)
     ways = ways_out(speech, asked, known, relaxed) if with_ways_out else ()
-    unplaced = _with_unplaced(plan, UnplacedRide(ride_id, why.reason, why.constraint))
+    unplaced = with_unplaced(plan, UnplacedRide(ride_id, why.reason, why.constraint))
     return Unplaced(unplaced, ride_id, why.reason, why.constraint, ways)
 
 
@@ -176,7 +186,7 @@ def _tried(problem: Problem, plan: Plan, ride_id: str) -> Plan:
     """The plan with the ride if it fits, as it was if not: for many rides in a row, before any reason is asked."""
     index = index_of(problem)
     asked = asked_of(index, ride_id)
-    known = [known_routes(index, manifest) for manifest in _manifests(index, plan, None)]
+    known = [known_routes(index, manifest) for manifest in manifests_of(index, plan, None)]
     fit = cheapest(index, asked, fitting_of(index, asked.ride, known))
     return _placed(index, plan, asked, fit).plan if fit else plan
 
@@ -184,12 +194,12 @@ def _tried(problem: Problem, plan: Plan, ride_id: str) -> Plan:
 def _placed(index: Index, plan: Plan, asked: Asked, fit: Fit) -> Placed:
     ride_id = asked.ride.id
     manifest = _manifest(index, fit.route.vehicle, stops_with(fit, asked))
-    placed = _with_manifest(plan, manifest)
+    placed = with_manifest(plan, manifest)
     placed = replace(placed, unplaced=tuple(one for one in plan.unplaced if one.ride_id != ride_id))
     return Placed(placed, ride_id, manifest.vehicle_id, fit.added, fit.board_s, fit.deliver_s)
 
 
-def _manifests(index: Index, plan: Plan, only_vehicle: str | None) -> list[Manifest]:
+def manifests_of(index: Index, plan: Plan, only_vehicle: str | None) -> list[Manifest]:
     """The plan's manifests by vehicle id, with those that a new vehicle still lacks."""
     by_id = {manifest.vehicle_id: manifest for manifest in plan.manifests}
     unknown = sorted(set(by_id) - set(index.vehicles))
@@ -202,31 +212,35 @@ def _manifests(index: Index, plan: Plan, only_vehicle: str | None) -> list[Manif
 
 
 def _bare(index: Index, vehicle_id: str) -> Manifest:
-    base = _base(index, index.vehicles[vehicle_id])
+    base = base_of(index, index.vehicles[vehicle_id])
     return base if isinstance(base, Manifest) else Manifest(vehicle_id, index.frozen(vehicle_id))
 
 
 def _manifest(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Manifest:
     """The timed manifest of stops that can be driven; its route is remembered for the next ride."""
-    route = route_of(index, vehicle, free)
+    known = index.known[vehicle.id] = laid(index, route_of(index, vehicle, free))
+    return known.manifest
+
+
+def laid(index: Index, route: Route) -> KnownRoutes:
+    """The timed manifest of a route that can be driven, with all that one knows about it."""
     schedule = schedule_of(index, route)
-    manifest = Manifest(vehicle.id, schedule.stops, schedule.back_s)
-    index.known[vehicle.id] = KnownRoutes(manifest, (route, *variants(index, route)))
-    return manifest
+    manifest = Manifest(route.vehicle.id, schedule.stops, schedule.back_s)
+    return KnownRoutes(manifest, (route, *variants(index, route)))
 
 
-def _with_manifest(plan: Plan, manifest: Manifest) -> Plan:
+def with_manifest(plan: Plan, manifest: Manifest) -> Plan:
     others = [one for one in plan.manifests if one.vehicle_id != manifest.vehicle_id]
     return replace(plan, manifests=tuple(sorted([*others, manifest], key=lambda one: one.vehicle_id)))
 
 
-def _with_unplaced(plan: Plan, *rides: UnplacedRide) -> Plan:
+def with_unplaced(plan: Plan, *rides: UnplacedRide) -> Plan:
     ids = {ride.ride_id for ride in rides}
     others = [one for one in plan.unplaced if one.ride_id not in ids]
     return replace(plan, unplaced=tuple(sorted([*others, *rides], key=lambda one: one.ride_id)))
 
 
-def _relaid(index: Index, plan: Plan, vehicle: Vehicle, ways: Iterable[list[Stop]]) -> Plan:
+def relaid(index: Index, plan: Plan, vehicle: Vehicle, ways: Iterable[list[Stop]]) -> Plan:
     """The plan with the first of these ways that the vehicle can drive; if it can drive none, with as many of their
     rides as can be placed anew, in their order."""
     free: list[Stop] = []
@@ -234,8 +248,8 @@ def _relaid(index: Index, plan: Plan, vehicle: Vehicle, ways: Iterable[list[Stop
         route = route_of(index, vehicle, free)
         for way in (route, *variants(index, route)):
             if way.begins is not None:
-                return _with_manifest(plan, _manifest(index, vehicle, way.stops))
-    base = _base(index, vehicle)
+                return with_manifest(plan, _manifest(index, vehicle, way.stops))
+    base = base_of(index, vehicle)
     if isinstance(base, Infeasible):
         raise Invalid(Fault(f"vehicle {vehicle.id}", base.reason))
     known, lost = study(index, vehicle, base), []
@@ -246,10 +260,10 @@ def _relaid(index: Index, plan: Plan, vehicle: Vehicle, ways: Iterable[list[Stop
         else:
             reason = f"{index.name(ride_id)} no longer fits on {index.name(vehicle.id)}"
             lost.append(UnplacedRide(ride_id, reason, "busy"))
-    return _with_unplaced(_with_manifest(plan, known.manifest), *lost)
+    return with_unplaced(with_manifest(plan, known.manifest), *lost)
 
 
-def _base(index: Index, vehicle: Vehicle) -> Manifest | Infeasible:
+def base_of(index: Index, vehicle: Vehicle) -> Manifest | Infeasible:
     """What the vehicle must do anyway: its frozen stops, then those aboard brought on in the best order, and its
     breaks."""
     ways = _ways_home(index, vehicle)
@@ -293,22 +307,20 @@ def _breaks_left(index: Index, vehicle: Vehicle) -> list[Stop]:
 
 def _widened(problem: Problem, vehicle_id: str, broken: Infeasible) -> Problem:
     """The problem with the one limit that is broken widened by what is missing."""
-    vehicles, rides = list(problem.vehicles), list(problem.rides)
+    index = index_of(problem)
     if broken.ride_id:
-        number = next(n for n, ride in enumerate(rides) if ride.id == broken.ride_id)
-        ride = rides[number]
+        ride = index.rides[broken.ride_id]
         if broken.constraint == "latest_deliver":
-            rides[number] = replace(ride, latest_deliver_s=(ride.latest_deliver_s or 0) + broken.over_s)
-        else:
-            rides[number] = replace(ride, ride_max_s=(ride.ride_max_s or 0) + broken.over_s)
-        return replace(problem, rides=tuple(rides))
-    number = next(n for n, vehicle in enumerate(vehicles) if vehicle.id == vehicle_id)
-    car = vehicles[number]
+            return changed(
+                problem, rides=[replace(ride, latest_deliver_s=(ride.latest_deliver_s or 0) + broken.over_s)]
+            )
+        return changed(problem, rides=[replace(ride, ride_max_s=(ride.ride_max_s or 0) + broken.over_s)])
+    car = index.vehicles[vehicle_id]
     if broken.constraint == "shift":
-        vehicles[number] = replace(car, shift_end_s=car.shift_end_s + broken.over_s)
+        car = replace(car, shift_end_s=car.shift_end_s + broken.over_s)
     elif broken.constraint == "span":
-        vehicles[number] = replace(car, span_max_s=(car.span_max_s or 0) + broken.over_s)
+        car = replace(car, span_max_s=(car.span_max_s or 0) + broken.over_s)
     else:
         later = (replace(p, latest_s=p.latest_s + broken.over_s) if p.id == broken.break_id else p for p in car.breaks)
-        vehicles[number] = replace(car, breaks=tuple(later))
-    return replace(problem, vehicles=tuple(vehicles))
+        car = replace(car, breaks=tuple(later))
+    return changed(problem, vehicles=[car])

@@ -34,9 +34,9 @@ class Relaxed:
 
 def why_not(speech: Speech, asked: Asked, known: Sequence[KnownRoutes], relaxed: Relaxed) -> Why:
     """Why none of these vehicles can take the ride. `relaxed` comes from `relax` over those that could ever fit."""
-    hopeless = _hopeless(speech, asked) or _never_fits(speech, asked.ride, known)
-    if hopeless:
-        return hopeless
+    never = hopeless(speech, asked) or _never_fits(speech, asked.ride, known)
+    if never:
+        return never
     fitting = fitting_of(speech.index, asked.ride, known)
     one = speech.name(fitting[0].manifest.vehicle_id) if len(known) == 1 or _locked(speech, asked) else ""
     return _off_shift(speech, asked, fitting, one) or _busy(speech, asked, fitting, relaxed, one)
@@ -73,7 +73,7 @@ def fits_ever(index: Index, ride: Ride, vehicle: Vehicle) -> bool:
     return all(skill in vehicle.skills for skill in ride.needs_skills)
 
 
-def _hopeless(speech: Speech, asked: Asked) -> Why | None:
+def hopeless(speech: Speech, asked: Asked) -> Why | None:
     """What is wrong with the ride itself: no car, however near and empty, could keep its limits."""
     ride, who = asked.ride, speech.name(asked.ride.id)
     start, end = speech.name(ride.from_place_id), speech.name(ride.to_place_id)

@@ -1,0 +1,159 @@
+"""A ride that fits nowhere, and somebody else who could ride elsewhere: who must move so that everybody has a place.
+
+First one other ride moves; then one that moves in the place of another; then a ride of lower priority gives way. Each
+way is judged exactly. Rides boarding near in time are tried first, and every search has a stated maximum.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from softlanding.dispatch.planner.check import KnownRoutes
+from softlanding.dispatch.planner.indexed import Asked, Index, asked_of
+from softlanding.dispatch.planner.insertion import Fit, cheapest, stops_with
+from softlanding.dispatch.planner.objective import Cost, minus, plus
+from softlanding.dispatch.planner.planning import laid
+from softlanding.dispatch.planner.reasons import fits_ever, fitting_of
+from softlanding.dispatch.planner.routes import route_of, variants
+from softlanding.dispatch.planner.ways_out import stops_without
+
+Routes = dict[str, KnownRoutes]  # By vehicle: a plan while it is being worked at.
+
+# Rides taken out for a try, for the ride itself and for each of those that would have to move on; how many of these;
+# and after how many ways that work the cheapest of them is good enough.
+TRIES, TRIES_ONWARD, ONWARD, ENOUGH = 250, 60, 12, 6
+
+# How far from its own time a ride looks for others who could make room: a long drive there and back.
+NEAR_S = 7200
+
+
+class Way(NamedTuple):
+    """Routes in which the ride has its place: how many who were told had to move, what it adds, and who moved."""
+
+    told: int
+    added: Cost
+    moved: tuple[str, ...]
+    routes: Routes
+
+
+@dataclass(slots=True)
+class _Blocked:
+    """Routes in which the ride has its place, but somebody has lost theirs by it."""
+
+    ride_id: str
+    routes: Routes
+    added: Cost
+
+
+@dataclass(slots=True)
+class _Search:
+    """What was found so far, and how much may still be tried."""
+
+    tries: int
+    found: list[Way] = field(default_factory=list)
+    blocked: list[_Blocked] = field(default_factory=list)
+
+
+def placed(index: Index, routes: Routes, ride_id: str) -> Routes | None:
+    """The routes with this ride in its cheapest place, nobody else moved; None if there is no place."""
+    asked = asked_of(index, ride_id)
+    fit = cheapest(index, asked, fitting_of(index, asked.ride, list(routes.values())))
+    return None if fit is None else _with_fit(index, routes, asked, fit)
+
+
+def make_room(index: Index, routes: Routes, ride_id: str) -> Way | None:
+    """The routes with this ride in a place that others have made, as few of those who have been told as can be and
+    then as cheaply as was found; None if nobody can make room."""
+    asked = asked_of(index, ride_id)
+    search = _move_one(index, routes, asked, frozenset((ride_id,)), TRIES)
+    if not search.found:
+        for blocked in search.blocked[:ONWARD]:
+            stay = frozenset((ride_id, blocked.ride_id))
+            onward = _move_one(index, blocked.routes, asked_of(index, blocked.ride_id), stay, TRIES_ONWARD)
+            search.found += [_joined(index, blocked, way) for way in onward.found]
+    return min(search.found, key=lambda way: way[:3], default=None)
+
+
+def give_way(index: Index, routes: Routes, ride_id: str) -> tuple[Routes, str] | None:
+    """The routes with this ride in the place of one of lower priority, the lowest first, and who that was."""
+    asked = asked_of(index, ride_id)
+    search = _move_one(index, routes, asked, frozenset((ride_id,)), TRIES, below=asked.ride.priority)
+    lowest = min(search.blocked, key=lambda one: (index.rides[one.ride_id].priority, one.added), default=None)
+    return None if lowest is None else (lowest.routes, lowest.ride_id)
+
+
+def without(index: Index, known: KnownRoutes, ride_id: str) -> KnownRoutes | None:
+    """The vehicle's routes without this ride, which has not boarded; None if it cannot drive them."""
+    if not known.routes:
+        return None
+    route = known.routes[0]
+    for keep_emptied in (False, True):
+        left = stops_without(route.stops, ride_id, keep_emptied=keep_emptied)
+        emptier = route_of(index, route.vehicle, left)
+        ways = [one for one in (emptier, *variants(index, emptier)) if one.begins is not None]
+        if ways:
+            return KnownRoutes(known.manifest, tuple(ways))
+    return None
+
+
+def cost_between(before: Routes, after: Routes) -> Cost:
+    """What these routes cost more than those."""
+    total = Cost()
+    for vehicle_id, known in after.items():
+        was = before[vehicle_id]
+        if known is not was and known.routes:
+            total = plus(total, known.routes[0].cost)
+            total = minus(total, was.routes[0].cost) if was.routes else total
+    return total
+
+
+def _with_fit(index: Index, routes: Routes, asked: Asked, fit: Fit) -> Routes:
+    vehicle = fit.route.vehicle
+    return {**routes, vehicle.id: laid(index, route_of(index, vehicle, stops_with(fit, asked)))}
+
+
+def _move_one(
+    index: Index, routes: Routes, asked: Asked, stay: frozenset[str], tries: int, below: int | None = None
+) -> _Search:
+    """Every near ride in turn leaves its place to this one, and looks for another."""
+    search = _Search(tries)
+    for vehicle_id, other_id in _near(index, asked, routes):
+        if not search.tries or len(search.found) == ENOUGH:
+            break
+        if other_id in stay or (below is not None and index.rides[other_id].priority >= below):
+            continue
+        search.tries -= 1
+        emptier = without(index, routes[vehicle_id], other_id)
+        fit = emptier and cheapest(index, asked, [emptier])
+        if not fit:
+            continue
+        taken = _with_fit(index, routes, asked, fit)
+        moved = placed(index, taken, other_id)
+        if moved:
+            told = int(other_id in index.problem.told)
+            search.found.append(Way(told, cost_between(routes, moved), (other_id,), moved))
+        else:
+            search.blocked.append(_Blocked(other_id, taken, cost_between(routes, taken)))
+    return search
+
+
+def _near(index: Index, asked: Asked, routes: Routes) -> Iterator[tuple[str, str]]:
+    """Vehicles that fit the ride, with those who could leave them, boarding nearest in time first."""
+    early, done = asked.early, min(asked.late, asked.early + NEAR_S) + min(asked.limit, asked.direct + NEAR_S)
+    found = []
+    for vehicle_id, known in routes.items():
+        if not known.routes or not fits_ever(index, asked.ride, known.routes[0].vehicle):
+            continue
+        route, begins = known.routes[0], known.routes[0].begins or []
+        if not begins or route.net.ready > done or route.net.end_late < early:
+            continue
+        for stop, begin in zip(route.stops, begins, strict=True):
+            if stop.boards and early - NEAR_S <= begin <= done:
+                found += [(abs(begin - early), vehicle_id, other) for other in stop.boards]
+    found.sort()
+    return ((vehicle_id, other) for _distance, vehicle_id, other in found)
+
+
+def _joined(index: Index, blocked: _Blocked, way: Way) -> Way:
+    told = way.told + (blocked.ride_id in index.problem.told)
+    return Way(told, plus(blocked.added, way.added), (blocked.ride_id, *way.moved), way.routes)
