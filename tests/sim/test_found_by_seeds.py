@@ -196,6 +196,18 @@ def test_a_party_that_grows_beyond_the_seats_is_not_planned_on_that_car(here):
     assert here.pickup().shift is None
 
 
+def test_a_beat_heard_before_the_clock_jumped_does_not_agree_when_it_comes_again(bare):
+    """Seed 727: a copy of a beat let the deadlines go on by a clock that was two hours ahead."""
+    bare.run()
+    dispatch = bare["dispatch"]
+    body = bare["schedule"].beat.to_json()
+    asyncio.run(dispatch._take_beat(body))
+    bare.clock.jump(7200)
+    dispatch.guard.look()
+    asyncio.run(dispatch._take_beat(body))
+    assert "jumped by +7200 s" in dispatch.guard.held
+
+
 def board(here, code):
     for what in ("accepted", "arrived", "boarded"):
         here.act(taps.tap, here.desk, CONFERENCE, code, what, here.now)

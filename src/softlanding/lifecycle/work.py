@@ -407,7 +407,7 @@ class Work:
             return
         changes = self.peers.hear(beat)
         peer = self.peers.by_name.get(beat.service)
-        if peer is not None:
+        if peer is not None and peer.beat is beat:  # A copy, or one overtaken by a later, says nothing of this moment.
             self.guard.look_at_peer(beat.service, peer.skew_s)
             self.receivers[beat.service].look_at_tail(peer)
         await self._note(changes)
