@@ -4,11 +4,26 @@ A benchmark is a function that is given `tell` (one sentence of progress) and gi
 table (`tables.render`) and as one JSON object.
 """
 
+from typing import Any
+
 from softlanding.bench import recovery
 from softlanding.bench.idle import bench_idle
 from softlanding.bench.messaging import bench_messaging
-from softlanding.bench.tables import Benchmark, render
+from softlanding.bench.tables import Benchmark, Tell, render
 
-BENCHES: dict[str, Benchmark] = {"messaging": bench_messaging, "idle": bench_idle, "recovery": recovery.run}
+
+def bench_planner(tell: Tell) -> dict[str, Any]:
+    """See planner.py. Loaded when asked for: contestants of other benchmarks are measured without numpy and numba."""
+    from softlanding.bench import planner
+
+    return planner.bench_planner(tell)
+
+
+BENCHES: dict[str, Benchmark] = {
+    "messaging": bench_messaging,
+    "idle": bench_idle,
+    "recovery": recovery.run,
+    "planner": bench_planner,
+}
 
 __all__ = ["BENCHES", "Benchmark", "render"]
