@@ -36,15 +36,17 @@ def plan_from_nothing(
     setting: Setting, crowd: Crowd, looks_s: Sequence[float], seed: int
 ) -> tuple[dict[str, Any], Plan]:
     """The first plan and when it was there; then what it has become after so many seconds in all, each look a search
-    of its own. The last look's plan, too. A look that comes before the first plan has nothing to see."""
+    that goes on from the last one's plan, as the service's does. The last plan, too. A look that comes before the first
+    plan has nothing to see."""
     began = setting.clock.monotonic()
-    plan = first = plan_all(crowd.problem)
-    first_s = setting.clock.monotonic() - began
-    costs, looks = [cost_of_plan(crowd.problem, first)], {"first": _look(setting, crowd, first, first_s)}
+    plan = plan_all(crowd.problem)
+    first_s = at_s = setting.clock.monotonic() - began
+    costs, looks = [cost_of_plan(crowd.problem, plan)], {"first": _look(setting, crowd, plan, first_s)}
     for look_s in looks_s:
-        if look_s <= first_s:
+        if look_s <= at_s:
             continue
-        plan = improved(setting, crowd.problem, first, look_s - first_s, seed=seed)
+        plan = improved(setting, crowd.problem, plan, look_s - at_s, seed=seed)
+        at_s = look_s
         costs.append(cost_of_plan(crowd.problem, plan))
         looks[f"{look_s:g} s"] = _look(setting, crowd, plan, look_s)
     better = all(later < earlier for earlier, later in pairwise(costs)) if len(costs) > 1 else None
