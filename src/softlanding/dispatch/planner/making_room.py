@@ -1,10 +1,11 @@
 """A ride that fits nowhere, and somebody else who could ride elsewhere: who must move so that everybody has a place.
 
-First one other ride moves; then one that moves in the place of another; then a ride of lower priority gives way. Each
-way is judged exactly. Rides boarding near in time are tried first, and every search has a stated maximum.
+First one other ride moves; then one that moves in the place of another; then several of one vehicle; then a ride of
+lower priority gives way. Each way is judged exactly. Rides boarding near in time are tried first, and every search has
+a stated maximum.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -22,6 +23,10 @@ Routes = dict[str, KnownRoutes]  # By vehicle: a plan while it is being worked a
 # Rides taken out for a try, for the ride itself and for each of those that would have to move on; how many of these;
 # and after how many ways that work the cheapest of them is good enough.
 TRIES, TRIES_ONWARD, ONWARD, ENOUGH = 250, 60, 12, 6
+
+# How many leave one vehicle together; how often that is thought to the end; and after how many ways that work the
+# cheapest of them is good enough.
+TOGETHER, TRIES_TOGETHER, ENOUGH_TOGETHER = (2, 3, 4), 20, 2
 
 # How far from its own time a ride looks for others who could make room: a long drive there and back.
 NEAR_S = 7200
@@ -65,30 +70,31 @@ def make_room(index: Index, routes: Routes, ride_id: str) -> Way | None:
     """The routes with this ride in a place that others have made, as few of those who have been told as can be and
     then as cheaply as was found; None if nobody can make room."""
     asked = asked_of(index, ride_id)
-    search = _move_one(index, routes, asked, frozenset((ride_id,)), TRIES)
+    search = _leave_one_by_one(index, routes, asked, frozenset((ride_id,)), TRIES)
+    for blocked in [] if search.found else search.blocked[:ONWARD]:
+        search.found += _onward(index, blocked, frozenset((ride_id,)))
     if not search.found:
-        for blocked in search.blocked[:ONWARD]:
-            stay = frozenset((ride_id, blocked.ride_id))
-            onward = _move_one(index, blocked.routes, asked_of(index, blocked.ride_id), stay, TRIES_ONWARD)
-            search.found += [_joined(index, blocked, way) for way in onward.found]
+        search.found += _leave_together(index, routes, asked)
     return min(search.found, key=lambda way: way[:3], default=None)
 
 
 def give_way(index: Index, routes: Routes, ride_id: str) -> tuple[Routes, str] | None:
     """The routes with this ride in the place of one of lower priority, the lowest first, and who that was."""
     asked = asked_of(index, ride_id)
-    search = _move_one(index, routes, asked, frozenset((ride_id,)), TRIES, below=asked.ride.priority)
+    search = _leave_one_by_one(index, routes, asked, frozenset((ride_id,)), TRIES, below=asked.ride.priority)
     lowest = min(search.blocked, key=lambda one: (index.rides[one.ride_id].priority, one.added), default=None)
     return None if lowest is None else (lowest.routes, lowest.ride_id)
 
 
-def without(index: Index, known: KnownRoutes, ride_id: str) -> KnownRoutes | None:
-    """The vehicle's routes without this ride, which has not boarded; None if it cannot drive them."""
+def without(index: Index, known: KnownRoutes, ride_ids: Iterable[str]) -> KnownRoutes | None:
+    """The vehicle's routes without these rides, which have not boarded; None if it cannot drive them."""
     if not known.routes:
         return None
     route = known.routes[0]
     for keep_emptied in (False, True):
-        left = stops_without(route.stops, ride_id, keep_emptied=keep_emptied)
+        left = route.stops
+        for ride_id in ride_ids:
+            left = stops_without(left, ride_id, keep_emptied=keep_emptied)
         emptier = route_of(index, route.vehicle, left)
         ways = [one for one in (emptier, *variants(index, emptier)) if one.begins is not None]
         if ways:
@@ -112,48 +118,102 @@ def _with_fit(index: Index, routes: Routes, asked: Asked, fit: Fit) -> Routes:
     return {**routes, vehicle.id: laid(index, route_of(index, vehicle, stops_with(fit, asked)))}
 
 
-def _move_one(
+def _leave_one_by_one(
     index: Index, routes: Routes, asked: Asked, stay: frozenset[str], tries: int, below: int | None = None
 ) -> _Search:
     """Every near ride in turn leaves its place to this one, and looks for another."""
     search = _Search(tries)
-    for vehicle_id, other_id in _near(index, asked, routes):
+    for _distance, vehicle_id, (other_id,) in _near(index, asked, routes, 1):
         if not search.tries or len(search.found) == ENOUGH:
             break
         if other_id in stay or (below is not None and index.rides[other_id].priority >= below):
             continue
         search.tries -= 1
-        emptier = without(index, routes[vehicle_id], other_id)
-        fit = emptier and cheapest(index, asked, [emptier])
-        if not fit:
+        taken = _in_place_of(index, routes, asked, vehicle_id, (other_id,))
+        if taken is None:
             continue
-        taken = _with_fit(index, routes, asked, fit)
         moved = placed(index, taken, other_id)
         if moved:
-            told = int(other_id in index.problem.told)
-            search.found.append(Way(told, cost_between(routes, moved), (other_id,), moved))
+            search.found.append(Way(_told(index, other_id), cost_between(routes, moved), (other_id,), moved))
         else:
             search.blocked.append(_Blocked(other_id, taken, cost_between(routes, taken)))
     return search
 
 
-def _near(index: Index, asked: Asked, routes: Routes) -> Iterator[tuple[str, str]]:
-    """Vehicles that fit the ride, with those who could leave them, boarding nearest in time first."""
+def _onward(index: Index, blocked: _Blocked, stay: frozenset[str]) -> list[Way]:
+    """Somebody makes room for who has lost their place."""
+    ride_id, stay = blocked.ride_id, stay | {blocked.ride_id}
+    search = _leave_one_by_one(index, blocked.routes, asked_of(index, ride_id), stay, TRIES_ONWARD)
+    told = _told(index, ride_id)
+    return [
+        Way(told + way.told, plus(blocked.added, way.added), (ride_id, *way.moved), way.routes) for way in search.found
+    ]
+
+
+def _leave_together(index: Index, routes: Routes, asked: Asked) -> list[Way]:
+    """Some who follow each other in one vehicle leave it, and each finds another place, or somebody makes room."""
+    near = [one for length in TOGETHER for one in _near(index, asked, routes, length)]
+    near.sort(key=lambda one: (one[0], len(one[2]), one[1:]))
+    found: list[Way] = []
+    tries = TRIES_TOGETHER
+    for _distance, vehicle_id, others in near[:TRIES]:
+        taken = _in_place_of(index, routes, asked, vehicle_id, others)
+        if taken is None:
+            continue
+        tries -= 1
+        way = _each_placed(index, Way(0, cost_between(routes, taken), (), taken), asked.ride.id, others)
+        found += [way] if way else []
+        if not tries or len(found) == ENOUGH_TOGETHER:
+            break
+    return found
+
+
+def _each_placed(index: Index, way: Way, ride_id: str, others: tuple[str, ...]) -> Way | None:
+    for other_id in others:
+        moved = placed(index, way.routes, other_id)
+        told, added = way.told + _told(index, other_id), way.added
+        if moved:
+            way = Way(told, plus(added, cost_between(way.routes, moved)), (*way.moved, other_id), moved)
+            continue
+        stay = frozenset((ride_id, *others))
+        blocked = _Blocked(other_id, way.routes, added)
+        onward = min(_onward(index, blocked, stay), key=lambda one: one[:3], default=None)
+        if onward is None:
+            return None
+        way = Way(way.told + onward.told, onward.added, (*way.moved, *onward.moved), onward.routes)
+    return way
+
+
+def _in_place_of(index: Index, routes: Routes, asked: Asked, vehicle_id: str, others: tuple[str, ...]) -> Routes | None:
+    """The routes with this ride on that vehicle and those others nowhere, if it then fits."""
+    emptier = without(index, routes[vehicle_id], others)
+    fit = emptier and cheapest(index, asked, [emptier])
+    return _with_fit(index, routes, asked, fit) if fit else None
+
+
+def _near(index: Index, asked: Asked, routes: Routes, length: int) -> list[tuple[int, str, tuple[str, ...]]]:
+    """So many rides, boarding one after the other, who could leave a vehicle that fits the ride; nearest in time
+    first."""
     early, done = asked.early, min(asked.late, asked.early + NEAR_S) + min(asked.limit, asked.direct + NEAR_S)
-    found = []
+    found: list[tuple[int, str, tuple[str, ...]]] = []
     for vehicle_id, known in routes.items():
         if not known.routes or not fits_ever(index, asked.ride, known.routes[0].vehicle):
             continue
         route, begins = known.routes[0], known.routes[0].begins or []
         if not begins or route.net.ready > done or route.net.end_late < early:
             continue
-        for stop, begin in zip(route.stops, begins, strict=True):
-            if stop.boards and early - NEAR_S <= begin <= done:
-                found += [(abs(begin - early), vehicle_id, other) for other in stop.boards]
+        boarding = [
+            (abs(begin - early), other)
+            for stop, begin in zip(route.stops, begins, strict=True)
+            if early - NEAR_S <= begin <= done
+            for other in stop.boards
+        ]
+        for first in range(len(boarding) - length + 1):
+            run = boarding[first : first + length]
+            found.append((max(run)[0], vehicle_id, tuple(other for _, other in run)))
     found.sort()
-    return ((vehicle_id, other) for _distance, vehicle_id, other in found)
+    return found
 
 
-def _joined(index: Index, blocked: _Blocked, way: Way) -> Way:
-    told = way.told + (blocked.ride_id in index.problem.told)
-    return Way(told, plus(blocked.added, way.added), (blocked.ride_id, *way.moved), way.routes)
+def _told(index: Index, ride_id: str) -> int:
+    return int(ride_id in index.problem.told)
