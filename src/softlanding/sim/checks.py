@@ -89,6 +89,7 @@ class Checker:
         self.subjects: dict[tuple[str, str, int], str] = {}
         self.births: dict[str, tuple[str | None, int]] = {}  # Every life's parent and the parent's last number.
         self._acknowledged = 0
+        self._due: dict[tuple[str, int], str] = {}
         self._looked_after: set[tuple[str, str]] = set()  # Pickups, and when missed, with an incident once seen open.
         for service in SOURCES:
             self.reopen(service)
@@ -180,6 +181,8 @@ class Checker:
                 wrong.append(f"{number} was another fact before")
             self.subjects[service, epoch, sequence] = row["subject"]
             seen.tails[epoch] = sequence
+            if row["type"].startswith("schedule.pickup."):
+                self._note_due(row)
             if row["type"] == "dispatch.pickup.missed":
                 wrong += self._look_at_missed(row, now)
         wrong += self._look_at_line(service)
@@ -206,21 +209,20 @@ class Checker:
                 )
         return wrong
 
+    def _note_due(self, row: sqlite3.Row) -> None:
+        """The earliest that was ever told of a revision: after a copy came back its number means something new."""
+        data = json.loads(row["data"])
+        if data.get("expires_at"):
+            about = (row["subject"], data["revision"])
+            self._due[about] = min(self._due.get(about, data["expires_at"]), data["expires_at"])
+
     def _look_at_missed(self, row: sqlite3.Row, now: datetime) -> list[str]:
         data = json.loads(row["data"])
-        asked = self._one(
-            "schedule",
-            "SELECT min(json_extract(data, '$.expires_at')) AS due FROM outbox"
-            " WHERE subject = ? AND json_extract(data, '$.revision') = ?",
-            row["subject"],
-            data["revision"],
-        )
-        if asked is None or asked["due"] is None or "dispatch" in self.record.started_wrong:
-            return []  # Of a branch that Schedule has lost; or nobody could have known.
-        if (_moment(asked["due"]) - now).total_seconds() > CLOCKS_APART_S:
-            return [
-                f"dispatch: {data['code']} was declared missed by a wrong clock: due at {asked['due']}, it is {now}"
-            ]
+        due = self._due.get((row["subject"], data["revision"]))
+        if due is None or "dispatch" in self.record.started_wrong:
+            return []  # Nobody could have known.
+        if (_moment(due) - now).total_seconds() > CLOCKS_APART_S:
+            return [f"dispatch: {data['code']} was declared missed by a wrong clock: due at {due}, it is {now}"]
         return []
 
     def _look_at_inbox(self, service: str) -> list[str]:

@@ -107,8 +107,10 @@ class Workload:
         name = self._free_name(process, wish.key)
         self.world.trace.say(f"ask {process.name} {wish.door} {wish.key}")
 
+        is_repeat = wish.key in self.world.record.answers
+
         def done(result: Any, error: BaseException | None) -> None:
-            self._hear(wish, result, error)
+            self._hear(wish, result, error, is_repeat=is_repeat)
 
         self.world.on_done[name] = done
         process.start(name, _ask(process, wish))
@@ -119,7 +121,7 @@ class Workload:
             name += "+"
         return name
 
-    def _hear(self, wish: Wish, result: Any, error: BaseException | None) -> None:
+    def _hear(self, wish: Wish, result: Any, error: BaseException | None, *, is_repeat: bool) -> None:
         if error is not None:
             assert isinstance(error, Killed | Unavailable | Exception)
             self._remember(wish)
@@ -130,9 +132,10 @@ class Workload:
         self.world.trace.say(f"answer {wish.key} {said_no or answer.body}")
         if said_no is not None:
             self.refused += 1
-            if wish.key in record.answers:
+            if is_repeat:
                 self.world.violations.append(f"{wish.door} {wish.key} was answered, and then refused: {said_no}")
-            record.refused[wish.key] = answer
+            if wish.key not in record.answers:  # Of two clicks at once the first may be refused, and the second not.
+                record.refused[wish.key] = answer
             return
         record.refused.pop(wish.key, None)
         self.world.violations += self.world.checker.answered(answer)
