@@ -1,11 +1,12 @@
 """Open rides and shifts in, manifests out: pure, exact, the same answer every time.
 
 `shapes` are the values, `check` judges one vehicle's stops, `planning` does things to a plan, `saved` is the JSON
-form; `routes`, `insertion`, `reasons` and `ways_out` are how. `validator.py` beside this folder judges the results
-and shares no code with it.
+form; `repair` answers news, `explain` says why and what differs; `routes`, `insertion`, `making_room`, `reasons` and
+`ways_out` are how. `validator.py` beside this folder judges the results and shares no code with it.
 """
 
 from softlanding.dispatch.planner.check import check
+from softlanding.dispatch.planner.explain import Change, Choice, Difference, Other, difference, why_this_vehicle
 from softlanding.dispatch.planner.indexed import (
     index_of,
     problem_faults,
@@ -23,6 +24,17 @@ from softlanding.dispatch.planner.planning import (
     start_plan,
     take_out,
     vehicle_of,
+)
+from softlanding.dispatch.planner.repair import (
+    Repaired,
+    at_moment,
+    repair_breakdown,
+    repair_cancellation,
+    repair_changed_ride,
+    repair_closed_road,
+    repair_delay,
+    repair_drop_out,
+    repair_late,
 )
 from softlanding.dispatch.planner.saved import plan_from_json, plan_to_json, problem_from_json, problem_to_json
 from softlanding.dispatch.planner.shapes import (
@@ -51,16 +63,21 @@ from softlanding.dispatch.planner.words import SayTime, say_utc
 
 __all__ = [
     "Break",
+    "Change",
+    "Choice",
     "Comfort",
     "Constraint",
     "Cost",
+    "Difference",
     "Infeasible",
     "Lock",
     "Manifest",
+    "Other",
     "Placed",
     "Plan",
     "Prices",
     "Problem",
+    "Repaired",
     "Ride",
     "SayTime",
     "Schedule",
@@ -71,8 +88,10 @@ __all__ = [
     "Vehicle",
     "WayOut",
     "assign",
+    "at_moment",
     "check",
     "cost_of_plan",
+    "difference",
     "index_of",
     "lift_broken_limits",
     "place",
@@ -82,6 +101,13 @@ __all__ = [
     "problem_faults",
     "problem_from_json",
     "problem_to_json",
+    "repair_breakdown",
+    "repair_cancellation",
+    "repair_changed_ride",
+    "repair_closed_road",
+    "repair_delay",
+    "repair_drop_out",
+    "repair_late",
     "ride_faults",
     "say_utc",
     "seconds_at",
@@ -89,6 +115,7 @@ __all__ = [
     "take_out",
     "time_at",
     "vehicle_of",
+    "why_this_vehicle",
     "with_ride",
     "without_ride",
 ]
