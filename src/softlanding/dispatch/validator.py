@@ -84,7 +84,10 @@ def _whole(day: _Day, plan: Plain) -> Iterator[str]:
         yield from _accounted(day, ride_id, where.get(ride_id, []), unplaced.count(ride_id))
     yield from (f"{one['ride_id']} is unplaced without a reason" for one in plan["unplaced"] if not one["reason"])
     yield from _out_of_order(day, plan)
+    facts = {one for stops in day.frozen.values() for stop in stops for one in (*stop["boards"], *stop["alights"])}
     for lock in day.locks:
+        if lock["ride_id"] in facts:
+            continue
         on = where.get(lock["ride_id"], [])
         named = f"the lock of {lock['author']} on {lock['ride_id']}"
         if lock["kind"] == "to" and any(car != lock["vehicle_id"] for car in on):

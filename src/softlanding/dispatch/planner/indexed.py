@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # No way known: further than any shift is long, so that no route goes there.
 FAR = 10**9
 
+# Eight years: times and drives beyond are a unit or an epoch mistaken, and would reach what counts as never.
+LONGEST_S = FAR // 4
+
 
 @dataclass(slots=True)
 class Asked:
@@ -223,6 +226,8 @@ def problem_faults(problem: Problem) -> Iterator[Fault]:
         yield from _ride_faults(ride, places)
     if problem.epoch_at.tzinfo is None:
         yield Fault("epoch_at", "has no time zone; give an aware time")
+    if problem.now_s > LONGEST_S:
+        yield Fault("now_s", f"is {problem.now_s}; the epoch must not lie years before now")
     if problem.now_s < 0:
         yield Fault("now_s", f"is {problem.now_s}; the epoch must not lie after now")
     yield from _reference_faults(problem)
@@ -290,10 +295,9 @@ def _matrix_faults(problem: Problem) -> Iterator[Fault]:
         return
     for start, row in zip(matrix.place_ids, matrix.seconds, strict=True):
         for end, seconds in zip(matrix.place_ids, row, strict=True):
-            if seconds is not None and seconds < 0:
-                yield Fault(
-                    "matrix", f"the drive from {start} to {end} takes {seconds} s; a drive takes no less than 0"
-                )
+            if seconds is not None and not 0 <= seconds <= LONGEST_S:
+                drive = f"the drive from {start} to {end} takes {seconds} s"
+                yield Fault("matrix", f"{drive}; a drive takes no less than 0, and null means that there is no way")
 
 
 def _vehicle_faults(vehicle: Vehicle, places: set[str]) -> Iterator[Fault]:
@@ -303,10 +307,12 @@ def _vehicle_faults(vehicle: Vehicle, places: set[str]) -> Iterator[Fault]:
             yield Fault(where, f"place {place_id} is not in the matrix")
     if vehicle.shift_end_s < vehicle.shift_start_s:
         yield Fault(where, "its shift ends before it begins")
-    yield from _negative(where, vehicle, ("seats", "luggage", "wheelchair_places", "shift_start_s", "span_max_s"))
+    yield from _negative(
+        where, vehicle, ("seats", "luggage", "wheelchair_places", "shift_start_s", "shift_end_s", "span_max_s")
+    )
     yield from _repeated(f"{where}: break", (pause.id for pause in vehicle.breaks))
     for pause in vehicle.breaks:
-        yield from _negative(f"{where}: break {pause.id}", pause, ("earliest_s", "duration_s"))
+        yield from _negative(f"{where}: break {pause.id}", pause, ("earliest_s", "latest_s", "duration_s"))
         if pause.latest_s < pause.earliest_s:
             yield Fault(f"{where}: break {pause.id}", "must begin before it may begin; give latest_s after earliest_s")
 
@@ -342,8 +348,21 @@ def _reference_faults(problem: Problem) -> Iterator[Fault]:
             for ride_id in (*stop.boards, *stop.alights):
                 if ride_id not in rides:
                     yield Fault(f"frozen: vehicle {vehicle_id}", f"ride {ride_id} is unknown; keep who is aboard")
+            yield from _negative(f"frozen: vehicle {vehicle_id}", stop, ("arrive_s", "begin_s", "depart_s"))
+    yield from _in_two_cars(problem.frozen)
+    for ride_id, told in problem.told.items():
+        yield from _negative(f"told: {ride_id}", told, ("board_s",))
     boarded = (ride_id for stops in problem.frozen.values() for stop in stops for ride_id in stop.boards)
     yield from _repeated("frozen: boarding of", boarded)
+
+
+def _in_two_cars(frozen: Mapping[str, tuple[Stop, ...]]) -> Iterator[Fault]:
+    """Whoever boarded one car alights from that one."""
+    boarded = {one: key for key, stops in frozen.items() for stop in stops for one in stop.boards}
+    for key, stops in frozen.items():
+        for ride_id in sorted({one for stop in stops for one in stop.alights}):
+            if boarded.get(ride_id, key) != key:
+                yield Fault(f"frozen: vehicle {key}", f"{ride_id} alights there, but boarded {boarded[ride_id]}")
 
 
 def _lock_faults(lock: Lock, rides: set[str], vehicles: set[str]) -> Iterator[Fault]:
@@ -381,13 +400,17 @@ def _contradictions(locks: tuple[Lock, ...]) -> Iterator[Fault]:
 def _repeated(what: str, ids: Iterable[str]) -> Iterator[Fault]:
     seen: set[str] = set()
     for some_id in ids:
+        if not some_id:
+            yield Fault(what, "has no id; give it one")
         if some_id in seen:
             yield Fault(f"{what} {some_id}", "is given more than once")
         seen.add(some_id)
 
 
-def _negative(where: str, value: Vehicle | Ride | Break, names: tuple[str, ...]) -> Iterator[Fault]:
+def _negative(where: str, value: Vehicle | Ride | Break | Stop | Told, names: tuple[str, ...]) -> Iterator[Fault]:
     for name in names:
         number = getattr(value, name)
         if number is not None and number < 0:
             yield Fault(where, f"{name} is {number}; it cannot be negative")
+        elif number is not None and number > LONGEST_S:
+            yield Fault(where, f"{name} is {number}, beyond anything real; is its unit right, and its epoch?")

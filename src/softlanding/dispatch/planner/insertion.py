@@ -8,7 +8,7 @@ valid, but perhaps not the cheapest.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
@@ -35,6 +35,17 @@ class Candidate(NamedTuple):
     alight_joins: bool
 
 
+class Boarding(NamedTuple):
+    """A place to board: before or at a stop, begun and left no sooner than that. `waiting` bounds what it adds to
+    all waiting from below."""
+
+    waiting: int
+    stop: int
+    joins: bool
+    begin: int
+    leave: int
+
+
 @dataclass(frozen=True, slots=True)
 class Fit:
     """A ride in a route, solved: what it adds to the objective, and when the passenger boards and is delivered."""
@@ -49,10 +60,10 @@ class Fit:
 
 def cheapest(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -> Fit | None:
     """The fit that adds least to the objective; among equals the vehicle first in `known`, then the earliest stops."""
-    found: list[tuple[int, int, int, _Boarding, Route]] = []
+    found: list[tuple[int, int, int, Boarding, Route]] = []
     for vehicle_no, routes in enumerate(known):
         for variant_no, route in enumerate(routes.routes):
-            for boarding in _boardings(index, asked, route):
+            for boarding in boardings(index, asked, route):
                 found.append((boarding.waiting, vehicle_no, variant_no, boarding, route))
     found.sort(key=_first_three)
     best: Fit | None = None
@@ -71,7 +82,7 @@ def cheapest(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -> Fit | 
 
 
 def _in_order(
-    index: Index, asked: Asked, group: Iterable[tuple[int, int, int, "_Boarding", Route]]
+    index: Index, asked: Asked, group: Iterable[tuple[int, int, int, Boarding, Route]]
 ) -> list[tuple[int, int, Candidate, Route]]:
     found = [
         (vehicle_no, variant_no, candidate, route)
@@ -82,14 +93,30 @@ def _in_order(
     return found
 
 
-def every_fit(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -> Iterator[Fit]:
-    """All the ways in which the ride fits, vehicle by vehicle: for questions other than the cheapest."""
-    for routes in known:
-        for route in routes.routes:
-            for candidate in candidates(index, asked, route):
-                fit = solve(index, asked, route, candidate)
-                if fit:
-                    yield fit
+def least(
+    index: Index,
+    asked: Asked,
+    known: Iterable[KnownRoutes],
+    bound: Callable[[Boarding], int],
+    measure: Callable[[Fit], int],
+) -> Fit | None:
+    """The fit with the least `measure`, which is no less than the `bound` of where it boards; for questions other than
+    the cheapest."""
+    found: list[tuple[int, int, int, Boarding, Route]] = []
+    for vehicle_no, routes in enumerate(known):
+        for variant_no, route in enumerate(routes.routes):
+            for boarding in boardings(index, asked, route):
+                found.append((bound(boarding), vehicle_no, variant_no, boarding, route))
+    found.sort(key=_first_three)
+    best: Fit | None = None
+    for at_least, _vehicle_no, _variant_no, boarding, route in found:
+        if best is not None and at_least >= measure(best):
+            break
+        for candidate in _alightings(index, asked, route, boarding):
+            fit = solve(index, asked, route, candidate)
+            if fit and (best is None or (measure(fit), fit.added) < (measure(best), best.added)):
+                best = fit
+    return best
 
 
 def solve(index: Index, asked: Asked, route: Route, candidate: Candidate) -> Fit | None:
@@ -121,24 +148,12 @@ def stops_with(fit: Fit, asked: Asked) -> list[Stop]:
 
 def candidates(index: Index, asked: Asked, route: Route) -> list[Candidate]:
     """The positions in this route that no bound rules out."""
-    boardings = _boardings(index, asked, route)
-    return [one for boarding in boardings for one in _alightings(index, asked, route, boarding)]
+    return [one for boarding in boardings(index, asked, route) for one in _alightings(index, asked, route, boarding)]
 
 
-class _Boarding(NamedTuple):
-    """A place to board: before or at a stop, begun and left no sooner than that. `waiting` bounds what it adds to
-    all waiting from below."""
-
-    waiting: int
-    stop: int
-    joins: bool
-    begin: int
-    leave: int
-
-
-def _boardings(index: Index, asked: Asked, route: Route) -> list[_Boarding]:
+def boardings(index: Index, asked: Asked, route: Route) -> list[Boarding]:
     """The places to board in this route that no bound rules out."""
-    found: list[_Boarding] = []
+    found: list[Boarding] = []
     early, late, start = asked.early, asked.late, asked.start
     net, leave, last = route.net, route.leave_legs, route.last
     if leave[0] > late or early + asked.direct > net.end_late:
@@ -159,16 +174,16 @@ def _boardings(index: Index, asked: Asked, route: Route) -> list[_Boarding]:
             and (spot == HERE or done + onward[spot] <= last[leg])
             and _has_room(route, asked, ride, leg)
         ):
-            found.append(_Boarding(excess_cost(begin - early, free_s) + known, leg, False, begin, done))
+            found.append(Boarding(excess_cost(begin - early, free_s) + known, leg, False, begin, done))
         if spot == start and _has_room(route, asked, ride, leg + 1):
             begin = max(route.soonest[leg], early)
             if begin <= min(late, last[leg]):
                 done = begin + net.alighting[leg] + max(net.boarding[leg], asked.board_s)
-                found.append(_Boarding(excess_cost(begin - early, free_s) + known, leg, True, begin, done))
+                found.append(Boarding(excess_cost(begin - early, free_s) + known, leg, True, begin, done))
     return found
 
 
-def _alightings(index: Index, asked: Asked, route: Route, boarding: _Boarding) -> list[Candidate]:
+def _alightings(index: Index, asked: Asked, route: Route, boarding: Boarding) -> list[Candidate]:
     """Ride along from this boarding and add each place to alight, until a later stop would be missed or the car is
     full."""
     found: list[Candidate] = []
@@ -227,7 +242,7 @@ def _arrives_next(rows: list[list[int]], net: Network, position: int, goal: int,
 
 
 def _candidate(
-    index: Index, asked: Asked, route: Route, boarding: _Boarding, alight: int, joins: bool, ridden: int
+    index: Index, asked: Asked, route: Route, boarding: Boarding, alight: int, joins: bool, ridden: int
 ) -> Candidate:
     """With the lower bound of its price: this passenger's own waiting and detour, and the drive, which is exact."""
     rows, before = index.rows, route.before

@@ -108,14 +108,18 @@ def start_plan(problem: Problem) -> Plan:
 
 def plan_all(problem: Problem, *, say_time: SayTime = say_utc) -> Plan:
     """A first whole plan: every ride placed in turn, by priority, then by when it is ready, then by id."""
-    plan = start_plan(problem)
-    rides = {one.ride_id: index_of(problem).rides[one.ride_id] for one in plan.unplaced}
-    for ride in sorted(rides.values(), key=lambda ride: (-ride.priority, ride.earliest_board_s, ride.id)):
-        plan = _tried(problem, plan, ride.id)
+    plan, index = start_plan(problem), index_of(problem)
+    known = {one.vehicle_id: known_routes(index, one) for one in plan.manifests}
+    rides = sorted(
+        (index.rides[one.ride_id] for one in plan.unplaced),
+        key=lambda ride: (-ride.priority, ride.earliest_board_s, ride.id),
+    )
+    left = [ride.id for ride in rides if not _taken(index, known, ride.id)]
+    index.known.update(known)
+    plan = Plan(tuple(one.manifest for one in known.values()))
     # The reasons at last, for now it is known what the others took.
-    for one in plan.unplaced:
-        plan = _place(problem, plan, one.ride_id, None, say_time, with_ways_out=False).plan
-    return plan
+    speech, routes = Speech(index, say_time), list(known.values())
+    return with_unplaced(plan, *(_unplaced(speech, routes, ride_id) for ride_id in left))
 
 
 def cost_of_plan(problem: Problem, plan: Plan) -> Cost:
@@ -141,7 +145,7 @@ def lifted(problem: Problem, vehicle_ids: Iterable[str]) -> tuple[Problem, tuple
     for vehicle_id in vehicle_ids:
         while isinstance(broken := base_of(index_of(problem), index_of(problem).vehicles[vehicle_id]), Infeasible):
             if broken.over_s >= FAR // 2:
-                raise Invalid(Fault(f"vehicle {vehicle_id}", "no way is known to where those aboard go"))
+                raise Invalid(Fault(f"vehicle {vehicle_id}", "no way is known to where those aboard go, or to its end"))
             assert broken.over_s > 0, broken.reason
             # Each turn widens one limit by what was missing and none shrinks: it ends after every limit's turn.
             problem = _widened(problem, vehicle_id, broken)
@@ -182,13 +186,20 @@ def _holder(known: Iterable[KnownRoutes], ride_id: str) -> str | None:
     return next((one.manifest.vehicle_id for one in known if ride_id in one.rides), None)
 
 
-def _tried(problem: Problem, plan: Plan, ride_id: str) -> Plan:
-    """The plan with the ride if it fits, as it was if not: for many rides in a row, before any reason is asked."""
-    index = index_of(problem)
+def _taken(index: Index, known: dict[str, KnownRoutes], ride_id: str) -> bool:
+    """Whether one of the vehicles takes the ride; it is then in its routes."""
     asked = asked_of(index, ride_id)
-    known = [known_routes(index, manifest) for manifest in manifests_of(index, plan, None)]
-    fit = cheapest(index, asked, fitting_of(index, asked.ride, known))
-    return _placed(index, plan, asked, fit).plan if fit else plan
+    fit = cheapest(index, asked, fitting_of(index, asked.ride, known.values()))
+    if fit is None:
+        return False
+    known[fit.route.vehicle.id] = laid(index, route_of(index, fit.route.vehicle, stops_with(fit, asked)))
+    return True
+
+
+def _unplaced(speech: Speech, known: Sequence[KnownRoutes], ride_id: str) -> UnplacedRide:
+    asked = asked_of(speech.index, ride_id)
+    why = why_not(speech, asked, known, relax(speech.index, asked, known))
+    return UnplacedRide(ride_id, why.reason, why.constraint)
 
 
 def _placed(index: Index, plan: Plan, asked: Asked, fit: Fit) -> Placed:

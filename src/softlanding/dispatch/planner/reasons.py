@@ -5,10 +5,11 @@ It is found by asking again with one limit lifted: if the ride then fits, that l
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from softlanding.dispatch.planner.check import KnownRoutes, check, study, unfit
 from softlanding.dispatch.planner.indexed import FAR, Asked, Index
-from softlanding.dispatch.planner.insertion import Fit, cheapest, every_fit, stops_with
+from softlanding.dispatch.planner.insertion import Boarding, Fit, cheapest, least, stops_with
 from softlanding.dispatch.planner.shapes import Constraint, Infeasible, Ride, Vehicle
 from softlanding.dispatch.planner.words import Speech, count, dimensions, minutes
 
@@ -45,20 +46,25 @@ def why_not(speech: Speech, asked: Asked, known: Sequence[KnownRoutes], relaxed:
 def relax(index: Index, asked: Asked, known: Sequence[KnownRoutes]) -> Relaxed:
     """One limit lifted at a time: soonest boarding, shortest ride, soonest arrival; then all of them."""
     fitting = fitting_of(index, asked.ride, known)
+
+    def arrives(boarding: Boarding) -> int:
+        return boarding.leave + asked.direct
+
     return Relaxed(
-        wait=_first_fit(index, fitting, (_waiting(asked, step) for step in STEPS_S), lambda fit: fit.board_s),
-        ride=_first_fit(index, fitting, (_riding(asked, step) for step in STEPS_S), lambda fit: fit.ride_s),
-        late=_first_fit(index, fitting, (_arriving(asked, step) for step in STEPS_S), lambda fit: fit.deliver_s),
+        wait=_first_fit(index, fitting, (_waiting(asked, step) for step in STEPS_S), _boards, _board_s),
+        ride=_first_fit(index, fitting, (_riding(asked, step) for step in STEPS_S), lambda _: asked.direct, _ride_s),
+        late=_first_fit(index, fitting, (_arriving(asked, step) for step in STEPS_S), arrives, _deliver_s),
         all=_first_fit(
             index,
             fitting,
             (_waiting(_riding(_arriving(asked, step), step), step) for step in STEPS_S),
-            lambda fit: fit.deliver_s,
+            arrives,
+            _deliver_s,
         ),
     )
 
 
-def fitting_of(index: Index, ride: Ride, known: Sequence[KnownRoutes]) -> list[KnownRoutes]:
+def fitting_of(index: Index, ride: Ride, known: Iterable[KnownRoutes]) -> list[KnownRoutes]:
     """Those of these vehicles that the ride's size, skills and locks leave."""
     return [one for one in known if fits_ever(index, ride, index.vehicle(one.manifest.vehicle_id))]
 
@@ -99,6 +105,19 @@ def hopeless(speech: Speech, asked: Asked) -> Why | None:
             f"{who} can be at {end} at {speech.time(soonest)} by the direct way, {over} after the deadline {deadline}"
         )
         return Why(reason, "latest_deliver")
+    return _too_soon(speech, asked)
+
+
+def _too_soon(speech: Speech, asked: Asked) -> Why | None:
+    """The ride may not arrive before a time that its other limits do not reach."""
+    who, end, sooner = speech.name(asked.ride.id), speech.name(asked.ride.to_place_id), speech.time(asked.end_early)
+    if asked.end_early > asked.end_late:
+        by = speech.time(asked.end_late)
+        return Why(f"{who} must not be at {end} before {sooner}, but should be there by {by}", "latest_deliver")
+    if asked.late + asked.board_s + asked.limit < asked.end_early and asked.end_early < FAR:
+        last, longest = speech.time(asked.late), minutes(asked.limit)
+        reason = f"{who} must not be at {end} before {sooner}, but boards by {last} and rides no longer than {longest}"
+        return Why(reason, "ride_max")
     return None
 
 
@@ -230,14 +249,22 @@ def _least_out(speech: Speech, asked: Asked, fitting: Sequence[KnownRoutes]) -> 
 
 
 def _first_fit(
-    index: Index, fitting: Sequence[KnownRoutes], wider: Iterable[Asked], measure: Callable[[Fit], int]
+    index: Index,
+    fitting: Sequence[KnownRoutes],
+    wider: Iterable[Asked],
+    bound: Callable[[Boarding], int],
+    measure: Callable[[Fit], int],
 ) -> Fit | None:
     """The fit with the least measure, with the narrowest of these limits under which there is one."""
     for asked in wider:
-        best = min(every_fit(index, asked, fitting), key=lambda fit: (measure(fit), fit.added), default=None)
+        best = least(index, asked, fitting, bound, measure)
         if best:
             return best
     return None
+
+
+_boards, _board_s = attrgetter("begin"), attrgetter("board_s")
+_ride_s, _deliver_s = attrgetter("ride_s"), attrgetter("deliver_s")
 
 
 def _waiting(asked: Asked, step_s: int) -> Asked:

@@ -281,7 +281,7 @@ def _network(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Network:
     net = Network(
         first=index.places[frozen[-1].place_id if frozen else vehicle.start_place_id],
         end=-1 if vehicle.end_place_id is None else index.places[vehicle.end_place_id],
-        ready=max(vehicle.shift_start_s, index.problem.now_s, frozen[-1].depart_s if frozen else 0),
+        ready=max([vehicle.shift_start_s, index.problem.now_s, *(stop.depart_s for stop in frozen)]),
         end_late=vehicle.shift_end_s if left_s is None else min(vehicle.shift_end_s, left_s + span),
         span=span if left_s is None else FAR,
     )
