@@ -16,7 +16,7 @@ if (choice) {
 
 document.querySelector(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
-const typing = (element) => element.closest("input:not([type=checkbox], [type=radio]), select, textarea, dialog, [contenteditable]");
+const typing = (element) => element.closest("input:not([type=checkbox], [type=radio]), select, textarea, dialog[open], [contenteditable]");
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target) || choice?.checked === false) return;
