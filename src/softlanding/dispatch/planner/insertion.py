@@ -61,8 +61,11 @@ class Fit:
 def cheapest(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -> Fit | None:
     """The fit that adds least to the objective; among equals the vehicle first in `known`, then the earliest stops."""
     found: list[tuple[int, int, int, Boarding, Route]] = []
+    late, done = asked.late, asked.early + asked.direct
     for vehicle_no, routes in enumerate(known):
         for variant_no, route in enumerate(routes.routes):
+            if route.leave_legs[0] > late or done > route.net.end_late:
+                continue  # Off shift: said here too, as most vehicles are, and a call costs more than all of this.
             for boarding in boardings(index, asked, route):
                 found.append((boarding.waiting, vehicle_no, variant_no, boarding, route))
     found.sort(key=_first_three)
@@ -161,7 +164,7 @@ def boardings(index: Index, asked: Asked, route: Route) -> list[Boarding]:
     rows, spots, at, count = index.rows, net.spots, route.at_legs, len(last)
     free_s, known = index.problem.comfort.wait_free_s, route.known_waiting
     onward, ride = rows[start], asked.ride
-    after, until = _turns(index, asked, route)
+    after, until = _turns(index, asked, route) if index.ahead else (-1, count)
     # The stop after must still be reached in time, the stop before left in time: both lists rise with the stops.
     for leg in range(max(bisect_left(last, early), after), min(bisect_right(leave, late), count + 1, until + 1)):
         spot = spots[leg] if leg < count else HERE
@@ -174,12 +177,16 @@ def boardings(index: Index, asked: Asked, route: Route) -> list[Boarding]:
             and (spot == HERE or done + onward[spot] <= last[leg])
             and _has_room(route, asked, ride, leg)
         ):
-            found.append(Boarding(excess_cost(begin - early, free_s) + known, leg, False, begin, done))
+            waiting = excess_cost(begin - early, free_s) + known
+            if spot != HERE:
+                waiting += _pressing(route, leg, done + onward[spot], free_s)
+            found.append(Boarding(waiting, leg, False, begin, done))
         if spot == start and _has_room(route, asked, ride, leg + 1):
             begin = max(route.soonest[leg], early)
             if begin <= min(late, last[leg]):
                 done = begin + net.alighting[leg] + max(net.boarding[leg], asked.board_s)
-                found.append(Boarding(excess_cost(begin - early, free_s) + known, leg, True, begin, done))
+                waiting = excess_cost(begin - early, free_s) + known + _pressing(route, leg, begin, free_s)
+                found.append(Boarding(waiting, leg, True, begin, done))
     return found
 
 
@@ -198,7 +205,7 @@ def _alightings(index: Index, asked: Asked, route: Route, boarding: Boarding) ->
         if begin <= asked.end_late and travelled + step <= asked.limit:
             arrives = _arrives_next(rows, net, position, goal, begin + asked.alight_s)
             if arrives <= (last[position] if position < count else net.end_late):
-                found.append(_candidate(index, asked, route, boarding, position, False, travelled + step))
+                found.append(_candidate(index, asked, route, boarding, position, False, travelled + step, arrives))
         if position == count or places[position] == HERE:
             break
         step = rows[here][places[position]]
@@ -207,11 +214,20 @@ def _alightings(index: Index, asked: Asked, route: Route, boarding: Boarding) ->
         if time > last[position] or travelled > asked.limit:
             break
         if places[position] == goal and max(time, asked.end_early) <= min(last[position], asked.end_late):
-            found.append(_candidate(index, asked, route, boarding, position, True, travelled))
+            begin = max(time, asked.end_early)
+            found.append(_candidate(index, asked, route, boarding, position, True, travelled, begin))
         service = net.alighting[position] + net.boarding[position]
         here, time, travelled = places[position], time + service, travelled + service
         position += 1
     return found
+
+
+def _pressing(route: Route, position: int, begin: int, free_s: int) -> int:
+    """What it adds to the waiting of the next who boards, at least, that this stop begins no sooner than `begin`."""
+    pressed = route.pressed[position]
+    if pressed is None or begin <= pressed.until:
+        return 0
+    return excess_cost(pressed.waits + begin - pressed.until, free_s) - excess_cost(pressed.waits, free_s)
 
 
 def _turns(index: Index, asked: Asked, route: Route) -> tuple[int, int]:
@@ -242,9 +258,10 @@ def _arrives_next(rows: list[list[int]], net: Network, position: int, goal: int,
 
 
 def _candidate(
-    index: Index, asked: Asked, route: Route, boarding: Boarding, alight: int, joins: bool, ridden: int
+    index: Index, asked: Asked, route: Route, boarding: Boarding, alight: int, joins: bool, ridden: int, begin: int
 ) -> Candidate:
-    """With the lower bound of its price: this passenger's own waiting and detour, and the drive, which is exact."""
+    """With the lower bound of its price: this passenger's own waiting and detour, who else waits for it, and the drive,
+    which is exact. `begin`: when the stop at `alight` begins, or is reached, at the earliest."""
     rows, before = index.rows, route.before
     at, after = route.at_legs, route.next_legs
     if not boarding.joins and not joins and boarding.stop == alight:
@@ -252,9 +269,13 @@ def _candidate(
     else:
         drive = 0 if boarding.joins else _detour(rows, at[boarding.stop], (asked.start,), after[boarding.stop])
         drive += 0 if joins else _detour(rows, at[alight], (asked.end,), after[alight])
+    comfort, waiting = index.problem.comfort, boarding.waiting
+    if alight < len(route.stops):
+        own = excess_cost(boarding.begin - asked.early, comfort.wait_free_s) + route.known_waiting
+        waiting = max(waiting, own + _pressing(route, alight, begin, comfort.wait_free_s))
     at_least = (
-        boarding.waiting,
-        excess_cost(ridden - asked.direct, index.problem.comfort.ride_free_s) - before.riding,
+        waiting,
+        excess_cost(ridden - asked.direct, comfort.ride_free_s) - before.riding,
         _changed(index, asked, route, boarding.begin) - before.changes,
         drive,
     )

@@ -66,17 +66,20 @@ def relax(index: Index, asked: Asked, known: Sequence[KnownRoutes]) -> Relaxed:
 
 def fitting_of(index: Index, ride: Ride, known: Iterable[KnownRoutes]) -> list[KnownRoutes]:
     """Those of these vehicles that the ride's size, skills and locks leave."""
-    return [one for one in known if fits_ever(index, ride, index.vehicle(one.manifest.vehicle_id))]
+    lock, vehicles = index.locked_to.get(ride.id), index.vehicles
+    if lock is not None:
+        known = [one for one in known if one.manifest.vehicle_id == lock.vehicle_id]
+    return [one for one in known if fits_ever(index, ride, vehicles[one.manifest.vehicle_id])]
 
 
 def fits_ever(index: Index, ride: Ride, vehicle: Vehicle) -> bool:
     """Whether size, skills and locks leave this vehicle for this ride at all."""
-    lock = index.locked_to.get(ride.id)
-    if (lock is not None and lock.vehicle_id != vehicle.id) or (ride.id, vehicle.id) in index.never:
-        return False
     if ride.seats > vehicle.seats or ride.luggage > vehicle.luggage or ride.wheelchairs > vehicle.wheelchair_places:
         return False
-    return all(skill in vehicle.skills for skill in ride.needs_skills)
+    if ride.needs_skills and not all(skill in vehicle.skills for skill in ride.needs_skills):
+        return False
+    lock = index.locked_to.get(ride.id)
+    return (lock is None or lock.vehicle_id == vehicle.id) and (ride.id, vehicle.id) not in index.never
 
 
 def hopeless(speech: Speech, asked: Asked) -> Why | None:

@@ -10,6 +10,8 @@ limits, and one, find every contradiction; it always ends.
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
+from typing import NamedTuple
 
 from softlanding.dispatch.planner.indexed import FAR, Asked, Index, asked_of
 from softlanding.dispatch.planner.objective import NEW_CAR, NEW_TIME, Cost, excess_cost
@@ -22,6 +24,14 @@ VARIANTS_MAX = 64
 HERE = -1
 
 Room = tuple[int, int, int]  # Seats, luggage, wheelchair places.
+
+
+class Pressed(NamedTuple):
+    """Who waits longer when a stop begins later: the next who boards there or after it, how long that passenger waits
+    now, and until when the stop can begin without that."""
+
+    until: int
+    waits: int
 
 
 @dataclass(slots=True)
@@ -72,6 +82,7 @@ class Route:
     next_legs: list[int]
     room_legs: list[Room]
     aboard_legs: list[frozenset[str]]
+    pressed: "list[Pressed | None]"
 
     @property
     def known_waiting(self) -> int:
@@ -101,6 +112,7 @@ def route_of(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Route:
         next_legs=_next_places(net),
         room_legs=room_legs,
         aboard_legs=aboard_legs,
+        pressed=_pressed(index.rows, net, begins),
     )
 
 
@@ -373,6 +385,27 @@ def _from_the_end(rows: list[list[int]], net: Network) -> list[int]:
         last.append(following)
         next_place = net.spots[position]
     return last[::-1]
+
+
+def _pressed(rows: list[list[int]], net: Network, begins: list[int] | None) -> list[Pressed | None]:
+    """For each stop whom it delays; None for nobody, and for a break, which moves with the car."""
+    if begins is None:
+        return [None] * len(net.spots)
+    waits = {
+        position: begins[position] - ready for position, ready in sorted(net.waits, key=itemgetter(1), reverse=True)
+    }
+    places, service = settled(net), services(net)
+    pressed: list[Pressed | None] = []
+    who: Pressed | None = None
+    for position in range(len(places) - 1, -1, -1):
+        begin = begins[position]
+        if position in waits:
+            who = Pressed(begin, waits[position])
+        elif who:
+            done = begin + service[position] + rows[places[position]][places[position + 1]]
+            who = Pressed(who.until - done + begin, who.waits)
+        pressed.append(who if net.spots[position] != HERE else None)
+    return pressed[::-1]
 
 
 def _next_places(net: Network) -> list[int]:
