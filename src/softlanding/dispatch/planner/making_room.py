@@ -96,9 +96,9 @@ def without(index: Index, known: KnownRoutes, ride_ids: Iterable[str]) -> KnownR
         for ride_id in ride_ids:
             left = stops_without(left, ride_id, keep_emptied=keep_emptied)
         emptier = route_of(index, route.vehicle, left)
-        ways = [one for one in (emptier, *variants(index, emptier)) if one.begins is not None]
-        if ways:
-            return KnownRoutes(known.manifest, tuple(ways))
+        ways = (emptier, *variants(index, emptier))
+        if any(one.begins is not None for one in ways):
+            return KnownRoutes(known.manifest, ways)
     return None
 
 

@@ -87,13 +87,18 @@ class Route:
     @property
     def known_waiting(self) -> int:
         """The least waiting that those in this route have, whatever is added, counted from `before`. A break that
-        moves to a better place may spare some."""
-        return (0 if HERE in self.net.spots else self.cost.waiting) - self.before.waiting
+        moves to a better place may spare some; and who boards later so as not to ride too long does so less when the
+        stop takes longer."""
+        is_firm = self.begins == self.soonest and HERE not in self.net.spots
+        return (self.cost.waiting if is_firm else 0) - self.before.waiting
 
 
 def route_of(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Route:
     """The flat form of free stops whose structure is sound (see check.py), solved."""
-    net = _network(index, vehicle, free)
+    return _solved(index, vehicle, free, _network(index, vehicle, free))
+
+
+def _solved(index: Index, vehicle: Vehicle, free: Sequence[Stop], net: Network) -> Route:
     begins = earliest(index.rows, net)
     cost = Cost() if begins is None else cost_of(index.rows, index.problem.comfort, net, begins)
     room_legs, aboard_legs = _loads(index, vehicle, free)
@@ -217,15 +222,32 @@ def schedule_of(index: Index, route: Route) -> Schedule:
 
 
 def variants(index: Index, route: Route) -> list[Route]:
-    """The other ways to drive the same rides with the breaks laid elsewhere, in gaps in which nobody is aboard."""
+    """The other ways to drive the same rides with the breaks laid elsewhere, in gaps in which nobody is aboard. Some of
+    them cannot be driven, but may if a ride more brings the car nearer before its break."""
     pauses = [stop for stop in route.stops if stop.break_id]
     if not pauses:
         return []
     laid = [[stop for stop in route.stops if not stop.break_id]]
     for pause in pauses:
         laid = [way for stops in laid for way in with_break(index, route.vehicle, stops, pause)][:VARIANTS_MAX]
-    others = [route_of(index, route.vehicle, stops) for stops in laid if stops != route.stops]
-    return [replace(other, before=route.cost) for other in others if other.begins is not None]
+    found = []
+    for stops in laid:
+        net = _network(index, route.vehicle, stops)
+        if stops != route.stops and _may_be_driven(index.rows, net):
+            found.append(replace(_solved(index, route.vehicle, stops, net), before=route.cost))
+    return found
+
+
+def _may_be_driven(rows: list[list[int]], net: Network) -> bool:
+    """Whether the windows and the shift can be kept if no drive after a break took any time."""
+    here, time = net.first, net.ready
+    for position, (spot, service) in enumerate(zip(net.spots, services(net), strict=True)):
+        time += rows[here][spot] if here >= 0 and spot >= 0 else 0
+        time = max(time, net.early[position])
+        if time > net.late[position]:
+            return False
+        time, here = time + service, spot
+    return time + (rows[here][net.end] if here >= 0 and net.end >= 0 else 0) <= net.end_late
 
 
 def with_break(index: Index, vehicle: Vehicle, stops: list[Stop], pause: Stop) -> list[list[Stop]]:
