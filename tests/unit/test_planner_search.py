@@ -21,6 +21,7 @@ from softlanding.dispatch.planner import (
     plan_to_json,
     problem_to_json,
     start_plan,
+    take_out,
     vehicle_of,
 )
 from softlanding.dispatch.planner.flat import Weights, desk_of, plan_of, sheet_of
@@ -72,6 +73,22 @@ def test_a_detour_quicker_than_the_direct_way_does_not_mislead_it(seed):
 @UNHURRIED
 @given(SEEDS, st.sampled_from(sorted(LEVELS)))
 def test_a_row_costs_what_its_manifest_costs(seed, level):
+    assert_rows_cost_what_manifests_cost(seed, level)
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(1076, id="a break before the car leaves is no time out"),
+        pytest.param(1254, id="those who board together keep the order that is locked when they are parted"),
+        pytest.param(325, id="a halt is longer for whoever shares it"),
+    ],
+)
+def test_a_row_costs_what_its_manifest_costs_on_the_day_when(seed):
+    assert_rows_cost_what_manifests_cost(seed, "unease")
+
+
+def assert_rows_cost_what_manifests_cost(seed, level):
     problem = a_random_day(seed, rides=10)
     sheet = rows_given_away(sheet_of(problem, plan_all(problem), LEVELS[level]))
     desk, total = desk_of(sheet), 0.0
@@ -84,11 +101,14 @@ def test_a_row_costs_what_its_manifest_costs(seed, level):
 
 
 @UNHURRIED
-@given(SEEDS)
-def test_what_the_kernel_says_of_a_place_is_what_it_costs_there(seed):
-    """Each ride out and into its best place again: exactly so much dearer, and drivable by the exact check."""
+@given(SEEDS, st.sampled_from(sorted(LEVELS)))
+def test_what_the_kernel_says_of_a_place_is_what_it_costs_there(seed, level):
+    """Each second ride out and into its best place again: exactly so much dearer, and no less than the bound."""
     problem = a_random_day(seed, rides=8)
-    sheet = rows_given_away(sheet_of(problem, plan_all(problem), LEVELS["driving"]))
+    plan = plan_all(problem)
+    for ride in problem.rides[::2]:
+        plan = take_out(problem, plan, ride.id)
+    sheet = rows_given_away(sheet_of(problem, plan, LEVELS[level]))
     desk, found = desk_of(sheet), np.zeros(2, dtype=np.int64)
     for v in range(len(sheet.vehicles)):
         row, n = sheet.state.rows[v], int(sheet.state.length[v])
@@ -96,6 +116,7 @@ def test_what_the_kernel_says_of_a_place_is_what_it_costs_there(seed):
         for r in range(len(sheet.ride_ids)):
             if sheet.state.home[r] >= 0 or not sheet.flat.may[r, v]:
                 continue
+            kernel.look(sheet.flat, desk, v, row, n)
             added = kernel.best_place(sheet.flat, desk, v, row, n, price, r, found)
             if added < kernel.NEVER:
                 nodes = row[:n].tolist()
@@ -103,6 +124,8 @@ def test_what_the_kernel_says_of_a_place_is_what_it_costs_there(seed):
                 nodes[found[0] : found[0]] = [2 * r]
                 longer = np.array([*nodes, 0], dtype=np.int64)
                 assert kernel.measure(sheet.flat, desk, v, longer, n + 2) == pytest.approx(price + added)
+                if level in ("driving", "waiting"):  # Others may ride shorter when they board later.
+                    assert kernel.least_price(sheet.flat, desk, v, row, n, r) <= added + 1e-6
 
 
 def test_the_same_seed_and_turns_give_the_same_plan():

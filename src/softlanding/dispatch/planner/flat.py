@@ -1,7 +1,7 @@
 """A problem and a plan as the tables that `kernel.py` reckons with, and back.
 
-What the tables cannot hold stays as it is: a vehicle whose stops the kernel sees otherwise (say, a shared stop at
-which somebody waits for another) is sealed, and keeps its manifest; rides whose order a person has locked keep theirs.
+What the tables cannot hold stays as it is: a vehicle whose stops the kernel cannot drive is sealed, and keeps its
+manifest; rides whose order a person has locked keep theirs.
 """
 
 from dataclasses import dataclass
@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from softlanding.dispatch.planner import kernel
+from softlanding.dispatch.planner.check import check
 from softlanding.dispatch.planner.indexed import FAR, Asked, Index, asked_of, index_of
 from softlanding.dispatch.planner.kernel import Array, Desk, Flat, State
 from softlanding.dispatch.planner.objective import PRIORITY_MAX
-from softlanding.dispatch.planner.routes import aboard_at_start, route_of, schedule_of
-from softlanding.dispatch.planner.shapes import Manifest, Plan, Problem, Stop, UnplacedRide, Vehicle
+from softlanding.dispatch.planner.routes import aboard_at_start, route_of
+from softlanding.dispatch.planner.shapes import Manifest, Plan, Problem, Schedule, Stop, UnplacedRide, Vehicle
 
 NEAR_MAX = 60  # So many rides are thought of as alike.
 WINDOW_SEEN_S = 3600  # A window wider than that says little about when somebody rides.
@@ -64,7 +65,8 @@ def sheet_of(problem: Problem, plan: Plan, weights: Weights, held: frozenset[str
 
 
 def desk_of(sheet: Sheet) -> Desk:
-    return kernel.make_desk(sheet.state.rows.shape[1], len(sheet.ride_ids))
+    vehicles, nodes = sheet.state.rows.shape
+    return kernel.make_desk(vehicles, nodes, len(sheet.ride_ids))
 
 
 def plan_of(sheet: Sheet, state: State) -> Plan:
@@ -164,22 +166,31 @@ def _rides(index: Index, asked: list[Asked], vehicles: tuple[Vehicle, ...], held
 def _nodes(
     asked: list[Asked], vehicles: tuple[Vehicle, ...], breaks: tuple[tuple[str, ...], ...], is_closed: bool
 ) -> Array:
-    """Windows as narrow as the other end of the ride makes them."""
+    """Windows as narrow as the other end of the ride makes them, at a halt that others may share and make longer."""
+    longest = _longest_halts(asked)
     nodes = np.zeros((2 * len(asked) + sum(len(ids) for ids in breaks), 5), dtype=np.int64)
     for r, one in enumerate(asked):
         direct = one.direct if is_closed else 0
-        early = max(one.early, one.end_early - one.limit - one.board_s)
+        early = max(one.early, one.end_early - one.limit - longest[one.start])
         late = min(one.late, one.end_late - direct - one.board_s)
         end_early = max(one.end_early, early + one.board_s + direct)
-        end_late = one.end_late  # Who boards at a shared halt may leave later than by the own service.
         nodes[2 * r] = (one.start, early, late, 0, one.board_s)
-        nodes[2 * r + 1] = (one.end, end_early, end_late, one.alight_s, 0)
+        nodes[2 * r + 1] = (one.end, end_early, one.end_late, one.alight_s, 0)
     number = 2 * len(asked)
     for vehicle, ids in zip(vehicles, breaks, strict=True):
         for pause in (pause for pause_id in ids for pause in vehicle.breaks if pause.id == pause_id):
             nodes[number] = (kernel.HERE, pause.earliest_s, pause.latest_s, 0, pause.duration_s)
             number += 1
     return nodes
+
+
+def _longest_halts(asked: list[Asked]) -> dict[int, int]:
+    """By place how long service takes at most, whoever boards and alights there together."""
+    alighting, boarding = dict[int, int](), dict[int, int]()
+    for one in asked:
+        alighting[one.end] = max(alighting.get(one.end, 0), one.alight_s)
+        boarding[one.start] = max(boarding.get(one.start, 0), one.board_s)
+    return {place: boarding[place] + alighting.get(place, 0) for place in boarding}
 
 
 def _is_closed(drive: Array) -> bool:
@@ -276,7 +287,7 @@ def _fill(
 ) -> frozenset[str]:
     """The plan's free stops as rows; the vehicles that must be left alone."""
     manifests = {manifest.vehicle_id: manifest for manifest in plan.manifests}
-    desk = kernel.make_desk(state.rows.shape[1], len(numbers))
+    desk = kernel.make_desk(len(vehicles), state.rows.shape[1], len(numbers))
     first_break = {v: 2 * len(numbers) + sum(len(ids) for ids in breaks[:v]) for v in range(len(vehicles))}
     sealed = set()
     for v, vehicle in enumerate(vehicles):
@@ -284,7 +295,7 @@ def _fill(
         row = [
             node
             for stop in stops[len(index.frozen(vehicle.id)) :]
-            for node in _nodes_of(stop, numbers, breaks[v], first_break[v])
+            for node in _nodes_of(index, stop, numbers, breaks[v], first_break[v])
         ]
         for stop in stops:
             for ride_id in (*stop.boards, *stop.alights):
@@ -300,10 +311,24 @@ def _fill(
     return frozenset(sealed)
 
 
-def _nodes_of(stop: Stop, numbers: dict[str, int], breaks: tuple[str, ...], first_break: int) -> list[int]:
+def _nodes_of(
+    index: Index, stop: Stop, numbers: dict[str, int], breaks: tuple[str, ...], first_break: int
+) -> list[int]:
     if stop.break_id:
         return [first_break + breaks.index(stop.break_id)]
-    return [2 * numbers[one] + 1 for one in stop.alights] + [2 * numbers[one] for one in stop.boards]
+    alights = sorted(stop.alights, key=lambda one: -asked_of(index, one).end_early)
+    return [2 * numbers[one] + 1 for one in alights] + [2 * numbers[one] for one in _in_turn(index, stop.boards)]
+
+
+def _in_turn(index: Index, boards: tuple[str, ...]) -> list[str]:
+    """Who boards at one stop, one after the other: by locks on their order, for they may be parted; and the last to be
+    ready first, whom the others await."""
+    waiting, turns = sorted(boards, key=lambda one: -asked_of(index, one).early), list[str]()
+    while waiting:
+        free = (one for one in waiting if index.ahead.get(one, frozenset()).isdisjoint(waiting))
+        turns.append(next(free, waiting[0]))
+        waiting.remove(turns[-1])
+    return turns
 
 
 def _manifest(sheet: Sheet, desk: Desk, v: int, row: tuple[int, ...]) -> Manifest:
@@ -313,15 +338,15 @@ def _manifest(sheet: Sheet, desk: Desk, v: int, row: tuple[int, ...]) -> Manifes
     assert price < kernel.NEVER, f"the search gave {sheet.vehicles[v].id} a row that breaks a limit"
     halts: list[list[int]] = []
     for k, node in enumerate(row):
-        if k and desk.legs[k, kernel.HALT_OF] == desk.legs[k - 1, kernel.HALT_OF]:
+        if k and desk.halt_of[k] == desk.halt_of[k - 1]:
             halts[-1].append(node)
         else:
             halts.append([node])
-    stops = [_stop(sheet, v, halt) for halt in halts]
-    route = route_of(sheet.index, sheet.vehicles[v], stops)
-    assert route.begins is not None, f"the kernel lets {sheet.vehicles[v].id} drive what the exact check does not"
-    schedule = schedule_of(sheet.index, route)
-    return Manifest(sheet.vehicles[v].id, schedule.stops, schedule.back_s)
+    vehicle = sheet.vehicles[v]
+    stops = [*sheet.index.frozen(vehicle.id), *(_stop(sheet, v, halt) for halt in halts)]
+    schedule = check(sheet.index.problem, vehicle, stops)
+    assert isinstance(schedule, Schedule), f"the kernel lets {vehicle.id} drive what the check does not: {schedule}"
+    return Manifest(vehicle.id, schedule.stops, schedule.back_s)
 
 
 def _stop(sheet: Sheet, v: int, halt: list[int]) -> Stop:

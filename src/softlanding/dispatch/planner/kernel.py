@@ -23,8 +23,12 @@ except ImportError:
 
 
 def compiled(function: F) -> F:
-    """Compiled at the first call and kept on disk; without numba as it is: as true, and a hundred times slower."""
-    return function if numba is None else cast(F, numba.njit(cache=True, nogil=True)(function))
+    """Compiled at the first call and kept on disk; without numba as it is: as true, and a hundred times slower.
+
+    `_nrt=False`: no arrays are made or counted in here. The callers own them all, and counting forty of them at each
+    call took three quarters of the time."""
+    options: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
+    return function if numba is None else cast(F, numba.njit(**options)(function))
 
 
 HERE = -1  # The place of a break: where the car stands.
@@ -48,9 +52,9 @@ FIRST, END, BEGIN, END_LATE, SPAN, ROOM, ABOARD, TWIN, CAR_COLUMNS = 0, 1, 2, 3,
 BY_DRIVING, BY_WAITING, BY_RIDING, BY_UNEASE, BY_VEHICLE, FREE_WAITING, FREE_RIDING = range(7)
 # Of halts: place, earliest beginning, latest, service, kind.
 H_SPOT, H_FLOOR, H_LATE, H_ALIGHT_S, H_BOARD_S, H_KIND = range(6)
-# Of legs: the halt of its node; earliest departure and beginning before it and where that is; latest beginning after it
-# and where it leads, past breaks; driving and service before it; how much longer those aboard may drive; the load.
-HALT_OF, LEAVE, BEGUN, AT, LAST, ONWARD, PURE, SLACK, LOADS, LEG_COLUMNS = 0, 1, 2, 3, 4, 5, 6, 7, 8, 11
+# Of legs: earliest departure and beginning before it and where that is; latest beginning after it and where it leads,
+# past breaks; driving and service before it; how much longer those aboard may drive; the load.
+LEAVE, BEGUN, AT, LAST, ONWARD, PURE, SLACK, LOADS, LEG_COLUMNS = 0, 1, 2, 3, 4, 5, 6, 7, 10
 
 
 class Flat(NamedTuple):
@@ -71,7 +75,10 @@ class Desk(NamedTuple):
     """Scratch of one search. Halts are what nodes at one place share; a leg leads to the node of the same number."""
 
     halts: Array  # [halt, column]
-    legs: Array  # [leg, column]
+    halt_of: Array  # [node]
+    legs: Array  # [vehicle, leg, column]
+    looked: Array  # [vehicle] the version of the row that its legs are of; 0 for none
+    bids: Array  # [vehicle] what a ride adds at least there
     marks: Array  # [ride, 2] halt or node of boarding; a list of those aboard
     row: Array
     sums: Array  # [2] driving, the drive back
@@ -106,13 +113,13 @@ class Trail(NamedTuple):
     order: Array  # [n]
     is_out: Array  # [ride]
     missed: Array  # [ride] how often it was left behind
-    added: Array  # [ride, vehicle]
+    added: Array  # [ride, vehicle] at least, or exactly
     legs: Array  # [ride, vehicle, 2]
-    seen: Array  # [ride, vehicle] the version for which both hold
+    seen: Array  # [ride, vehicle] the version of the row for which both hold: negative as long as it is a bound
     found: Array  # [2]
 
 
-def make_desk(nodes: int, rides: int) -> Desk:
+def make_desk(vehicles: int, nodes: int, rides: int) -> Desk:
     """For rows of so many nodes at most."""
 
     def whole(*shape: int) -> Array:
@@ -120,7 +127,10 @@ def make_desk(nodes: int, rides: int) -> Desk:
 
     return Desk(
         halts=whole(nodes + 4, 6),
-        legs=whole(nodes + 4, LEG_COLUMNS),
+        halt_of=whole(nodes + 4),
+        legs=whole(vehicles, nodes + 4, LEG_COLUMNS),
+        looked=whole(vehicles),
+        bids=np.zeros(vehicles),
         marks=whole(rides + 1, 2),
         row=whole(nodes + 4),
         sums=whole(2),
@@ -205,7 +215,7 @@ def measure(flat: Flat, desk: Desk, v: int, row: Array, n: int) -> Price:
 def _lay(flat: Flat, desk: Desk, v: int, row: Array, n: int) -> int:
     """Halts at their earliest times before anybody's ride is looked at; how many, -1 if a limit is broken."""
     drive, nodes, rides, cars = flat.drive, flat.nodes, flat.rides, flat.cars
-    halts, legs, marks = desk.halts, desk.legs, desk.marks
+    halts, halt_of, marks = desk.halts, desk.halt_of, desk.marks
     count = rides.shape[0]
     load0, load1, load2 = cars[v, ABOARD], cars[v, ABOARD + 1], cars[v, ABOARD + 2]
     room0, room1, room2 = cars[v, ROOM], cars[v, ROOM + 1], cars[v, ROOM + 2]
@@ -231,7 +241,7 @@ def _lay(flat: Flat, desk: Desk, v: int, row: Array, n: int) -> int:
             halts[h, H_ALIGHT_S], halts[h, H_BOARD_S] = nodes[node, ALIGHT_S], nodes[node, BOARD_S]
             halts[h, H_KIND] = HALT_BREAK
             here = spot
-        legs[k, HALT_OF] = h
+        halt_of[k] = h
         if halts[h, H_FLOOR] > halts[h, H_LATE]:
             return -1
         if r >= count:
@@ -293,9 +303,10 @@ def _leave_company(marks: Array, count: int, r: int) -> int:
 @compiled
 def _settle(flat: Flat, desk: Desk, v: int, row: Array, n: int, count: int) -> bool:
     """Raise beginnings until nobody rides too long, nor the driver; False when a limit cannot be kept."""
-    drive, rides, halts, legs, marks = flat.drive, flat.rides, desk.halts, desk.legs, desk.marks
-    end_late, span = flat.cars[v, END_LATE], flat.cars[v, SPAN]
-    out, back = drive[flat.cars[v, FIRST], halts[0, H_SPOT]], desk.sums[1]
+    drive, rides, halts, halt_of, marks = flat.drive, flat.rides, desk.halts, desk.halt_of, desk.marks
+    end_late, span, back = flat.cars[v, END_LATE], flat.cars[v, SPAN], desk.sums[1]
+    first = _leaves_for(halts, count)
+    out = drive[flat.cars[v, FIRST], halts[first, H_SPOT]] if first >= 0 else 0
     time = halts[count - 1, H_FLOOR] + halts[count - 1, H_ALIGHT_S] + halts[count - 1, H_BOARD_S] + back
     if time > end_late:
         return False
@@ -305,14 +316,14 @@ def _settle(flat: Flat, desk: Desk, v: int, row: Array, n: int, count: int) -> b
             r = row[k] >> 1
             if row[k] & 1 == 1 and r < rides.shape[0] and rides[r, LEFT] < 0:
                 on = marks[r, 0]
-                needed = halts[legs[k, HALT_OF], H_FLOOR] - rides[r, LIMIT] - halts[on, H_ALIGHT_S]
+                needed = halts[halt_of[k], H_FLOOR] - rides[r, LIMIT] - halts[on, H_ALIGHT_S]
                 needed -= halts[on, H_BOARD_S]
                 if needed > halts[on, H_FLOOR]:
                     halts[on, H_FLOOR] = needed
                     lowest = min(lowest, on)
-        if time - span + out > halts[0, H_FLOOR]:
-            halts[0, H_FLOOR] = time - span + out
-            lowest = 0
+        if first >= 0 and time - span + out > halts[first, H_FLOOR]:
+            halts[first, H_FLOOR] = time - span + out
+            lowest = min(lowest, first)
         if lowest == count:
             return True
         if halts[lowest, H_FLOOR] > halts[lowest, H_LATE]:
@@ -331,10 +342,19 @@ def _settle(flat: Flat, desk: Desk, v: int, row: Array, n: int, count: int) -> b
 
 
 @compiled
+def _leaves_for(halts: Array, count: int) -> int:
+    """The first halt to which the car drives, -1 for none: a break before it is taken at home, and is not time out."""
+    for h in range(count):
+        if halts[h, H_KIND] != HALT_BREAK:
+            return h
+    return -1
+
+
+@compiled
 def _price(flat: Flat, desk: Desk, v: int, row: Array, n: int) -> Price:
     """The levels of `objective.py`, weighed into one number."""
     rides, worth, prices = flat.rides, flat.worth, flat.price
-    halts, legs, marks = desk.halts, desk.legs, desk.marks
+    halts, halt_of, marks = desk.halts, desk.halt_of, desk.marks
     price = prices[BY_DRIVING] * (desk.sums[0] + desk.sums[1]) + prices[BY_VEHICLE]
     counts_times = prices[BY_WAITING] + prices[BY_RIDING] + prices[BY_UNEASE] > 0
     for k in range(n):
@@ -346,7 +366,7 @@ def _price(flat: Flat, desk: Desk, v: int, row: Array, n: int) -> Price:
             price += worth[r, CHANGE]
         if not counts_times:
             continue
-        at = halts[legs[k, HALT_OF], H_FLOOR]
+        at = halts[halt_of[k], H_FLOOR]
         if boards:
             seconds = at - rides[r, READY]
             over = max(seconds - prices[FREE_WAITING], 0.0)
@@ -366,11 +386,10 @@ def _price(flat: Flat, desk: Desk, v: int, row: Array, n: int) -> Price:
 
 @compiled
 def best_place(flat: Flat, desk: Desk, v: int, row: Array, n: int, price: float, r: int, found: Array) -> Price:
-    """What ride `r` adds at least to a row of that price, NEVER if it does not fit; `found`: its legs.
+    """What ride `r` adds to a row of that price, NEVER if it does not fit; `found`: its legs.
 
-    Positions that no bound rules out are judged exactly, the most promising first, until none can be better."""
-    _look_along(flat, desk, v, row, n)
-    _look_back(flat, desk, v, row, n)
+    Positions that no bound rules out are judged exactly, the most promising first, until none can be better. The legs
+    on the desk are of this row: `look` comes first."""
     count = _gather(flat, desk, v, row, n, r)
     least, spots = desk.least, desk.spots
     best = NEVER
@@ -393,6 +412,23 @@ def best_place(flat: Flat, desk: Desk, v: int, row: Array, n: int, price: float,
 
 
 @compiled
+def least_price(flat: Flat, desk: Desk, v: int, row: Array, n: int, r: int) -> Price:
+    """What ride `r` adds at least, quickly; NEVER if no position is open. `look` comes first. It is a bound but for the
+    riding of others, who may be spared some by boarding later."""
+    count, least = _gather(flat, desk, v, row, n, r), NEVER
+    for c in range(count):
+        least = min(least, desk.least[c])
+    return least
+
+
+@compiled
+def look(flat: Flat, desk: Desk, v: int, row: Array, n: int) -> None:
+    """Lay the bounds of each leg of this row on the desk."""
+    _look_along(flat, desk, v, row, n)
+    _look_back(flat, desk, v, row, n)
+
+
+@compiled
 def _splice(new: Array, row: Array, n: int, i: int, j: int, r: int) -> None:
     for k in range(i):
         new[k] = row[k]
@@ -407,7 +443,7 @@ def _splice(new: Array, row: Array, n: int, i: int, j: int, r: int) -> None:
 @compiled
 def _look_along(flat: Flat, desk: Desk, v: int, row: Array, n: int) -> None:
     """Bounds by leg, true whatever is put in: neighbours at one place count as one halt wherever that is kinder."""
-    drive, nodes, rides, cars, legs, marks = flat.drive, flat.nodes, flat.rides, flat.cars, desk.legs, desk.marks
+    drive, nodes, rides, cars, legs, marks = flat.drive, flat.nodes, flat.rides, flat.cars, desk.legs[v], desk.marks
     here, time, begin, pure = cars[v, FIRST], cars[v, BEGIN], -FAR, 0
     load0, load1, load2 = cars[v, ABOARD], cars[v, ABOARD + 1], cars[v, ABOARD + 2]
     for k in range(n + 1):
@@ -447,7 +483,7 @@ def _look_along(flat: Flat, desk: Desk, v: int, row: Array, n: int) -> None:
 
 @compiled
 def _look_back(flat: Flat, desk: Desk, v: int, row: Array, n: int) -> None:
-    drive, nodes, legs = flat.drive, flat.nodes, desk.legs
+    drive, nodes, legs = flat.drive, flat.nodes, desk.legs[v]
     following, onward = flat.cars[v, END_LATE], flat.cars[v, END]
     legs[n, LAST], legs[n, ONWARD] = following, onward
     is_break = False  # A break moves with the car: no drive counts around it.
@@ -471,7 +507,7 @@ def _look_back(flat: Flat, desk: Desk, v: int, row: Array, n: int) -> None:
 @compiled
 def _gather(flat: Flat, desk: Desk, v: int, row: Array, n: int, r: int) -> int:
     """Positions that no bound rules out, with what they add at least; how many."""
-    drive, nodes, rides, cars, legs, prices = flat.drive, flat.nodes, flat.rides, flat.cars, desk.legs, flat.price
+    drive, nodes, rides, cars, legs, prices = flat.drive, flat.nodes, flat.rides, flat.cars, desk.legs[v], flat.price
     start, early, late = nodes[2 * r, SPOT], nodes[2 * r, EARLY], nodes[2 * r, LATE]
     free0, free1 = cars[v, ROOM] - rides[r, LOAD], cars[v, ROOM + 1] - rides[r, LOAD + 1]
     free2 = cars[v, ROOM + 2] - rides[r, LOAD + 2]
@@ -520,7 +556,7 @@ def _gather_alightings(
     count: int,
 ) -> int:
     """Ride along from the boarding before node `i`."""
-    drive, nodes, rides, cars, legs = flat.drive, flat.nodes, flat.rides, flat.cars, desk.legs
+    drive, nodes, rides, cars, legs = flat.drive, flat.nodes, flat.rides, flat.cars, desk.legs[v]
     at, goal, limit = nodes[2 * r, SPOT], nodes[2 * r + 1, SPOT], rides[r, LIMIT]
     early, late, alight_s = nodes[2 * r + 1, EARLY], nodes[2 * r + 1, LATE], nodes[2 * r + 1, ALIGHT_S]
     time, ridden, spare = leave, 0, cars[v, SPAN] - legs[n, PURE]
@@ -586,9 +622,15 @@ def copy_state(to: State, source: State) -> None:
     for v in range(source.length.shape[0]):
         to.length[v] = source.length[v]
         to.price[v] = source.price[v]
-        to.rows[v, : source.length[v]] = source.rows[v, : source.length[v]]
-    to.home[:] = source.home
+        _copy(to.rows[v], source.rows[v], source.length[v])
+    _copy(to.home, source.home, source.home.shape[0])
     to.total[0] = source.total[0]
+
+
+@compiled
+def _copy(to: Array, source: Array, count: int) -> None:
+    for k in range(count):
+        to[k] = source[k]
 
 
 @compiled
@@ -608,7 +650,7 @@ def _keep(state: State, trail: Trail, v: int) -> None:
     trail.used[0] = s + 1
     trail.slot[v], trail.vehicle[s] = s, v
     trail.length[s], trail.price[s], trail.version[s] = state.length[v], state.price[v], state.version[v]
-    trail.rows[s, : state.length[v]] = state.rows[v, : state.length[v]]
+    _copy(trail.rows[s], state.rows[v], state.length[v])
 
 
 @compiled
@@ -616,7 +658,7 @@ def _undo(state: State, trail: Trail, count: int, total: float) -> None:
     for s in range(trail.used[0]):
         v = trail.vehicle[s]
         state.length[v], state.price[v], state.version[v] = trail.length[s], trail.price[s], trail.version[s]
-        state.rows[v, : trail.length[s]] = trail.rows[s, : trail.length[s]]
+        _copy(state.rows[v], trail.rows[s], trail.length[s])
     for a in range(count):
         state.home[trail.out[a]] = trail.was[a]
     state.total[0] = total
@@ -651,7 +693,7 @@ def _put_in(desk: Desk, state: State, trail: Trail, r: int, v: int) -> None:
     _keep(state, trail, v)
     n = state.length[v]
     _splice(desk.row, state.rows[v], n, trail.legs[r, v, 0], trail.legs[r, v, 1], r)
-    state.rows[v, : n + 2] = desk.row[: n + 2]
+    _copy(state.rows[v], desk.row, n + 2)
     state.length[v] = n + 2
     state.price[v] += trail.added[r, v]
     state.home[r] = v
@@ -659,17 +701,35 @@ def _put_in(desk: Desk, state: State, trail: Trail, r: int, v: int) -> None:
 
 
 @compiled
-def _added(flat: Flat, desk: Desk, state: State, trail: Trail, r: int, v: int) -> Price:
-    """What ride `r` adds at least on vehicle `v`; remembered until the row changes."""
-    if trail.seen[r, v] != state.version[v]:
-        trail.seen[r, v] = state.version[v]
+def _at_least(flat: Flat, desk: Desk, state: State, trail: Trail, r: int, v: int) -> Price:
+    """What ride `r` adds on vehicle `v`: a bound below, or what it is where `_exactly` knows; until the row changes."""
+    if abs(trail.seen[r, v]) != state.version[v]:
+        trail.seen[r, v] = -state.version[v]
         trail.added[r, v] = NEVER
         if state.length[v] + 2 <= state.rows.shape[1] - 2:
-            trail.added[r, v] = best_place(
-                flat, desk, v, state.rows[v], state.length[v], state.price[v], r, trail.found
-            )
-        trail.legs[r, v, 0], trail.legs[r, v, 1] = trail.found[0], trail.found[1]
+            _look_once(flat, desk, state, v)
+            trail.added[r, v] = least_price(flat, desk, v, state.rows[v], state.length[v], r)
     return trail.added[r, v]
+
+
+@compiled
+def _exactly(flat: Flat, desk: Desk, state: State, trail: Trail, r: int, v: int) -> Price:
+    """What ride `r` adds on vehicle `v`, after `_at_least`; where it goes is in the trail."""
+    if trail.seen[r, v] < 0:
+        trail.seen[r, v] = state.version[v]
+        if trail.added[r, v] < NEVER:
+            _look_once(flat, desk, state, v)
+            row, n = state.rows[v], state.length[v]
+            trail.added[r, v] = best_place(flat, desk, v, row, n, state.price[v], r, trail.found)
+            trail.legs[r, v, 0], trail.legs[r, v, 1] = trail.found[0], trail.found[1]
+    return trail.added[r, v]
+
+
+@compiled
+def _look_once(flat: Flat, desk: Desk, state: State, v: int) -> None:
+    if desk.looked[v] != state.version[v]:
+        desk.looked[v] = state.version[v]
+        look(flat, desk, v, state.rows[v], state.length[v])
 
 
 @compiled
@@ -821,14 +881,35 @@ def _in_order(flat: Flat, desk: Desk, state: State, trail: Trail, chance: Array,
         trail.out[b + 1], trail.order[b + 1], trail.was[b + 1] = r, key, was
     for a in range(count):
         r = trail.out[a]
-        best, to = flat.worth[r, WEIGHT], -1
-        for v in range(state.length.shape[0]):
-            if _is_worth_trying(flat, state, r, v) and draw(chance) >= blink:
-                added = _added(flat, desk, state, trail, r, v)
-                if added < best:
-                    best, to = added, v
+        _ask_all(flat, desk, state, trail, chance, r, blink)
+        to = _cheapest(flat, desk, state, trail, r)
         if to >= 0:
             _put_in(desk, state, trail, r, to)
+
+
+@compiled
+def _ask_all(flat: Flat, desk: Desk, state: State, trail: Trail, chance: Array, r: int, blink: float) -> None:
+    """Lay on the desk what each vehicle adds at least."""
+    for v in range(state.length.shape[0]):
+        desk.bids[v] = NEVER
+        if _is_worth_trying(flat, state, r, v) and draw(chance) >= blink:
+            desk.bids[v] = _at_least(flat, desk, state, trail, r, v)
+
+
+@compiled
+def _cheapest(flat: Flat, desk: Desk, state: State, trail: Trail, r: int) -> int:
+    """Of the vehicles asked the one that adds least; -1 if leaving the ride behind is cheaper.
+
+    Only bids that may be the least are judged exactly."""
+    bids = desk.bids
+    while True:
+        to, best = -1, flat.worth[r, WEIGHT]
+        for v in range(bids.shape[0]):
+            if bids[v] < best:
+                to, best = v, bids[v]
+        if to < 0 or trail.seen[r, to] > 0:
+            return to
+        bids[to] = _exactly(flat, desk, state, trail, r, to)
 
 
 @compiled
@@ -840,15 +921,14 @@ def _by_regret(flat: Flat, desk: Desk, state: State, trail: Trail, chance: Array
             r = trail.out[a]
             if state.home[r] >= 0:
                 continue
-            best, second, car = flat.worth[r, WEIGHT], flat.worth[r, WEIGHT], -1
-            for v in range(state.length.shape[0]):
-                if _is_worth_trying(flat, state, r, v) and draw(chance) >= blink:
-                    added = _added(flat, desk, state, trail, r, v)
-                    if added < best:
-                        best, second, car = added, best, v
-                    elif added < second:
-                        second = added
-            if car >= 0 and second - best > most:
+            _ask_all(flat, desk, state, trail, chance, r, blink)
+            car = _cheapest(flat, desk, state, trail, r)
+            if car < 0:
+                continue
+            best, desk.bids[car] = desk.bids[car], NEVER
+            other = _cheapest(flat, desk, state, trail, r)
+            second = desk.bids[other] if other >= 0 else flat.worth[r, WEIGHT]
+            if second - best > most:
                 most, who, to = second - best, r, car
         if who < 0:
             return
