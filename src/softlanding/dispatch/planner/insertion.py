@@ -10,17 +10,17 @@ valid, but perhaps not the cheapest.
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from itertools import groupby
+from heapq import heapify, heappop, heappush
 from operator import itemgetter
 from typing import NamedTuple
 
 from softlanding.dispatch.planner.check import KnownRoutes
 from softlanding.dispatch.planner.indexed import FAR, Asked, Index
 from softlanding.dispatch.planner.objective import NEW_CAR, NEW_TIME, Cost, excess_cost, minus
-from softlanding.dispatch.planner.routes import HERE, Network, Route, add_told, cost_of, earliest
-from softlanding.dispatch.planner.shapes import Ride, Stop
+from softlanding.dispatch.planner.routes import HERE, Delayed, Network, Route, add_told, cost_of, earliest
+from softlanding.dispatch.planner.shapes import Comfort, Ride, Stop
 
-_first, _first_three = itemgetter(0), itemgetter(0, 1, 2)
+_first_three = itemgetter(0, 1, 2)
 
 
 class Candidate(NamedTuple):
@@ -36,14 +36,17 @@ class Candidate(NamedTuple):
 
 
 class Boarding(NamedTuple):
-    """A place to board: before or at a stop, begun and left no sooner than that. `waiting` bounds what it adds to
-    all waiting from below."""
+    """A place to board: before or at a stop, begun and left no sooner than that. `at_least` is as a candidate's, for
+    any place to alight."""
 
-    waiting: int
+    at_least: tuple[int, int, int, int]
     stop: int
     joins: bool
     begin: int
     leave: int
+
+
+Promise = tuple[tuple[int, int, int, int], int, int, Boarding | Candidate, Route]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,40 +62,37 @@ class Fit:
 
 
 def cheapest(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -> Fit | None:
-    """The fit that adds least to the objective; among equals the vehicle first in `known`, then the earliest stops."""
-    found: list[tuple[int, int, int, Boarding, Route]] = []
+    """The fit that adds least to the objective; among equals the vehicle first in `known`, then the earliest stops.
+
+    What promises most is looked at first: a place to board leads to places to alight, and one of those to an exact
+    judgement, until nothing left promises as much as what was found."""
+    promising = _places_to_board(index, asked, known)
+    heapify(promising)
+    best: Fit | None = None
+    best_order: tuple[int, int, Candidate] | None = None
+    while promising:
+        at_least, vehicle_no, variant_no, place, route = heappop(promising)
+        if best is not None and at_least > best.added[1:5]:
+            break
+        if isinstance(place, Boarding):
+            for candidate in _alightings(index, asked, route, place):
+                heappush(promising, (candidate.at_least, vehicle_no, variant_no, candidate, route))
+            continue
+        fit, order = solve(index, asked, route, place), (vehicle_no, variant_no, place)
+        if fit and (best is None or best_order is None or (fit.added, order) < (best.added, best_order)):
+            best, best_order = fit, order
+    return best
+
+
+def _places_to_board(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -> list[Promise]:
+    found: list[Promise] = []
     late, done = asked.late, asked.early + asked.direct
     for vehicle_no, routes in enumerate(known):
         for variant_no, route in enumerate(routes.routes):
             if route.leave_legs[0] > late or done > route.net.end_late:
                 continue  # Off shift: said here too, as most vehicles are, and a call costs more than all of this.
-            for boarding in boardings(index, asked, route):
-                found.append((boarding.waiting, vehicle_no, variant_no, boarding, route))
-    found.sort(key=_first_three)
-    best: Fit | None = None
-    best_order: tuple[int, int, Candidate] | None = None
-    for waiting, group in groupby(found, key=_first):
-        if best is not None and waiting > best.added.waiting:
-            break
-        for vehicle_no, variant_no, candidate, route in _in_order(index, asked, group):
-            if best is not None and candidate.at_least > best.added[1:5]:
-                break
-            fit = solve(index, asked, route, candidate)
-            order = (vehicle_no, variant_no, candidate)
-            if fit and (best is None or best_order is None or (fit.added, order) < (best.added, best_order)):
-                best, best_order = fit, order
-    return best
-
-
-def _in_order(
-    index: Index, asked: Asked, group: Iterable[tuple[int, int, int, Boarding, Route]]
-) -> list[tuple[int, int, Candidate, Route]]:
-    found = [
-        (vehicle_no, variant_no, candidate, route)
-        for _waiting, vehicle_no, variant_no, boarding, route in group
-        for candidate in _alightings(index, asked, route, boarding)
-    ]
-    found.sort(key=lambda one: (one[2].at_least, one[0], one[1], one[2]))
+            for place in boardings(index, asked, route):
+                found.append((place.at_least, vehicle_no, variant_no, place, route))
     return found
 
 
@@ -157,18 +157,19 @@ def candidates(index: Index, asked: Asked, route: Route) -> list[Candidate]:
 def boardings(index: Index, asked: Asked, route: Route) -> list[Boarding]:
     """The places to board in this route that no bound rules out."""
     found: list[Boarding] = []
-    early, late, start = asked.early, asked.late, asked.start
+    early, late, start, comfort = asked.early, asked.late, asked.start, index.problem.comfort
     net, leave, last = route.net, route.leave_legs, route.last
     if leave[0] > late or early + asked.direct > net.end_late:
         return found
-    rows, spots, at, count = index.rows, net.spots, route.at_legs, len(last)
-    free_s, known = index.problem.comfort.wait_free_s, route.known_waiting
-    onward, ride = rows[start], asked.ride
+    rows, spots, at, count, pressed = index.rows, net.spots, route.at_legs, len(last), route.pressed
+    waits, free_s = route.firm_waiting - route.before.waiting, comfort.wait_free_s
+    rides, moved = route.firm_riding - route.before.riding, net.moved - route.before.changes
+    onward, ride, told = rows[start], asked.ride, asked.told
     after, until = _turns(index, asked, route) if index.ahead else (-1, count)
     # The stop after must still be reached in time, the stop before left in time: both lists rise with the stops.
     for leg in range(max(bisect_left(last, early), after), min(bisect_right(leave, late), count + 1, until + 1)):
-        spot = spots[leg] if leg < count else HERE
-        begin = leave[leg] + rows[at[leg]][start]
+        spot, way = spots[leg] if leg < count else HERE, rows[at[leg]]
+        begin = leave[leg] + way[start]
         begin = begin if begin > early else early
         done = begin + asked.board_s
         if (
@@ -177,23 +178,30 @@ def boardings(index: Index, asked: Asked, route: Route) -> list[Boarding]:
             and (spot == HERE or done + onward[spot] <= last[leg])
             and _has_room(route, asked, ride, leg)
         ):
-            waiting = excess_cost(begin - early, free_s) + known
-            if spot != HERE:
-                waiting += _pressing(route, leg, done + onward[spot], free_s)
-            found.append(Boarding(waiting, leg, False, begin, done))
+            # Most of what placing a ride takes is spent here: so no calls where most of them would say nothing.
+            following = route.next_legs[leg]
+            drive = way[start] if following < 0 else way[start] + onward[following] - way[following]
+            delays = _delays(comfort, route.delayed[leg], drive + asked.board_s) if route.delayed[leg] else 0
+            if delays is not None:
+                waiting = waits if begin - early <= free_s else waits + excess_cost(begin - early, free_s)
+                if spot != HERE and pressed[leg] is not None:
+                    waiting += _pressing(route, leg, done + onward[spot], free_s)
+                changes = moved if told is None else moved + _changed(index, asked, route, begin)
+                found.append(Boarding((waiting, rides + delays, changes, drive), leg, False, begin, done))
         if spot == start and _has_room(route, asked, ride, leg + 1):
             begin = max(route.soonest[leg], early)
             if begin <= min(late, last[leg]):
                 done = begin + net.alighting[leg] + max(net.boarding[leg], asked.board_s)
-                waiting = excess_cost(begin - early, free_s) + known + _pressing(route, leg, begin, free_s)
-                found.append(Boarding(waiting, leg, True, begin, done))
+                waiting = excess_cost(begin - early, free_s) + waits + _pressing(route, leg, begin, free_s)
+                changes = moved + _changed(index, asked, route, begin)
+                found.append(Boarding((waiting, rides, changes, 0), leg, True, begin, done))
     return found
 
 
 def _alightings(index: Index, asked: Asked, route: Route, boarding: Boarding) -> list[Candidate]:
     """Ride along from this boarding and add each place to alight, until a later stop would be missed or the car is
     full."""
-    found: list[Candidate] = []
+    found: list[Candidate | None] = []
     rows, net, last, count = index.rows, route.net, route.last, len(route.stops)
     places, goal, ride = net.spots, asked.end, asked.ride
     here, time = asked.start, boarding.leave
@@ -219,7 +227,7 @@ def _alightings(index: Index, asked: Asked, route: Route, boarding: Boarding) ->
         service = net.alighting[position] + net.boarding[position]
         here, time, travelled = places[position], time + service, travelled + service
         position += 1
-    return found
+    return [one for one in found if one]
 
 
 def _pressing(route: Route, position: int, begin: int, free_s: int) -> int:
@@ -259,38 +267,50 @@ def _arrives_next(rows: list[list[int]], net: Network, position: int, goal: int,
 
 def _candidate(
     index: Index, asked: Asked, route: Route, boarding: Boarding, alight: int, joins: bool, ridden: int, begin: int
-) -> Candidate:
-    """With the lower bound of its price: this passenger's own waiting and detour, who else waits for it, and the drive,
-    which is exact. `begin`: when the stop at `alight` begins, or is reached, at the earliest."""
-    rows, before = index.rows, route.before
-    at, after = route.at_legs, route.next_legs
+) -> Candidate | None:
+    """With the lower bound of its price: this passenger's own waiting and detour, who else waits for it or rides
+    longer, and the drive, which is exact; None if somebody aboard would ride too long. `begin`: when the stop at
+    `alight` begins, or is reached, at the earliest."""
+    rows, at, after = index.rows, route.at_legs, route.next_legs
+    comfort, (waiting, riding, changes, drive) = index.problem.comfort, boarding.at_least
     if not boarding.joins and not joins and boarding.stop == alight:
         drive = _detour(rows, at[alight], (asked.start, asked.end), after[alight])
+        delays = _delays(comfort, route.delayed[alight], drive + asked.board_s + asked.alight_s)
+        riding = route.firm_riding - route.before.riding
+    elif joins:
+        delays = 0
     else:
-        drive = 0 if boarding.joins else _detour(rows, at[boarding.stop], (asked.start,), after[boarding.stop])
-        drive += 0 if joins else _detour(rows, at[alight], (asked.end,), after[alight])
-    comfort, waiting = index.problem.comfort, boarding.waiting
+        detour = _detour(rows, at[alight], (asked.end,), after[alight])
+        delays = _delays(comfort, route.delayed[alight], detour + asked.alight_s)
+        drive += detour
+    if delays is None:
+        return None
     if alight < len(route.stops):
-        own = excess_cost(boarding.begin - asked.early, comfort.wait_free_s) + route.known_waiting
+        own = excess_cost(boarding.begin - asked.early, comfort.wait_free_s) + route.firm_waiting - route.before.waiting
         waiting = max(waiting, own + _pressing(route, alight, begin, comfort.wait_free_s))
-    at_least = (
-        waiting,
-        excess_cost(ridden - asked.direct, comfort.ride_free_s) - before.riding,
-        _changed(index, asked, route, boarding.begin) - before.changes,
-        drive,
-    )
-    return Candidate(at_least, boarding.stop, boarding.joins, alight, joins)
+    riding += delays + excess_cost(ridden - asked.direct, comfort.ride_free_s)
+    return Candidate((waiting, riding, changes, drive), boarding.stop, boarding.joins, alight, joins)
+
+
+def _delays(comfort: Comfort, delayed: tuple[Delayed, ...], by_s: int) -> int | None:
+    """What it adds to the riding of those aboard, at least, that their way gets so much longer; None if somebody would
+    ride too long."""
+    total, free_s = 0, comfort.ride_free_s
+    for one in delayed:
+        if by_s > one.spare:
+            return None
+        total += excess_cost(one.extra + by_s, free_s) - excess_cost(one.extra, free_s)
+    return total
 
 
 def _changed(index: Index, asked: Asked, route: Route, begin: int) -> int:
-    """The least price of changes with this ride aboard: its own, and of those who were told another car."""
+    """The least price of what differs from what this ride's passenger has been told."""
     told = asked.told
     if told is None:
-        return route.net.moved
+        return 0
     if told.vehicle_id != route.vehicle.id:
-        return route.net.moved + NEW_CAR * asked.near
-    is_later = begin > told.board_s + index.problem.comfort.told_free_s
-    return route.net.moved + (NEW_TIME * asked.near if is_later else 0)
+        return NEW_CAR * asked.near
+    return NEW_TIME * asked.near if begin > told.board_s + index.problem.comfort.told_free_s else 0
 
 
 def _detour(rows: list[list[int]], start: int, through: tuple[int, ...], end: int) -> int:

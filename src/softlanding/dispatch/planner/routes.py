@@ -34,6 +34,13 @@ class Pressed(NamedTuple):
     waits: int
 
 
+class Delayed(NamedTuple):
+    """Who rides longer for a detour: how much longer than the direct way at least, and what the limit still spares."""
+
+    extra: int
+    spare: int
+
+
 @dataclass(slots=True)
 class Network:
     """The times of a route: nodes are its free stops. `end` is -1 when it may end anywhere. `span` is how long the
@@ -83,14 +90,9 @@ class Route:
     room_legs: list[Room]
     aboard_legs: list[frozenset[str]]
     pressed: "list[Pressed | None]"
-
-    @property
-    def known_waiting(self) -> int:
-        """The least waiting that those in this route have, whatever is added, counted from `before`. A break that
-        moves to a better place may spare some; and who boards later so as not to ride too long does so less when the
-        stop takes longer."""
-        is_firm = self.begins == self.soonest and HERE not in self.net.spots
-        return (self.cost.waiting if is_firm else 0) - self.before.waiting
+    delayed: "list[tuple[Delayed, ...]]"
+    firm_waiting: int  # What those in this route wait and ride at least, whatever is added.
+    firm_riding: int
 
 
 def route_of(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Route:
@@ -99,7 +101,7 @@ def route_of(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Route:
 
 
 def _solved(index: Index, vehicle: Vehicle, free: Sequence[Stop], net: Network) -> Route:
-    begins = earliest(index.rows, net)
+    begins, rides = earliest(index.rows, net), _least_rides(index.rows, net)
     cost = Cost() if begins is None else cost_of(index.rows, index.problem.comfort, net, begins)
     room_legs, aboard_legs = _loads(index, vehicle, free)
     soonest, leave_legs, at_legs = _from_the_start(index.rows, net)
@@ -118,6 +120,9 @@ def _solved(index: Index, vehicle: Vehicle, free: Sequence[Stop], net: Network) 
         room_legs=room_legs,
         aboard_legs=aboard_legs,
         pressed=_pressed(index.rows, net, begins),
+        delayed=_delayed(net, rides),
+        firm_waiting=_firm_waiting(net, begins, soonest, cost),
+        firm_riding=sum(excess_cost(one.extra, index.problem.comfort.ride_free_s) for _on, _off, one in rides),
     )
 
 
@@ -428,6 +433,39 @@ def _pressed(rows: list[list[int]], net: Network, begins: list[int] | None) -> l
             who = Pressed(who.until - done + begin, who.waits)
         pressed.append(who if net.spots[position] != HERE else None)
     return pressed[::-1]
+
+
+def _firm_waiting(net: Network, begins: list[int] | None, soonest: list[int], cost: Cost) -> int:
+    """A break that moves to a better place may spare some; and who boards later so as not to ride too long does so less
+    when the stop takes longer."""
+    return cost.waiting if begins == soonest and HERE not in net.spots else 0
+
+
+def _least_rides(rows: list[list[int]], net: Network) -> list[tuple[int, int, Delayed]]:
+    """Where each ride begins (-1: aboard from the start) and ends, and how it would be if the car never stood idle: for
+    that may be spared, but no drive and no service between."""
+    service, here, way, ways = services(net), net.first, 0, list[int]()
+    for position, place in enumerate(settled(net)):
+        way += rows[here][place]
+        ways.append(way)
+        way += service[position]
+        here = place
+    rides = []
+    for on, off, limit, direct in net.limits:
+        takes = ways[off] - ways[on] - service[on]
+        rides.append((on, off, Delayed(takes - direct, limit - takes)))
+    for off, left, direct in net.carried:
+        rides.append((-1, off, Delayed(net.ready + ways[off] - left - direct, FAR)))
+    return rides
+
+
+def _delayed(net: Network, rides: list[tuple[int, int, Delayed]]) -> list[tuple[Delayed, ...]]:
+    """By leg, whom a detour there delays."""
+    delayed: list[tuple[Delayed, ...]] = [()] * (len(net.spots) + 1)
+    for on, off, one in rides:
+        for leg in range(on + 1, off + 1):
+            delayed[leg] = (*delayed[leg], one)
+    return delayed
 
 
 def _next_places(net: Network) -> list[int]:
