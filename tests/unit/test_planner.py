@@ -216,6 +216,19 @@ def test_limits_that_facts_have_broken_are_lifted_just_enough_and_named():
     assert lift_broken_limits(lifted) == (lifted, ())
 
 
+def test_of_two_who_alight_together_the_one_whose_ride_is_too_long_is_lifted():
+    """The limit of the other was widened without end."""
+    at = hhmm("10:00")
+    aboard = Stop("airport", boards=("K7QX", "LATE"), arrive_s=at, begin_s=at, depart_s=at)
+    here = Stop("east", arrive_s=hhmm("10:40"), begin_s=hhmm("10:40"), depart_s=hhmm("10:40"))
+    rides = (a_ride(), a_ride("LATE", ride_max_s=hhmm("0:50")))
+    problem = a_problem(*rides, frozen={"car-1": (aboard, here)}, now_s=hhmm("10:40"))
+    lifted, said = lift_broken_limits(problem)
+    assert len(said) == 1
+    assert [ride.ride_max_s for ride in lifted.rides] == [None, hhmm("1:10")]
+    assert faults_in(lifted, start_plan(lifted)) == []
+
+
 def test_locks_are_kept_and_say_who_set_them():
     never = Lock("never", "K7QX", "car-1", "Ana", "they quarrelled")
     problem = a_problem(a_vehicle(), a_vehicle("car-2", start_place_id="venue"), a_ride(), locks=(never,))

@@ -265,7 +265,8 @@ def _late_at(speech: Speech, route: Route, position: int, time: int) -> Infeasib
         if asked_of(index, ride_id).end_late == late:
             reason = f"{who} would be at {place} at {speech.time(time)}, {minutes(over)} after the deadline"
             return Infeasible(reason, "latest_deliver", ride_id, over)
-    ride_id = stop.alights[0]
+    left = {one: boarding.depart_s for boarding in index.frozen(route.vehicle.id) for one in boarding.boards}
+    ride_id = next(one for one in stop.alights if one in left and left[one] + asked_of(index, one).limit == late)
     reason = f"who is aboard {car} would ride {minutes(over)} longer than allowed to {speech.name(stop.place_id)}"
     return Infeasible(reason, "ride_max", ride_id, over)
 
