@@ -54,7 +54,7 @@ class Sizes:
     li_lim: tuple[str, ...] = tuple(LI_LIM)
     li_lim_s: tuple[float, ...] = (10.0,)
     replans: int = 1000
-    threads: int = 1
+    threads: int = 2
 
 
 FULL = Sizes()

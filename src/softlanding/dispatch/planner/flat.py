@@ -116,7 +116,7 @@ def _flat(
         nodes=nodes,
         rides=rides,
         worth=_worth(index, ride_ids, weights),
-        may=_may(index, asked, vehicles, rides),
+        may=_may(index, asked, vehicles, rides) & _on_shift(nodes, cars, len(asked)),
         strangers=_strangers(index, asked, ride_ids),
         cars=cars,
         price=_price(index, weights),
@@ -220,6 +220,13 @@ def _may(index: Index, asked: list[Asked], vehicles: tuple[Vehicle, ...], rides:
     for ride_id, vehicle_id in index.never:
         may[numbers[ride_id], cars[vehicle_id]] = False
     return may
+
+
+def _on_shift(nodes: Array, cars: Array, count: int) -> Array:
+    """Whether a car is out at all while a ride can be: most are not, in a large fleet."""
+    boards_late, alights_early = nodes[0 : 2 * count : 2, kernel.LATE], nodes[1 : 2 * count : 2, kernel.EARLY]
+    begins, ends = cars[:, kernel.BEGIN], cars[:, kernel.END_LATE]
+    return (boards_late[:, None] >= begins[None, :]) & (alights_early[:, None] <= ends[None, :])
 
 
 def _strangers(index: Index, asked: list[Asked], ride_ids: tuple[str, ...]) -> Array:

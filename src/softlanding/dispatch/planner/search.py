@@ -5,6 +5,7 @@ gives the same plan; with a budget of seconds it is as good as the time allows. 
 numba: so it runs in a process of its own (`apart.py`), and no service imports it.
 """
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -26,11 +27,14 @@ SHORTEST = Weights(stranded=1e13, waiting=0.0, riding=0.0, changes=0.0, driving=
 FEWEST = replace(SHORTEST, vehicle=1e9)
 
 HOT, COLD = 2.0, 0.1  # Heat at the beginning and the end, in average direct drives.
+PATIENCE = 600  # Turns for each ride that let a search begin so hot; with fewer it begins cooler.
 REGRET, BLINK = 0.3, 0.01
-OUT_MAX = 7  # Rides taken out at a turn.
+OUT_MAX, OUT_FEWER_MAX = 7, 12  # Rides taken out at a turn; and where a vehicle is to be spared.
 SLICE_S = 0.02  # Between two looks at the clock.
 SLICE_TURNS = 50
-FEWER_SHARE = 0.6  # Of the budget for doing with fewer vehicles, when that is the goal.
+# When few vehicles are the goal: of the budget for doing with fewer at first, and for each new way to do with as few.
+FEWER_SHARE, ROUND_SHARE = 0.2, 0.13
+SPARE_VEHICLE = 5.0  # The price of one more for a while, in average direct drives.
 PACKED_SHARE = 0.7  # Of the budget for making room, as long as somebody is without a place.
 SHARED_TIMES = 10  # So often searches side by side take over the best of them.
 
@@ -48,6 +52,7 @@ class Goal:
     weights: Weights = COMFORT
     packs_first: bool = True
     wants_fewer: bool = False
+    out_max: int = OUT_MAX
 
     @classmethod
     def distance(cls) -> "Goal":
@@ -55,7 +60,7 @@ class Goal:
 
     @classmethod
     def fewest_vehicles(cls) -> "Goal":
-        return cls(FEWEST, packs_first=False, wants_fewer=True)
+        return cls(FEWEST, packs_first=False, wants_fewer=True, out_max=OUT_FEWER_MAX)
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,9 @@ class _Search:
     desk: Desk
     trail: Trail
     chance: Array
+    out_max: int
     slice_turns: int = SLICE_TURNS
+    pace: float = 0.0  # Turns a second, lately.
 
 
 def improve(
@@ -138,12 +145,12 @@ def improve(
     before = cost_of_plan(problem, plan)
     if not sheet.ride_ids or not sheet.vehicles:
         return Improved(plan, before, before, 0)
-    searches = [_begin(sheet, seed + number) for number in range(workers)]
+    searches = [_begin(sheet, seed + number, goal.out_max) for number in range(workers)]
     flat = sheet.flat
     _warm_up(flat, searches[0])
     budget = _Budget(clock, clock.monotonic(), budget_s, turns, should_stop)
     if goal.wants_fewer:
-        _use_fewer(flat, searches[0], budget)
+        _use_fewest(sheet, searches, budget, goal, on_progress)
     if goal.packs_first:
         _anneal(flat, searches, budget, PACKED_SHARE, on_progress, ends_when_served=True)
         flat = weighed(sheet, goal.weights)
@@ -162,7 +169,7 @@ def _cars(goal: Goal, plan: Plan) -> tuple[int, int]:
     return len(plan.unplaced), sum(bool(manifest.stops) for manifest in plan.manifests)
 
 
-def _begin(sheet: Sheet, seed: int) -> _Search:
+def _begin(sheet: Sheet, seed: int, out_max: int) -> _Search:
     vehicles, nodes = sheet.state.rows.shape
     rides = len(sheet.ride_ids)
     search = _Search(
@@ -171,6 +178,7 @@ def _begin(sheet: Sheet, seed: int) -> _Search:
         desk=desk_of(sheet),
         trail=kernel.make_trail(vehicles, nodes - 4, rides),
         chance=kernel.make_chance(seed + 1),
+        out_max=out_max,
     )
     kernel.copy_state(search.best, sheet.state)
     _go_back(sheet.flat, search)
@@ -180,7 +188,7 @@ def _begin(sheet: Sheet, seed: int) -> _Search:
 def _warm_up(flat: Flat, search: _Search) -> None:
     """No turn at all: what compiling or loading the loops takes, seconds at the first time, is no part of a budget."""
     kernel.explore(
-        flat, search.desk, search.state, search.best, search.trail, search.chance, 0, 1.0, OUT_MAX, REGRET, BLINK
+        flat, search.desk, search.state, search.best, search.trail, search.chance, 0, 1.0, search.out_max, REGRET, BLINK
     )
 
 
@@ -205,19 +213,30 @@ def _anneal(
     """Each search on its own, cooling down; now and then all go on from the best of them."""
     for search in searches:
         _go_back(flat, search)
-    heat = float(flat.rides[:, kernel.DIRECT].mean()) * float(flat.price[kernel.BY_DRIVING])
-    began = budget.share()
+    heat, began = _warmth(flat), budget.share()
+    hot = _hot(flat, searches[0], budget, until - began, heat)
     rounds = SHARED_TIMES if len(searches) > 1 else 1
     with ThreadPoolExecutor(len(searches)) as pool:
         for number in range(1, rounds + 1):
             end = began + (until - began) * number / rounds
             ends = [
-                pool.submit(_cool, flat, search, budget, began, end, until, heat, on_progress, ends_when_served)
+                pool.submit(_cool, flat, search, budget, began, end, until, heat, hot, on_progress, ends_when_served)
                 for search in searches
             ]
             for one in ends:
                 one.result()
             _share_best(flat, searches)
+
+
+def _hot(flat: Flat, search: _Search, budget: _Budget, share: float, heat: float) -> float:
+    """How hot to begin with that share of the budget: what few turns for each ride undo, they would not make good."""
+    if budget.turns is not None:
+        turns = budget.turns * share
+    else:
+        assert budget.seconds is not None, "a budget has turns or seconds"
+        _turn(flat, search, budget, COLD * heat)
+        turns = search.pace * budget.seconds * share
+    return max(COLD, HOT * math.sqrt(min(1.0, turns / (PATIENCE * len(search.state.home)))))
 
 
 def _cool(
@@ -228,6 +247,7 @@ def _cool(
     end: float,
     until: float,
     heat: float,
+    hot: float,
     on_progress: Callable[[Progress], None],
     ends_when_served: bool,
 ) -> None:
@@ -236,7 +256,7 @@ def _cool(
         on_progress(Progress(budget.taken, share, unplaced))
         if ends_when_served and unplaced == 0:
             return
-        warm = HOT * (COLD / HOT) ** ((share - began) / max(until - began, 1e-9))
+        warm = hot * (COLD / hot) ** ((share - began) / max(until - began, 1e-9))
         _turn(flat, search, budget, heat * warm)
 
 
@@ -245,9 +265,11 @@ def _turn(flat: Flat, search: _Search, budget: _Budget, heat: float) -> None:
     count = search.slice_turns if budget.turns is None else min(SLICE_TURNS, max(1, budget.turns - budget.taken))
     began = budget.clock.monotonic()
     kernel.explore(
-        flat, search.desk, search.state, search.best, search.trail, search.chance, count, heat, OUT_MAX, REGRET, BLINK
-    )
+        flat, search.desk, search.state, search.best, search.trail, search.chance, count, heat, search.out_max, REGRET,
+        BLINK,
+    )  # fmt: skip
     took = max(budget.clock.monotonic() - began, 1e-6)
+    search.pace = count / took
     search.slice_turns = max(1, min(5000, int(count * min(SLICE_S / took, 4))))
     budget.taken += count
 
@@ -260,24 +282,79 @@ def _share_best(flat: Flat, searches: list[_Search]) -> None:
             _go_back(flat, search)
 
 
-def _use_fewer(flat: Flat, search: _Search, budget: _Budget) -> None:
+def _use_fewest(
+    sheet: Sheet, searches: list[_Search], budget: _Budget, goal: Goal, on_progress: Callable[[Progress], None]
+) -> None:
+    """Each search on its own: few vehicles first, then the shortest drive with so few."""
+    direct = float(sheet.flat.rides[:, kernel.DIRECT].mean())
+    lax = replace(goal.weights, vehicle=SPARE_VEHICLE * direct * goal.weights.driving)
+    with ThreadPoolExecutor(len(searches)) as pool:
+        ends = []
+        for search in searches:
+            may = sheet.flat.may.copy()
+            firm, loose = (weighed(sheet, weights)._replace(may=may) for weights in (goal.weights, lax))
+            ends.append(pool.submit(_in_rounds, firm, loose, search, budget, on_progress))
+        for one in ends:
+            one.result()
+
+
+def _in_rounds(
+    firm: Flat, loose: Flat, search: _Search, budget: _Budget, on_progress: Callable[[Progress], None]
+) -> None:
+    """With so few vehicles each plan is far from the next, and no search gets from one to the other: so for a while it
+    may use some more, and must then do without them again. The best of all rounds is kept."""
+    _use_fewer(firm, search, budget, FEWER_SHARE, 0)
+    _anneal_alone(firm, search, budget, FEWER_SHARE + ROUND_SHARE / 2, on_progress)
+    while budget.share() < 1 - ROUND_SHARE:
+        kept, began = kernel.make_state(*_sizes(search)), budget.share()
+        kernel.copy_state(kept, search.best)
+        _anneal_alone(loose, search, budget, began + ROUND_SHARE * 0.5, on_progress)
+        _go_back(firm, search)
+        _use_fewer(firm, search, budget, began + ROUND_SHARE * 0.8, _used(kept))
+        if _used(search.best) <= _used(kept):
+            _anneal_alone(firm, search, budget, began + ROUND_SHARE, on_progress)
+        _go_back(firm, search)
+        if float(search.best.total[0]) > float(kept.total[0]):
+            kernel.copy_state(search.best, kept)
+            _go_back(firm, search)
+
+
+def _anneal_alone(
+    flat: Flat, search: _Search, budget: _Budget, until: float, on_progress: Callable[[Progress], None]
+) -> None:
+    _go_back(flat, search)
+    began, heat = budget.share(), _warmth(flat)
+    hot = _hot(flat, search, budget, until - began, heat)
+    _cool(flat, search, budget, began, until, until, heat, hot, on_progress, False)
+
+
+def _use_fewer(flat: Flat, search: _Search, budget: _Budget, until: float, target: int) -> None:
     """Give up one vehicle after the other, as long as all whom it served find a place on the rest."""
     may = flat.may.copy()
-    heat = float(flat.rides[:, kernel.DIRECT].mean()) * 0.3
+    heat = _warmth(flat) * 0.3
     _go_back(flat, search)
-    while budget.share() < FEWER_SHARE and (search.best.length > 0).any():
+    while budget.share() < until and _used(search.best) > target:
         goal = kernel.make_state(*_sizes(search))
         kernel.copy_state(goal, search.best)
         _give_up_one(flat, search, may)
         kept, search.best = search.best, goal
         kernel.copy_state(search.best, search.state)
         wanted = int((kept.home < 0).sum())
-        while budget.share() < FEWER_SHARE and int((search.best.home < 0).sum()) > wanted:
+        while budget.share() < until and int((search.best.home < 0).sum()) > wanted:
             _turn(flat, search, budget, heat)
         if int((search.best.home < 0).sum()) > wanted:
             search.best = kept
             break
     flat.may[:] = may
+
+
+def _used(state: State) -> int:
+    return int((state.length > 0).sum())
+
+
+def _warmth(flat: Flat) -> float:
+    """The price of an average direct drive."""
+    return float(flat.rides[:, kernel.DIRECT].mean()) * float(flat.price[kernel.BY_DRIVING])
 
 
 def _give_up_one(flat: Flat, search: _Search, may: Array) -> None:
