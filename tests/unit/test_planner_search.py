@@ -212,6 +212,16 @@ def test_fewer_vehicles_where_that_is_the_goal():
     assert broken(problem, found) == []
 
 
+@pytest.mark.parametrize("turns", [1, 30, 400])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_budget_that_is_used_up_early_is_no_harm(turns, workers):
+    problem = a_random_day(3, rides=10)
+    plan = plan_all(problem)
+    found = improve(problem, plan, turns=turns, clock=CLOCK, goal=Goal.fewest_vehicles(), workers=workers)
+    assert broken(problem, found.plan) == []
+    assert len(found.plan.unplaced) <= len(plan.unplaced)
+
+
 def test_it_stops_when_asked_and_tells_how_it_stands():
     problem = a_random_day(2, rides=10)
     seen = []

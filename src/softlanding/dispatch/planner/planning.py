@@ -213,7 +213,7 @@ def _placed(index: Index, plan: Plan, asked: Asked, fit: Fit) -> Placed:
 def manifests_of(index: Index, plan: Plan, only_vehicle: str | None) -> list[Manifest]:
     """The plan's manifests by vehicle id, with those that a new vehicle still lacks."""
     by_id = {manifest.vehicle_id: manifest for manifest in plan.manifests}
-    unknown = sorted(set(by_id) - set(index.vehicles))
+    unknown = sorted(by_id.keys() - index.vehicles.keys())
     if unknown:
         raise Invalid(
             Fault("plan", f"vehicle {unknown[0]} is not in the problem; take its rides out of the plan first")
@@ -241,8 +241,10 @@ def laid(index: Index, route: Route) -> KnownRoutes:
 
 
 def with_manifest(plan: Plan, manifest: Manifest) -> Plan:
-    others = [one for one in plan.manifests if one.vehicle_id != manifest.vehicle_id]
-    return replace(plan, manifests=tuple(sorted([*others, manifest], key=lambda one: one.vehicle_id)))
+    if any(one.vehicle_id == manifest.vehicle_id for one in plan.manifests):
+        manifests = (manifest if one.vehicle_id == manifest.vehicle_id else one for one in plan.manifests)
+        return replace(plan, manifests=tuple(manifests))
+    return replace(plan, manifests=tuple(sorted([*plan.manifests, manifest], key=lambda one: one.vehicle_id)))
 
 
 def with_unplaced(plan: Plan, *rides: UnplacedRide) -> Plan:

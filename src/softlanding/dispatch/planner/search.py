@@ -33,7 +33,7 @@ OUT_MAX, OUT_FEWER_MAX = 7, 12  # Rides taken out at a turn; and where a vehicle
 SLICE_S = 0.02  # Between two looks at the clock.
 SLICE_TURNS = 50
 # When few vehicles are the goal: of the budget for doing with fewer at first, and for each new way to do with as few.
-FEWER_SHARE, ROUND_SHARE = 0.2, 0.13
+FEWER_SHARE, ROUND_SHARE = 0.2, 0.1
 SPARE_VEHICLE = 5.0  # The price of one more for a while, in average direct drives.
 PACKED_SHARE = 0.7  # Of the budget for making room, as long as somebody is without a place.
 SHARED_TIMES = 10  # So often searches side by side take over the best of them.
@@ -236,7 +236,8 @@ def _hot(flat: Flat, search: _Search, budget: _Budget, share: float, heat: float
         assert budget.seconds is not None, "a budget has turns or seconds"
         _turn(flat, search, budget, COLD * heat)
         turns = search.pace * budget.seconds * share
-    return max(COLD, HOT * math.sqrt(min(1.0, turns / (PATIENCE * len(search.state.home)))))
+    patience = turns / (PATIENCE * len(search.state.home))
+    return max(COLD, HOT * math.sqrt(min(1.0, max(0.0, patience))))
 
 
 def _cool(
