@@ -56,14 +56,14 @@ def plan_from_nothing(
 
 def place_one_more(setting: Setting, crowd: Crowd, plan: Plan) -> dict[str, Any]:
     """Each ride that comes, alone, into the same plan: milliseconds, and who else had to change vehicle."""
-    vehicles = _vehicles(plan)
-    took_ms, moved, unplaced = [], 0, 0
-    for number, ride in enumerate(crowd.more):
+    vehicles, answers, took_ms = _vehicles(plan), [], []
+    for ride in crowd.more:
         began = setting.clock.monotonic()
         problem = with_ride(crowd.problem, ride)
-        placed = place(problem, plan, ride.id)
-        if number >= WARM_UP:
-            took_ms.append(1000 * (setting.clock.monotonic() - began))
+        answers.append((problem, place(problem, plan, ride.id)))
+        took_ms.append(1000 * (setting.clock.monotonic() - began))
+    took_ms, moved, unplaced = took_ms[WARM_UP:], 0, 0
+    for problem, placed in answers:  # Afterwards: a judge between two rides would be timed in the next.
         setting.judge.ours(problem, placed.plan)
         after = _vehicles(placed.plan)
         moved += sum(after.get(ride_id) != vehicle_id for ride_id, vehicle_id in vehicles.items())

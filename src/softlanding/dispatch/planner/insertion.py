@@ -54,7 +54,8 @@ class Fit:
     """A ride in a route, solved: what it adds to the objective, and when the passenger boards and is delivered."""
 
     added: Cost
-    route: Route
+    route: Route  # As it was.
+    net: Network  # With the ride.
     candidate: Candidate
     board_s: int
     deliver_s: int
@@ -130,7 +131,7 @@ def solve(index: Index, asked: Asked, route: Route, candidate: Candidate) -> Fit
         return None
     added = minus(cost_of(index.rows, index.problem.comfort, net, begins), route.before)
     ride_s = begins[alight] - begins[board] - net.boarding[board] - net.alighting[board]
-    return Fit(added, route, candidate, begins[board], begins[alight], ride_s)
+    return Fit(added, route, net, candidate, begins[board], begins[alight], ride_s)
 
 
 def stops_with(fit: Fit, asked: Asked) -> list[Stop]:
@@ -158,16 +159,19 @@ def boardings(index: Index, asked: Asked, route: Route) -> list[Boarding]:
     """The places to board in this route that no bound rules out."""
     found: list[Boarding] = []
     early, late, start, comfort = asked.early, asked.late, asked.start, index.problem.comfort
-    net, leave, last = route.net, route.leave_legs, route.last
-    if leave[0] > late or early + asked.direct > net.end_late:
-        return found
-    rows, spots, at, count, pressed = index.rows, net.spots, route.at_legs, len(last), route.pressed
-    waits, free_s = route.firm_waiting - route.before.waiting, comfort.wait_free_s
-    rides, moved = route.firm_riding - route.before.riding, net.moved - route.before.changes
-    onward, ride, told = rows[start], asked.ride, asked.told
-    after, until = _turns(index, asked, route) if index.ahead else (-1, count)
+    net, leave, last, pressed = route.net, route.leave_legs, route.last, route.pressed
     # The stop after must still be reached in time, the stop before left in time: both lists rise with the stops.
-    for leg in range(max(bisect_left(last, early), after), min(bisect_right(leave, late), count + 1, until + 1)):
+    begin_leg, end_leg = bisect_left(last, early), bisect_right(leave, late)
+    after = -1
+    if index.ahead:
+        after, until = _turns(index, asked, route)
+        begin_leg, end_leg = max(begin_leg, after), min(end_leg, until + 1)
+    if begin_leg >= end_leg:
+        return found
+    rows, spots, at, count, free_s = index.rows, net.spots, route.at_legs, len(last), comfort.wait_free_s
+    waits, rides, moved = route.spared
+    onward, ride, told = rows[start], asked.ride, asked.told
+    for leg in range(begin_leg, end_leg):
         spot, way = spots[leg] if leg < count else HERE, rows[at[leg]]
         begin = leave[leg] + way[start]
         begin = begin if begin > early else early
@@ -276,7 +280,7 @@ def _candidate(
     if not boarding.joins and not joins and boarding.stop == alight:
         drive = _detour(rows, at[alight], (asked.start, asked.end), after[alight])
         delays = _delays(comfort, route.delayed[alight], drive + asked.board_s + asked.alight_s)
-        riding = route.firm_riding - route.before.riding
+        riding = route.spared[1]
     elif joins:
         delays = 0
     else:
@@ -286,7 +290,7 @@ def _candidate(
     if delays is None:
         return None
     if alight < len(route.stops):
-        own = excess_cost(boarding.begin - asked.early, comfort.wait_free_s) + route.firm_waiting - route.before.waiting
+        own = excess_cost(boarding.begin - asked.early, comfort.wait_free_s) + route.spared[0]
         waiting = max(waiting, own + _pressing(route, alight, begin, comfort.wait_free_s))
     riding += delays + excess_cost(ridden - asked.direct, comfort.ride_free_s)
     return Candidate((waiting, riding, changes, drive), boarding.stop, boarding.joins, alight, joins)

@@ -15,7 +15,7 @@ from softlanding.dispatch.planner.insertion import Fit, cheapest, stops_with
 from softlanding.dispatch.planner.objective import Cost, minus, plus
 from softlanding.dispatch.planner.planning import laid
 from softlanding.dispatch.planner.reasons import fits_ever, fitting_of
-from softlanding.dispatch.planner.routes import route_of, variants
+from softlanding.dispatch.planner.routes import route_of, solved, variants
 from softlanding.dispatch.planner.ways_out import stops_without
 
 Routes = dict[str, KnownRoutes]  # By vehicle: a plan while it is being worked at.
@@ -115,7 +115,7 @@ def cost_between(before: Routes, after: Routes) -> Cost:
 
 def _with_fit(index: Index, routes: Routes, asked: Asked, fit: Fit) -> Routes:
     vehicle = fit.route.vehicle
-    return {**routes, vehicle.id: laid(index, route_of(index, vehicle, stops_with(fit, asked)))}
+    return {**routes, vehicle.id: laid(index, solved(index, vehicle, stops_with(fit, asked), fit.net))}
 
 
 def _leave_one_by_one(

@@ -13,7 +13,15 @@ from softlanding.dispatch.planner.indexed import FAR, Asked, Index, asked_of, ch
 from softlanding.dispatch.planner.insertion import Fit, cheapest, stops_with
 from softlanding.dispatch.planner.objective import Cost, plus, stranded_cost
 from softlanding.dispatch.planner.reasons import fitting_of, relax, why_not
-from softlanding.dispatch.planner.routes import Route, aboard_at_start, route_of, schedule_of, variants, with_break
+from softlanding.dispatch.planner.routes import (
+    Route,
+    aboard_at_start,
+    route_of,
+    schedule_of,
+    solved,
+    variants,
+    with_break,
+)
 from softlanding.dispatch.planner.shapes import (
     Infeasible,
     Manifest,
@@ -192,7 +200,8 @@ def _taken(index: Index, known: dict[str, KnownRoutes], ride_id: str) -> bool:
     fit = cheapest(index, asked, fitting_of(index, asked.ride, known.values()))
     if fit is None:
         return False
-    known[fit.route.vehicle.id] = laid(index, route_of(index, fit.route.vehicle, stops_with(fit, asked)))
+    vehicle = fit.route.vehicle
+    known[vehicle.id] = laid(index, solved(index, vehicle, stops_with(fit, asked), fit.net))
     return True
 
 
@@ -204,8 +213,9 @@ def _unplaced(speech: Speech, known: Sequence[KnownRoutes], ride_id: str) -> Unp
 
 def _placed(index: Index, plan: Plan, asked: Asked, fit: Fit) -> Placed:
     ride_id = asked.ride.id
-    manifest = _manifest(index, fit.route.vehicle, stops_with(fit, asked))
-    placed = with_manifest(plan, manifest)
+    vehicle = fit.route.vehicle
+    known = index.known[vehicle.id] = laid(index, solved(index, vehicle, stops_with(fit, asked), fit.net))
+    manifest, placed = known.manifest, with_manifest(plan, known.manifest)
     placed = replace(placed, unplaced=tuple(one for one in plan.unplaced if one.ride_id != ride_id))
     return Placed(placed, ride_id, manifest.vehicle_id, fit.added, fit.board_s, fit.deliver_s)
 

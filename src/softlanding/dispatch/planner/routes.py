@@ -91,27 +91,30 @@ class Route:
     aboard_legs: list[frozenset[str]]
     pressed: "list[Pressed | None]"
     delayed: "list[tuple[Delayed, ...]]"
-    firm_waiting: int  # What those in this route wait and ride at least, whatever is added.
-    firm_riding: int
+    spared: tuple[int, int, int]  # Of waiting, riding and changes: what is firm, whatever is added, less what is now.
 
 
 def route_of(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Route:
     """The flat form of free stops whose structure is sound (see check.py), solved."""
-    return _solved(index, vehicle, free, _network(index, vehicle, free))
+    return solved(index, vehicle, free, _network(index, vehicle, free))
 
 
-def _solved(index: Index, vehicle: Vehicle, free: Sequence[Stop], net: Network) -> Route:
+def solved(index: Index, vehicle: Vehicle, free: Sequence[Stop], net: Network, before: Cost | None = None) -> Route:
+    """The same where the network is known. `before`: of the route as it is driven now, if that is another."""
     begins, rides = earliest(index.rows, net), _least_rides(index.rows, net)
     cost = Cost() if begins is None else cost_of(index.rows, index.problem.comfort, net, begins)
+    now = cost if before is None else before
     room_legs, aboard_legs = _loads(index, vehicle, free)
     soonest, leave_legs, at_legs = _from_the_start(index.rows, net)
+    firm_riding = sum(excess_cost(one.extra, index.problem.comfort.ride_free_s) for _on, _off, one in rides)
+    firm_waiting = _firm_waiting(net, begins, soonest, cost)
     return Route(
         vehicle=vehicle,
         stops=list(free),
         net=net,
         begins=begins,
         cost=cost,
-        before=cost,
+        before=now,
         soonest=soonest,
         last=_from_the_end(index.rows, net),
         leave_legs=leave_legs,
@@ -121,8 +124,7 @@ def _solved(index: Index, vehicle: Vehicle, free: Sequence[Stop], net: Network) 
         aboard_legs=aboard_legs,
         pressed=_pressed(index.rows, net, begins),
         delayed=_delayed(net, rides),
-        firm_waiting=_firm_waiting(net, begins, soonest, cost),
-        firm_riding=sum(excess_cost(one.extra, index.problem.comfort.ride_free_s) for _on, _off, one in rides),
+        spared=(firm_waiting - now.waiting, firm_riding - now.riding, net.moved - now.changes),
     )
 
 
@@ -239,7 +241,7 @@ def variants(index: Index, route: Route) -> list[Route]:
     for stops in laid:
         net = _network(index, route.vehicle, stops)
         if stops != route.stops and _may_be_driven(index.rows, net):
-            found.append(replace(_solved(index, route.vehicle, stops, net), before=route.cost))
+            found.append(solved(index, route.vehicle, stops, net, before=route.cost))
     return found
 
 

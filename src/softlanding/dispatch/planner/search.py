@@ -106,6 +106,20 @@ class _Budget:
         return (self.clock.monotonic() - self.began) / self.seconds
 
 
+@dataclass(frozen=True)
+class _Cooling:
+    """From hot to cold between two shares of the budget. `unit`: the price of an average direct drive."""
+
+    began: float
+    until: float
+    unit: float
+    hot: float
+
+    def at(self, share: float) -> float:
+        passed = (share - self.began) / max(self.until - self.began, 1e-9)
+        return self.unit * self.hot * float((COLD / self.hot) ** passed)
+
+
 @dataclass
 class _Search:
     """One search on one sheet: where it stands, the best that it met, and its scratch."""
@@ -213,14 +227,13 @@ def _anneal(
     """Each search on its own, cooling down; now and then all go on from the best of them."""
     for search in searches:
         _go_back(flat, search)
-    heat, began = _warmth(flat), budget.share()
-    hot = _hot(flat, searches[0], budget, until - began, heat)
+    cooling = _cooling(flat, searches[0], budget, until)
     rounds = SHARED_TIMES if len(searches) > 1 else 1
     with ThreadPoolExecutor(len(searches)) as pool:
         for number in range(1, rounds + 1):
-            end = began + (until - began) * number / rounds
+            end = cooling.began + (until - cooling.began) * number / rounds
             ends = [
-                pool.submit(_cool, flat, search, budget, began, end, until, heat, hot, on_progress, ends_when_served)
+                pool.submit(_cool, flat, search, budget, cooling, end, on_progress, ends_when_served)
                 for search in searches
             ]
             for one in ends:
@@ -228,27 +241,26 @@ def _anneal(
             _share_best(flat, searches)
 
 
-def _hot(flat: Flat, search: _Search, budget: _Budget, share: float, heat: float) -> float:
-    """How hot to begin with that share of the budget: what few turns for each ride undo, they would not make good."""
+def _cooling(flat: Flat, search: _Search, budget: _Budget, until: float) -> _Cooling:
+    """From now to that share of the budget, as hot at first as there are turns to cool down again: what a few turns for
+    each ride undo, they would not make good."""
+    began, unit = budget.share(), _warmth(flat)
     if budget.turns is not None:
-        turns = budget.turns * share
+        turns = budget.turns * (until - began)
     else:
         assert budget.seconds is not None, "a budget has turns or seconds"
-        _turn(flat, search, budget, COLD * heat)
-        turns = search.pace * budget.seconds * share
+        _turn(flat, search, budget, COLD * unit)
+        turns = search.pace * budget.seconds * (until - began)
     patience = turns / (PATIENCE * len(search.state.home))
-    return max(COLD, HOT * math.sqrt(min(1.0, max(0.0, patience))))
+    return _Cooling(began, until, unit, max(COLD, HOT * math.sqrt(min(1.0, max(0.0, patience)))))
 
 
 def _cool(
     flat: Flat,
     search: _Search,
     budget: _Budget,
-    began: float,
+    cooling: _Cooling,
     end: float,
-    until: float,
-    heat: float,
-    hot: float,
     on_progress: Callable[[Progress], None],
     ends_when_served: bool,
 ) -> None:
@@ -257,8 +269,7 @@ def _cool(
         on_progress(Progress(budget.taken, share, unplaced))
         if ends_when_served and unplaced == 0:
             return
-        warm = hot * (COLD / hot) ** ((share - began) / max(until - began, 1e-9))
-        _turn(flat, search, budget, heat * warm)
+        _turn(flat, search, budget, cooling.at(share))
 
 
 def _turn(flat: Flat, search: _Search, budget: _Budget, heat: float) -> None:
@@ -324,9 +335,8 @@ def _anneal_alone(
     flat: Flat, search: _Search, budget: _Budget, until: float, on_progress: Callable[[Progress], None]
 ) -> None:
     _go_back(flat, search)
-    began, heat = budget.share(), _warmth(flat)
-    hot = _hot(flat, search, budget, until - began, heat)
-    _cool(flat, search, budget, began, until, until, heat, hot, on_progress, False)
+    cooling = _cooling(flat, search, budget, until)
+    _cool(flat, search, budget, cooling, until, on_progress, ends_when_served=False)
 
 
 def _use_fewer(flat: Flat, search: _Search, budget: _Budget, until: float, target: int) -> None:
