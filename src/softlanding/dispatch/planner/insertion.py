@@ -91,7 +91,7 @@ def _places_to_board(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -
     for vehicle_no, routes in enumerate(known):
         for variant_no, route in enumerate(routes.routes):
             if route.leave_legs[0] > late or done > route.net.end_late:
-                continue  # Off shift: said here too, as most vehicles are, and a call costs more than all of this.
+                continue  # Off shift, as most vehicles are: a call costs more than all of this.
             for place in boardings(index, asked, route):
                 found.append((place.at_least, vehicle_no, variant_no, place, route))
     return found
