@@ -354,11 +354,11 @@ def _quick_place(problem: Problem, plan: Plan, ride_id: str, only: frozenset[str
         return None
     shift = fit.route.vehicle.id
     stops = (*index.frozen(shift), *stops_with(fit, asked))
-    routes = study(index, index.vehicle(shift), Manifest(shift, stops)).routes
-    assert routes, "what the search found can be driven"
-    schedule = schedule_of(index, routes[0])
+    route = study(index, index.vehicle(shift), Manifest(shift, stops)).route
+    assert route, "what the search found can be driven"
+    schedule = schedule_of(index, route)
     manifest = Manifest(shift, schedule.stops, schedule.back_s)
-    index.known[shift] = KnownRoutes(manifest, routes)  # The next ride need not study it again.
+    index.known[shift] = KnownRoutes(manifest, route)  # The next ride need not study it again.
     return Placed(_with_manifest(plan, manifest), ride_id, shift, fit.added, fit.board_s, fit.deliver_s)
 
 

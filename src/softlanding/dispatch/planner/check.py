@@ -31,16 +31,24 @@ from softlanding.dispatch.planner.words import SayTime, Speech, count, dimension
 
 @dataclass(slots=True)
 class KnownRoutes:
-    """What is remembered of one vehicle: its manifest, its route with each way to lay its breaks, or why it cannot
-    be driven."""
+    """What is remembered of one vehicle: its manifest and its route, or why it cannot be driven."""
 
     manifest: Manifest
-    routes: tuple[Route, ...]
+    route: Route | None
     trouble: Infeasible | None = None
     rides: frozenset[str] = field(init=False)  # Who boards or alights.
+    others: tuple[Route, ...] | None = None
 
     def __post_init__(self) -> None:
         self.rides = frozenset(one for stop in self.manifest.stops for one in (*stop.boards, *stop.alights))
+
+    def ways(self, index: Index) -> tuple[Route, ...]:
+        """The route, and each other way to lay its breaks: looked for when a ride first asks, as most never do."""
+        if self.route is None:
+            return ()
+        if self.others is None:
+            self.others = tuple(variants(index, self.route))
+        return (self.route, *self.others)
 
 
 @dataclass(slots=True)
@@ -80,12 +88,12 @@ def study(index: Index, vehicle: Vehicle, manifest: Manifest) -> KnownRoutes:
     speech = Speech(index, say_utc)
     broken = _structure_fault(speech, vehicle, manifest.stops)
     if broken:
-        return KnownRoutes(manifest, (), broken)
+        return KnownRoutes(manifest, None, broken)
     free = manifest.stops[len(index.frozen(vehicle.id)) :]
     route = route_of(index, vehicle, free)
     if route.begins is None:
-        return KnownRoutes(manifest, (), _why_late(speech, route))
-    return KnownRoutes(manifest, (route, *variants(index, route)))
+        return KnownRoutes(manifest, None, _why_late(speech, route))
+    return KnownRoutes(manifest, route)
 
 
 def unfit(speech: Speech, vehicle: Vehicle, ride: Ride) -> Infeasible | None:

@@ -88,10 +88,10 @@ def cheapest(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -> Fit | 
 def _places_to_board(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -> list[Promise]:
     found: list[Promise] = []
     late, done = asked.late, asked.early + asked.direct
-    for vehicle_no, routes in enumerate(known):
-        for variant_no, route in enumerate(routes.routes):
-            if route.leave_legs[0] > late or done > route.net.end_late:
-                continue  # Off shift, as most vehicles are: a call costs more than all of this.
+    for vehicle_no, one in enumerate(known):
+        if one.route is None or one.route.leave_legs[0] > late or done > one.route.net.end_late:
+            continue  # Off shift, as most vehicles are.
+        for variant_no, route in enumerate(one.ways(index)):
             for place in boardings(index, asked, route):
                 found.append((place.at_least, vehicle_no, variant_no, place, route))
     return found
@@ -107,8 +107,8 @@ def least(
     """The fit with the least `measure`, which is no less than the `bound` of where it boards; for questions other than
     the cheapest."""
     found: list[tuple[int, int, int, Boarding, Route]] = []
-    for vehicle_no, routes in enumerate(known):
-        for variant_no, route in enumerate(routes.routes):
+    for vehicle_no, one in enumerate(known):
+        for variant_no, route in enumerate(one.ways(index)):
             for boarding in boardings(index, asked, route):
                 found.append((bound(boarding), vehicle_no, variant_no, boarding, route))
     found.sort(key=_first_three)

@@ -15,7 +15,7 @@ from softlanding.dispatch.planner.insertion import Fit, cheapest, stops_with
 from softlanding.dispatch.planner.objective import Cost, minus, plus
 from softlanding.dispatch.planner.planning import laid
 from softlanding.dispatch.planner.reasons import fits_ever, fitting_of
-from softlanding.dispatch.planner.routes import route_of, solved, variants
+from softlanding.dispatch.planner.routes import route_of, solved
 from softlanding.dispatch.planner.ways_out import stops_without
 
 Routes = dict[str, KnownRoutes]  # By vehicle: a plan while it is being worked at.
@@ -88,17 +88,17 @@ def give_way(index: Index, routes: Routes, ride_id: str) -> tuple[Routes, str] |
 
 def without(index: Index, known: KnownRoutes, ride_ids: Iterable[str]) -> KnownRoutes | None:
     """The vehicle's routes without these rides, which have not boarded; None if it cannot drive them."""
-    if not known.routes:
+    route = known.route
+    if route is None:
         return None
-    route = known.routes[0]
     for keep_emptied in (False, True):
         left = route.stops
         for ride_id in ride_ids:
             left = stops_without(left, ride_id, keep_emptied=keep_emptied)
         emptier = route_of(index, route.vehicle, left)
-        ways = (emptier, *variants(index, emptier))
-        if any(one.begins is not None for one in ways):
-            return KnownRoutes(known.manifest, ways)
+        found = KnownRoutes(known.manifest, emptier)
+        if emptier.begins is not None or any(one.begins is not None for one in found.ways(index)):
+            return found
     return None
 
 
@@ -107,9 +107,9 @@ def cost_between(before: Routes, after: Routes) -> Cost:
     total = Cost()
     for vehicle_id, known in after.items():
         was = before[vehicle_id]
-        if known is not was and known.routes:
-            total = plus(total, known.routes[0].cost)
-            total = minus(total, was.routes[0].cost) if was.routes else total
+        if known is not was and known.route:
+            total = plus(total, known.route.cost)
+            total = minus(total, was.route.cost) if was.route else total
     return total
 
 
@@ -197,9 +197,9 @@ def _near(index: Index, asked: Asked, routes: Routes, length: int) -> list[tuple
     early, done = asked.early, min(asked.late, asked.early + NEAR_S) + min(asked.limit, asked.direct + NEAR_S)
     found: list[tuple[int, str, tuple[str, ...]]] = []
     for vehicle_id, known in routes.items():
-        if not known.routes or not fits_ever(index, asked.ride, known.routes[0].vehicle):
+        if known.route is None or not fits_ever(index, asked.ride, known.route.vehicle):
             continue
-        route, begins = known.routes[0], known.routes[0].begins or []
+        route, begins = known.route, known.route.begins or []
         if not begins or route.net.ready > done or route.net.end_late < early:
             continue
         boarding = [

@@ -135,8 +135,8 @@ def cost_of_plan(problem: Problem, plan: Plan) -> Cost:
     index = index_of(problem)
     total = Cost(stranded=sum(stranded_cost(index.ride(one.ride_id).priority) for one in plan.unplaced))
     for manifest in plan.manifests:
-        for route in known_routes(index, manifest).routes[:1]:
-            total = plus(total, route.cost)
+        route = known_routes(index, manifest).route
+        total = plus(total, route.cost) if route else total
     return total
 
 
@@ -247,7 +247,7 @@ def laid(index: Index, route: Route) -> KnownRoutes:
     """The timed manifest of a route that can be driven, with all that one knows about it."""
     schedule = schedule_of(index, route)
     manifest = Manifest(route.vehicle.id, schedule.stops, schedule.back_s)
-    return KnownRoutes(manifest, (route, *variants(index, route)))
+    return KnownRoutes(manifest, route)
 
 
 def with_manifest(plan: Plan, manifest: Manifest) -> Plan:

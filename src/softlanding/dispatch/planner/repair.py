@@ -218,8 +218,8 @@ def at_moment(problem: Problem, plan: Plan, now_s: int) -> tuple[Problem, Plan]:
     for manifest in plan.manifests:
         free = manifest.stops[len(index.frozen(manifest.vehicle_id)) :]
         known = study(index, index.vehicle(manifest.vehicle_id), manifest)
-        if free and known.routes:
-            known = index.known[manifest.vehicle_id] = laid(index, known.routes[0])
+        if free and known.route:
+            known = index.known[manifest.vehicle_id] = laid(index, known.route)
         manifests.append(known.manifest)
     return problem, replace(plan, manifests=tuple(manifests))
 
@@ -237,7 +237,7 @@ def _settled(news: _News, say_time: SayTime) -> Repaired:
     routes, left = _with_room(Speech(index, say_time), routes, waiting)
     manifests = tuple(one.manifest for _vehicle_id, one in sorted(routes.items()))
     planned = {ride_id for one in routes.values() for ride_id in one.rides}
-    index.known.update({key: one for key, one in routes.items() if one.routes})
+    index.known.update({key: one for key, one in routes.items() if one.route})
     plan = Plan(manifests, tuple(one for one in plan.unplaced if one.ride_id not in planned))
     for ride_id in left:
         plan = _told_why(news, plan, ride_id, say_time)
@@ -359,9 +359,9 @@ def _stays(problem: Problem, plan: Plan, vehicle_id: str, ride_id: str) -> Plan 
     if ride_id in _boarding(index.frozen(vehicle_id)):
         return None
     known = study(index, index.vehicle(vehicle_id), _manifest_of(index, plan, vehicle_id))
-    if not known.routes:
+    if known.route is None:
         return None
-    index.known[vehicle_id] = known = laid(index, known.routes[0])
+    index.known[vehicle_id] = known = laid(index, known.route)
     return with_manifest(plan, known.manifest)
 
 
@@ -380,8 +380,8 @@ def _relaid(index: Index, plan: Plan, vehicle_id: str, free: tuple[Stop, ...]) -
     their order; and who does not."""
     vehicle = index.vehicle(vehicle_id)
     known = study(index, vehicle, Manifest(vehicle_id, (*index.frozen(vehicle_id), *free)))
-    if known.routes:
-        index.known[vehicle_id] = known = laid(index, known.routes[0])
+    if known.route:
+        index.known[vehicle_id] = known = laid(index, known.route)
         return with_manifest(plan, known.manifest), ()
     base = base_of(index, vehicle)
     assert isinstance(base, Manifest), "limits that facts have broken were lifted"
