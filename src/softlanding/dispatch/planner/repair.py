@@ -213,13 +213,16 @@ def at_moment(problem: Problem, plan: Plan, now_s: int) -> tuple[Problem, Plan]:
         car = index.vehicle(manifest.vehicle_id)
         frozen[car.id] = manifest.stops[: _under_way(index, car, manifest, now_s)]
     problem = replace(problem, now_s=max(problem.now_s, now_s), frozen={key: one for key, one in frozen.items() if one})
-    index = index_of(problem)
-    manifests = []
+    before, index, manifests = index, index_of(problem), []
     for manifest in plan.manifests:
-        free = manifest.stops[len(index.frozen(manifest.vehicle_id)) :]
-        known = study(index, index.vehicle(manifest.vehicle_id), manifest)
-        if free and known.route:
-            known = index.known[manifest.vehicle_id] = laid(index, known.route)
+        car, begun = index.vehicle(manifest.vehicle_id), index.frozen(manifest.vehicle_id)
+        if not begun and car.shift_start_s >= problem.now_s:
+            known = known_routes(before, manifest)  # It has yet to begin: nothing of it changes.
+        else:
+            known = study(index, car, manifest)
+            known = laid(index, known.route) if known.route and len(manifest.stops) > len(begun) else known
+        if known.route:
+            index.known[car.id] = known
         manifests.append(known.manifest)
     return problem, replace(plan, manifests=tuple(manifests))
 
