@@ -23,6 +23,8 @@ from softlanding.errors import Fault, Invalid
 COMFORT = Weights(stranded=1e13, waiting=1e4, riding=1e2, changes=1e5, driving=1.0, unease=1e-3)
 # Room first: short drives leave time for those without a place.
 PACKED = Weights(stranded=1e9, waiting=1e-3, riding=1e-3, changes=1e3, driving=1.0, unease=0.02)
+# Nobody waits or rides longer for a shorter drive: with comfort's weights a second of waiting may pay for hours of it.
+FIRM = Weights(stranded=1e16, waiting=1e8, riding=1e5, changes=1e5, driving=1.0, unease=1e-3)
 SHORTEST = Weights(stranded=1e13, waiting=0.0, riding=0.0, changes=0.0, driving=1.0)
 FEWEST = replace(SHORTEST, vehicle=1e9)
 
@@ -36,6 +38,8 @@ SLICE_TURNS = 50
 FEWER_SHARE, ROUND_SHARE = 0.2, 0.1
 SPARE_VEHICLE = 5.0  # The price of one more for a while, in average direct drives.
 PACKED_SHARE = 0.7  # Of the budget for making room, as long as somebody is without a place.
+COMFORT_SHARE = 0.8  # Until then all levels are sought together; then what is below comfort, at nobody's cost,
+CHILL = 0.05  # and from there on hardly anything that is dearer is taken, so that the end is never lost to the heat.
 SHARED_TIMES = 10  # So often searches side by side take over the best of them.
 
 
@@ -159,6 +163,7 @@ def improve(
     before = cost_of_plan(problem, plan)
     if not sheet.ride_ids or not sheet.vehicles:
         return Improved(plan, before, before, 0)
+    found: list[Plan] = []
     searches = [_begin(sheet, seed + number, goal.out_max) for number in range(workers)]
     flat = sheet.flat
     _warm_up(flat, searches[0])
@@ -167,20 +172,35 @@ def improve(
         _use_fewest(sheet, searches, budget, goal, on_progress)
     if goal.packs_first:
         _anneal(flat, searches, budget, PACKED_SHARE, on_progress, ends_when_served=True)
-        flat = weighed(sheet, goal.weights)
-    _anneal(flat, searches, budget, 1.0, on_progress)
+        _anneal(weighed(sheet, goal.weights), searches, budget, COMFORT_SHARE, on_progress)
+        flat = weighed(sheet, FIRM)
+        found += _keep_the_better(sheet, flat, searches, before)
+    _anneal(flat, searches, budget, 1.0, on_progress, chill=CHILL if goal.packs_first else 1.0)
     best = min((search.best for search in searches), key=lambda state: float(state.total[0]))
-    found = plan_of(sheet, best)
-    after = cost_of_plan(problem, found)
-    if (_cars(goal, found), after) < (_cars(goal, plan), before):
-        return Improved(found, before, after, budget.taken)
-    return Improved(plan, before, before, budget.taken)
+    best_plan = min(
+        (plan, plan_of(sheet, best), *found), key=lambda one: (_cars(goal, one), cost_of_plan(problem, one))
+    )
+    return Improved(best_plan, before, cost_of_plan(problem, best_plan), budget.taken)
 
 
 def _cars(goal: Goal, plan: Plan) -> tuple[int, int]:
     if not goal.wants_fewer:
         return 0, 0
     return len(plan.unplaced), sum(bool(manifest.stops) for manifest in plan.manifests)
+
+
+def _keep_the_better(sheet: Sheet, flat: Flat, searches: list[_Search], before: Cost) -> list[Plan]:
+    """What was found so far and is better on the levels, not only by their weights. Whoever gained on a lower level and
+    lost on a higher one goes on from the plan as it was given."""
+    better = []
+    for search in searches:
+        plan = plan_of(sheet, search.best)
+        if cost_of_plan(sheet.index.problem, plan) < before:
+            better.append(plan)
+        else:
+            kernel.copy_state(search.best, sheet.state)
+            _go_back(flat, search)
+    return better
 
 
 def _begin(sheet: Sheet, seed: int, out_max: int) -> _Search:
@@ -223,11 +243,12 @@ def _anneal(
     on_progress: Callable[[Progress], None],
     *,
     ends_when_served: bool = False,
+    chill: float = 1.0,
 ) -> None:
     """Each search on its own, cooling down; now and then all go on from the best of them."""
     for search in searches:
         _go_back(flat, search)
-    cooling = _cooling(flat, searches[0], budget, until)
+    cooling = _cooling(flat, searches[0], budget, until, chill)
     rounds = SHARED_TIMES if len(searches) > 1 else 1
     with ThreadPoolExecutor(len(searches)) as pool:
         for number in range(1, rounds + 1):
@@ -241,10 +262,10 @@ def _anneal(
             _share_best(flat, searches)
 
 
-def _cooling(flat: Flat, search: _Search, budget: _Budget, until: float) -> _Cooling:
+def _cooling(flat: Flat, search: _Search, budget: _Budget, until: float, chill: float = 1.0) -> _Cooling:
     """From now to that share of the budget, as hot at first as there are turns to cool down again: what a few turns for
     each ride undo, they would not make good."""
-    began, unit = budget.share(), _warmth(flat)
+    began, unit = budget.share(), _warmth(flat) * chill
     if budget.turns is not None:
         turns = budget.turns * (until - began)
     else:
