@@ -24,6 +24,7 @@ from softlanding.dispatch.planner import (
     take_out,
     vehicle_of,
 )
+from softlanding.dispatch.planner.days import make_day
 from softlanding.dispatch.planner.flat import Weights, desk_of, plan_of, sheet_of
 from softlanding.dispatch.planner.search import Goal, improve
 from softlanding.errors import Invalid
@@ -210,6 +211,16 @@ def test_fewer_vehicles_where_that_is_the_goal():
     found = improve(problem, plan, turns=2000, clock=CLOCK, goal=Goal.fewest_vehicles()).plan
     assert sum(bool(manifest.stops) for manifest in found.manifests) == 1
     assert broken(problem, found) == []
+
+
+def test_a_plan_that_was_searched_already_gets_better_again():
+    """What the weights gained and the levels refused was once lost with the whole search."""
+    problem = make_day(2, rides=60, vehicles=20)
+    plan = plan_all(problem)
+    for _ in range(4):
+        found = improve(problem, plan, seed=1, turns=300, clock=CLOCK)
+        assert found.is_better
+        plan = found.plan
 
 
 @pytest.mark.parametrize("turns", [1, 30, 400])
