@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from softlanding.dispatch.planner import Break, Lock, Plan, Problem, Ride, Told, Vehicle, place, start_plan
+from softlanding.dispatch.planner import Break, Comfort, Lock, Plan, Problem, Ride, Told, Vehicle, place, start_plan
 from softlanding.dispatch.travel import Matrix
 
 EPOCH = datetime(2026, 5, 1, tzinfo=UTC)
@@ -66,7 +66,10 @@ def a_random_day(seed: int, *, rides: int = 8, vehicles: int = 3, triangle: bool
     known = (ride for ride in people if rng.random() < 0.3)
     told = {ride.id: Told(rng.choice(cars).id, ride.earliest_board_s + rng.randint(0, 1200)) for ride in known}
     matrix = _random_matrix(rng, places, triangle=triangle)
-    return Problem(EPOCH, cars, people, matrix, locks=tuple(locks), told=told)
+    doubt = random.Random(seed + 1)
+    people = tuple(replace(ride, ready_spread_s=doubt.choice([0, 0, 300, 1080])) for ride in people)
+    comfort = Comfort(wheel_free_s=doubt.choice([0, 1800, 7200]))
+    return Problem(EPOCH, cars, people, matrix, locks=tuple(locks), comfort=comfort, told=told)
 
 
 def _random_matrix(rng: random.Random, places: tuple[str, ...], *, triangle: bool) -> Matrix:

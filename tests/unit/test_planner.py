@@ -1,19 +1,20 @@
 import json
 import random
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rides import EPOCH, LINE, a_matrix, a_problem, a_random_day, a_ride, a_vehicle, hhmm, planned
+from rides import LINE, a_matrix, a_problem, a_random_day, a_ride, a_vehicle, hhmm, planned
 from softlanding.dispatch.planner import (
     Break,
+    Comfort,
     Infeasible,
     Lock,
     Placed,
-    Problem,
     Schedule,
     Stop,
     Told,
@@ -37,6 +38,7 @@ from softlanding.dispatch.planner import (
     with_ride,
     without_ride,
 )
+from softlanding.dispatch.planner.objective import excess_cost, unsure_of, waiting_cost
 from softlanding.dispatch.travel import Matrix
 from softlanding.dispatch.validator import violations
 from softlanding.errors import Invalid, NotFound, Refused
@@ -172,6 +174,50 @@ def test_another_time_is_a_change_from_five_minutes_on():
     for late, price in ((300, 0), (301, 2), (-301, 2)):
         problem = a_problem(a_ride(), told={"K7QX": Told("car-1", hhmm("10:00") - late)})
         assert cost_of_plan(problem, planned(problem)).changes == price
+
+
+# What nobody knows yet, and who drives much already
+
+
+@pytest.mark.parametrize("order", [("known", "unsure"), ("unsure", "known")])
+def test_of_two_ready_together_the_one_who_may_be_ready_sooner_is_fetched_first(order):
+    patient = {"latest_board_s": hhmm("12:00")}
+    rides = a_ride("known", **patient), a_ride("unsure", ready_spread_s=1080, **patient)
+    plan = planned(a_problem(a_vehicle(seats=1), *rides), *order)
+    assert [stop.boards for stop in plan.manifests[0].stops if stop.boards] == [("unsure",), ("known",)]
+
+
+@given(st.integers(0, 7200), st.integers(0, 3600))
+def test_the_price_of_waiting_grows_with_it_and_with_doubt(seconds, spread_s):
+    unsure = unsure_of(spread_s)
+    price = waiting_cost(seconds, unsure, 300)
+    assert waiting_cost(0, unsure, 300) == 0
+    assert price >= excess_cost(seconds, 300)
+    assert waiting_cost(seconds + 60, unsure, 300) >= price
+    if seconds > 300 + unsure:  # Far beyond what is free the price is a square, and its expectation known.
+        helpless = excess_cost(unsure, 300) / 6
+        assert price == pytest.approx((seconds - 300) ** 2 + spread_s**2 - helpless, abs=2 + 4 * spread_s)
+
+
+def test_who_drives_much_already_drives_no_more_for_a_shorter_way():
+    rides = a_ride("early", ready="09:00"), a_ride("later", ready="11:00", to_place_id="mid"), a_ride(ready="13:00")
+    problem = a_problem(a_vehicle("tired"), a_vehicle("rested", start_place_id="venue"), *rides)
+    plan = assign(problem, assign(problem, start_plan(problem), "early", "tired").plan, "later", "tired").plan
+    assert vehicle_of(place(problem, plan, "K7QX").plan, "K7QX") == "tired", "four hours are nobody's concern"
+    weary = replace(problem, comfort=Comfort(wheel_free_s=2 * 3600))
+    assert vehicle_of(place(weary, plan, "K7QX").plan, "K7QX") == "rested"
+
+
+def test_hours_at_the_wheel_count_from_the_beginning_of_the_shift():
+    done = (
+        Stop("venue", arrive_s=hhmm("08:40"), begin_s=hhmm("08:40"), depart_s=hhmm("08:40")),
+        Stop("airport", arrive_s=hhmm("09:20"), begin_s=hhmm("09:20"), depart_s=hhmm("09:20")),
+    )
+    comfort = Comfort(wheel_free_s=3600)
+    fresh = a_problem(a_ride(), comfort=comfort)
+    weary = a_problem(a_ride(), comfort=comfort, frozen={"car-1": done}, now_s=hhmm("09:20"))
+    assert place(fresh, start_plan(fresh), "K7QX").added.hours == 0
+    assert place(weary, start_plan(weary), "K7QX").added.hours == 3600**2 - 1200**2
 
 
 # Facts and hands
@@ -581,8 +627,8 @@ def _put(stops, stop, start):
 
 
 def _whole_cost(problem, plan, vehicle, schedule):
-    """Waiting, riding, changes, driving, unease if this vehicle drives this schedule, reckoned from the times alone."""
-    total = [0, 0, 0, 0, 0]
+    """Every level below the first if this vehicle drives this schedule, reckoned from the times alone."""
+    total = [0, 0, 0, 0, 0, 0]
     for manifest in plan.manifests:
         stops = schedule.stops if vehicle and manifest.vehicle_id == vehicle.id else manifest.stops
         car = next(v for v in problem.vehicles if v.id == manifest.vehicle_id)
@@ -606,12 +652,22 @@ def _cost_of_stops(problem, car: Vehicle, stops):
         for ride_id in stop.boards:
             left[ride_id] = stop.depart_s
             wait = stop.begin_s - rides[ride_id].earliest_board_s
-            waiting += max(0, wait - problem.comfort.wait_free_s) ** 2
+            waiting += _expected_waiting(problem, rides[ride_id], wait)
             unease += wait
             changes += _change_cost(problem, car, stop, ride_id)
     places = [car.start_place_id, *(stop.place_id for stop in stops), *([car.end_place_id] if car.end_place_id else [])]
     driving = sum(0 if a == b else problem.matrix.seconds[number[a]][number[b]] for a, b in pairwise(places))
-    return waiting, riding, changes, driving, unease
+    hours = max(0, driving - problem.comfort.wheel_free_s) ** 2
+    return waiting, riding, changes, hours, driving, unease
+
+
+def _expected_waiting(problem, ride, wait):
+    """Over three moments that stand for a normal spread, as textbooks have them, less what waiting for nobody costs."""
+    price = lambda seconds: max(0, seconds - problem.comfort.wait_free_s) ** 2  # noqa: E731
+    apart = round(ride.ready_spread_s * 3**0.5)
+    return sum(
+        Fraction(share, 6) * (price(wait + by) - price(by)) for share, by in ((1, -apart), (4, 0), (1, apart))
+    ).__ceil__()
 
 
 def _change_cost(problem, car, stop, ride_id):
@@ -682,7 +738,7 @@ def test_one_ride_more_is_the_same_by_the_quick_way_and_the_long_way():
     fewer = without_ride(replace(day, locks=()), day.rides[-1].id)
     plan = plan_all(fewer)
     quick = with_ride(fewer, replace(day.rides[-1], not_with=("r1",)))
-    slow = Problem(EPOCH, fewer.vehicles, quick.rides, fewer.matrix)
+    slow = replace(fewer, rides=quick.rides)
     assert place(quick, plan, day.rides[-1].id) == place(slow, plan, day.rides[-1].id)
     with pytest.raises(Refused, match="already part"):
         with_ride(quick, day.rides[-1])

@@ -6,7 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rides import a_problem, a_random_day, a_ride, a_vehicle, hhmm, planned
-from softlanding.dispatch.planner import Lock, Told, assign, cost_of_plan, place, plan_all, take_out, vehicle_of
+from softlanding.dispatch.planner import (
+    Comfort,
+    Lock,
+    Told,
+    assign,
+    cost_of_plan,
+    place,
+    plan_all,
+    start_plan,
+    take_out,
+    vehicle_of,
+)
 from softlanding.dispatch.planner.explain import Change, changes_between, difference, why_this_vehicle
 from softlanding.dispatch.planner.repair import at_moment, repair_breakdown, repair_cancellation
 from softlanding.errors import NotFound
@@ -43,6 +54,19 @@ def test_what_a_passenger_was_told_is_a_reason():
     problem = a_problem(*cars, a_ride(), told={"K7QX": Told("car-2", hhmm("10:00"))})
     assert why_this_vehicle(problem, planned(problem), "K7QX").words == (
         "K7QX is on car-2: car-1 could take K7QX, but K7QX has been told car-2"
+    )
+
+
+def test_a_long_day_at_the_wheel_is_a_reason():
+    cars = a_vehicle("near"), a_vehicle("far", start_place_id="mid")
+    problem = a_problem(*cars, a_ride("first", ready="08:00"), a_ride(), comfort=Comfort(wheel_free_s=3600))
+    plan = assign(problem, assign(problem, start_plan(problem), "K7QX", "far").plan, "first", "near").plan
+    assert why_this_vehicle(problem, plan, "K7QX").words == (
+        "K7QX is on far: near could take K7QX, but its driver would drive 2 h"
+    )
+    other = assign(problem, plan, "K7QX", "near").plan
+    assert difference(problem, plan, other).gains[0] == (
+        "drivers at the wheel beyond 1 h: 1 h in all instead of 0 min, the longest 1 h instead of 0 min"
     )
 
 

@@ -34,10 +34,11 @@ SEEDS = st.integers(0, 10**6)
 # A compiled function is slow at its first call, whichever example makes it.
 UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LEVELS = {
-    "waiting": Weights(0, 1, 0, 0, 0),
-    "riding": Weights(0, 0, 1, 0, 0),
-    "driving": Weights(0, 0, 0, 0, 1),
-    "unease": Weights(0, 0, 0, 0, 0, unease=1),
+    "waiting": Weights(0, 1, 0, 0, 0, 0),
+    "riding": Weights(0, 0, 1, 0, 0, 0),
+    "hours": Weights(0, 0, 0, 0, 1, 0),
+    "driving": Weights(0, 0, 0, 0, 0, 1),
+    "unease": Weights(0, 0, 0, 0, 0, 0, unease=1),
 }
 
 
@@ -125,7 +126,7 @@ def test_what_the_kernel_says_of_a_place_is_what_it_costs_there(seed, level):
                 nodes[found[0] : found[0]] = [2 * r]
                 longer = np.array([*nodes, 0], dtype=np.int64)
                 assert kernel.measure(sheet.flat, desk, v, longer, n + 2) == pytest.approx(price + added)
-                if level in ("driving", "waiting"):  # Others may ride shorter when they board later.
+                if level in ("driving", "hours", "waiting"):  # Others may ride shorter when they board later.
                     assert kernel.least_price(sheet.flat, desk, v, row, n, r) <= added + 1e-6
 
 
@@ -215,7 +216,7 @@ def test_fewer_vehicles_where_that_is_the_goal():
 
 def test_a_plan_that_was_searched_already_gets_better_again():
     """What the weights gained and the levels refused was once lost with the whole search."""
-    problem = make_day(2, rides=60, vehicles=20)
+    problem = make_day(3, rides=60, vehicles=20)
     plan = plan_all(problem)
     for _ in range(4):
         found = improve(problem, plan, seed=1, turns=300, clock=CLOCK)

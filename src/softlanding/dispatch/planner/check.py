@@ -37,18 +37,16 @@ class KnownRoutes:
     route: Route | None
     trouble: Infeasible | None = None
     rides: frozenset[str] = field(init=False)  # Who boards or alights.
-    others: tuple[Route, ...] | None = None
+    all_ways: tuple[Route, ...] | None = None
 
     def __post_init__(self) -> None:
         self.rides = frozenset(one for stop in self.manifest.stops for one in (*stop.boards, *stop.alights))
 
     def ways(self, index: Index) -> tuple[Route, ...]:
         """The route, and each other way to lay its breaks: looked for when a ride first asks, as most never do."""
-        if self.route is None:
-            return ()
-        if self.others is None:
-            self.others = tuple(variants(index, self.route))
-        return (self.route, *self.others)
+        if self.all_ways is None:
+            self.all_ways = () if self.route is None else (self.route, *variants(index, self.route))
+        return self.all_ways
 
 
 @dataclass(slots=True)

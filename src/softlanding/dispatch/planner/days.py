@@ -43,6 +43,7 @@ CLOSES_S = 24 * HOUR  # The airport at night: nothing lands or leaves later.
 INTERNATIONAL = 0.35
 OUT_OF_AIRPORT = {False: 20 * MINUTE, True: 45 * MINUTE}
 AT_AIRPORT_BEFORE = {False: 75 * MINUTE, True: 105 * MINUTE}
+FLIGHT_SPREAD = 18 * MINUTE  # Of a flight that has left: a standard deviation.
 OUT_OF_STATION, AT_STATION_BEFORE = 8 * MINUTE, 12 * MINUTE
 PATIENCE = (15 * MINUTE, 40 * MINUTE)
 PATIENCE_UNKNOWN = 3 * HOUR  # Nobody knows when they come: the earliest guess, and a long window.
@@ -198,6 +199,7 @@ class _Rider(NamedTuple):
     luggage: int
     in_wheelchair: bool
     in_french: bool
+    spread_s: int
 
     def ride(self, ride_id: str) -> Ride:
         return Ride(
@@ -213,6 +215,7 @@ class _Rider(NamedTuple):
             alight_service_s=ALIGHTING,
             ride_max_s=round(RIDE_MAX_SHARE * self.direct_s) + RIDE_MAX_MORE,
             needs_skills=("french",) if self.in_french else (),
+            ready_spread_s=self.spread_s,
         )
 
 
@@ -253,7 +256,8 @@ def _rider(rng: random.Random, town: _Town, flight: Flight, *, is_inbound: bool)
     arrive = _arriving if is_inbound else _leaving
     start, end, board, deliver_by = arrive(rng, town, flight, by_train)
     direct_s = town.drive(start, end)
-    return _Rider(start, end, board, deliver_by, direct_s, party, luggage, in_wheelchair, in_french)
+    spread_s = FLIGHT_SPREAD if is_inbound and not by_train else 0
+    return _Rider(start, end, board, deliver_by, direct_s, party, luggage, in_wheelchair, in_french, spread_s)
 
 
 Way = tuple[str, str, tuple[int, int], int | None]

@@ -1,7 +1,7 @@
 """Why a ride is on its vehicle, and what differs between two plans: whom one must tell, and what is gained on each
 level of the objective, in words that a coordinator can repeat."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -168,6 +168,7 @@ def _other(speech: Speech, ride_id: str, place: _Where, fit: Fit, more: Cost) ->
         if _same(longer, is_worse)
         else _all(is_worse, "ride"),
         "changes": f"{who} has been told {speech.name(told.vehicle_id)}" if told else "others would get another time",
+        "hours": f"its driver would drive {'' if is_worse else 'only '}{hours(fit.route.wheel + fit.added.driving)}",
         "driving": f"it would drive {_by(more.driving, 'more', 'less')}",
         "unease": f"all would wait and ride {_by(more.unease, 'longer', 'shorter')}",
     }[level]
@@ -232,13 +233,14 @@ def _say_change(speech: Speech, after: Plan, change: Change) -> str:
 
 
 class _Sums(NamedTuple):
-    """What people feel of a plan's cost: rides without a place; waiting and detour beyond what nobody counts, in all
-    and the longest, in seconds; the price of changes; seconds of driving."""
+    """What people feel of a plan's cost: rides without a place; seconds of waiting, detour and time at the wheel beyond
+    what nobody counts, in all and the longest; the price of changes; seconds of driving."""
 
     unplaced: int
     waits: tuple[int, int]
     detours: tuple[int, int]
     changes: int
+    wheels: tuple[int, int]
     driving: int
 
     @classmethod
@@ -252,22 +254,28 @@ class _Sums(NamedTuple):
             for ride_id in stop.boards:
                 left[ride_id] = stop.depart_s
                 waits.append(max(0, stop.begin_s - asked_of(index, ride_id).early - comfort.wait_free_s))
+        routes = (known_routes(index, manifest).route for manifest in plan.manifests)
+        wheels = [0, *(max(0, route.wheel - comfort.wheel_free_s) for route in routes if route)]
         both = (sum(waits), max(waits)), (sum(detours), max(detours))
-        return cls(len(plan.unplaced), *both, cost.changes, cost.driving)
+        return cls(len(plan.unplaced), *both, cost.changes, (sum(wheels), max(wheels)), cost.driving)
 
 
 def _gains(old: _Sums, new: _Sums, problem: Problem) -> Iterator[str]:
     """A sentence for each level that differs, in the order in which they count."""
     if new.unplaced != old.unplaced:
         yield f"without a place: {count(new.unplaced, 'ride')} instead of {old.unplaced}"
-    for name, free_s, now, was in (
-        ("waiting", problem.comfort.wait_free_s, new.waits, old.waits),
-        ("detours", problem.comfort.ride_free_s, new.detours, old.detours),
-    ):
-        if now != was:
-            beyond = f"{name} beyond {minutes(free_s)}: {minutes(now[0])} in all instead of {minutes(was[0])}"
-            yield f"{beyond}, the longest {minutes(now[1])} instead of {minutes(was[1])}"
+    yield from _beyond("waiting", problem.comfort.wait_free_s, new.waits, old.waits, minutes)
+    yield from _beyond("detours", problem.comfort.ride_free_s, new.detours, old.detours, minutes)
     if new.changes != old.changes:
         yield f"changes to what people were told, weighed by how soon: {new.changes} instead of {old.changes}"
+    yield from _beyond("drivers at the wheel", problem.comfort.wheel_free_s, new.wheels, old.wheels, hours)
     if new.driving != old.driving:
         yield f"driving: {hours(new.driving)} instead of {hours(old.driving)}"
+
+
+def _beyond(
+    name: str, free_s: int, now: tuple[int, int], was: tuple[int, int], say: Callable[[int], str]
+) -> Iterator[str]:
+    if now != was:
+        beyond = f"{name} beyond {say(free_s)}: {say(now[0])} in all instead of {say(was[0])}"
+        yield f"{beyond}, the longest {say(now[1])} instead of {say(was[1])}"

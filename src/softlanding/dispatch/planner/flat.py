@@ -30,6 +30,7 @@ class Weights:
     waiting: float
     riding: float
     changes: float
+    hours: float
     driving: float
     unease: float = 0.0
     vehicle: float = 0.0
@@ -131,6 +132,7 @@ def _cars(index: Index, vehicles: tuple[Vehicle, ...]) -> Array:
         net = route_of(index, vehicle, ()).net
         cars[v, kernel.FIRST], cars[v, kernel.END] = net.first, net.end
         cars[v, kernel.BEGIN], cars[v, kernel.END_LATE] = net.ready, net.end_late
+        cars[v, kernel.DRIVEN] = net.driven
         cars[v, kernel.SPAN] = kernel.NO_LIMIT if net.span >= FAR else net.span
         cars[v, kernel.ROOM : kernel.ROOM + 3] = (vehicle.seats, vehicle.luggage, vehicle.wheelchair_places)
         for ride_id in aboard_at_start(index, vehicle):
@@ -154,6 +156,7 @@ def _rides(index: Index, asked: list[Asked], vehicles: tuple[Vehicle, ...], held
         ride_id = one.ride.id
         is_bound = ride_id in left or ride_id in held or ride_id in index.ahead or ride_id in index.behind
         rides[r, kernel.READY], rides[r, kernel.DIRECT] = one.early, one.direct
+        rides[r, kernel.UNSURE] = one.unsure
         rides[r, kernel.LIMIT] = kernel.NO_LIMIT if one.limit >= FAR else one.limit
         rides[r, kernel.LOAD : kernel.LOAD + 3] = (one.ride.seats, one.ride.luggage, one.ride.wheelchairs)
         rides[r, kernel.LEFT] = left.get(ride_id, -1)
@@ -271,8 +274,8 @@ def _worth(index: Index, ride_ids: tuple[str, ...], weights: Weights) -> Array:
 
 def _price(index: Index, weights: Weights) -> Array:
     comfort = index.problem.comfort
-    levels = (weights.driving, weights.waiting, weights.riding, weights.unease, weights.vehicle)
-    return np.array([*levels, comfort.wait_free_s, comfort.ride_free_s], dtype=np.float64)
+    levels = weights.driving, weights.waiting, weights.riding, weights.hours, weights.unease, weights.vehicle
+    return np.array([*levels, comfort.wait_free_s, comfort.ride_free_s, comfort.wheel_free_s], dtype=np.float64)
 
 
 def _breaks_left(index: Index, vehicle: Vehicle) -> tuple[str, ...]:

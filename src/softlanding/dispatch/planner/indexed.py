@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from softlanding.dispatch.planner.objective import nearness
+from softlanding.dispatch.planner.objective import nearness, unsure_of
 from softlanding.dispatch.planner.shapes import Break, Lock, Problem, Ride, Stop, Told, Vehicle
 from softlanding.errors import Fault, Invalid, NotFound, Refused
 
@@ -31,6 +31,7 @@ class Asked:
     end: int
     early: int
     late: int
+    unsure: int  # See `objective.unsure_of`.
     end_early: int
     end_late: int
     board_s: int
@@ -113,6 +114,7 @@ def ask(index: Index, ride: Ride) -> Asked:
         end=end,
         early=ride.earliest_board_s,
         late=late,
+        unsure=unsure_of(ride.ready_spread_s),
         end_early=ride.earliest_deliver_s or 0,
         end_late=FAR if ride.latest_deliver_s is None else ride.latest_deliver_s,
         board_s=ride.board_service_s,
@@ -325,9 +327,8 @@ def _ride_faults(ride: Ride, places: set[str]) -> Iterator[Fault]:
     if ride.from_place_id == ride.to_place_id:
         yield Fault(where, f"goes from {ride.from_place_id} to the same place")
     times = ("earliest_board_s", "latest_board_s", "earliest_deliver_s", "latest_deliver_s", "expires_s", "ride_max_s")
-    yield from _negative(
-        where, ride, (*times, "board_service_s", "alight_service_s", "seats", "luggage", "wheelchairs")
-    )
+    others = ("board_service_s", "alight_service_s", "ready_spread_s", "seats", "luggage", "wheelchairs")
+    yield from _negative(where, ride, (*times, *others))
     if ride.seats == ride.wheelchairs == ride.luggage == 0:
         yield Fault(where, "carries nobody: give seats, wheelchairs or luggage")
 

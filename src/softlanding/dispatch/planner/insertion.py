@@ -8,27 +8,38 @@ valid, but perhaps not the cheapest.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from operator import itemgetter
 from typing import NamedTuple
 
 from softlanding.dispatch.planner.check import KnownRoutes
 from softlanding.dispatch.planner.indexed import FAR, Asked, Index
-from softlanding.dispatch.planner.objective import NEW_CAR, NEW_TIME, Cost, excess_cost, minus
-from softlanding.dispatch.planner.routes import HERE, Delayed, Network, Route, add_told, cost_of, earliest
-from softlanding.dispatch.planner.shapes import Comfort, Ride, Stop
+from softlanding.dispatch.planner.objective import NEW_CAR, NEW_TIME, Cost, excess_cost, minus, waiting_cost
+from softlanding.dispatch.planner.routes import (
+    HERE,
+    Delayed,
+    Network,
+    Pressed,
+    Room,
+    Route,
+    add_told,
+    cost_of,
+    earliest,
+)
+from softlanding.dispatch.planner.shapes import Comfort, Stop
 
 _first_three = itemgetter(0, 1, 2)
+
+Bound = tuple[int, int, int, int, int]  # Of waiting, riding, changes, hours and driving.
 
 
 class Candidate(NamedTuple):
     """A position that the bounds permit. `board` and `alight` number stops of the route as it is: a new stop goes
-    before that stop, a shared one (`*_joins`) is that stop. `at_least` bounds waiting, riding, changes and driving
-    from below."""
+    before that stop, a shared one (`*_joins`) is that stop. `at_least` is no more than what it adds."""
 
-    at_least: tuple[int, int, int, int]
+    at_least: Bound
     board: int
     board_joins: bool
     alight: int
@@ -39,62 +50,70 @@ class Boarding(NamedTuple):
     """A place to board: before or at a stop, begun and left no sooner than that. `at_least` is as a candidate's, for
     any place to alight."""
 
-    at_least: tuple[int, int, int, int]
+    at_least: Bound
     stop: int
     joins: bool
     begin: int
     leave: int
 
 
-Promise = tuple[tuple[int, int, int, int], int, int, Boarding | Candidate, Route]
+Best = tuple["Fit", tuple[int, int, Candidate]]
+Way = tuple[int, int, Route]
+Place = tuple[Bound, int, int, Boarding, Route]
+Promise = tuple[Bound, int, int, Boarding | Candidate, Route]
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(NamedTuple):
     """A ride in a route, solved: what it adds to the objective, and when the passenger boards and is delivered."""
 
     added: Cost
     route: Route  # As it was.
-    net: Network  # With the ride.
+    net: Network  # With the ride, and when each stop of it begins.
+    begins: list[int]
     candidate: Candidate
     board_s: int
     deliver_s: int
     ride_s: int
 
 
-def cheapest(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -> Fit | None:
+def cheapest(index: Index, asked: Asked, known: Sequence[KnownRoutes]) -> Fit | None:
     """The fit that adds least to the objective; among equals the vehicle first in `known`, then the earliest stops.
 
-    What promises most is looked at first: a place to board leads to places to alight, and one of those to an exact
-    judgement, until nothing left promises as much as what was found."""
-    promising = _places_to_board(index, asked, known)
+    First where nobody would wait for it any longer than now: mostly that is all that there is to look at."""
+    best, ways = None, _on_shift(index, asked, known)
+    for waits in (False, True):
+        best = _the_best(index, asked, boardings(index, asked, ways, waits), best)
+        if best is not None and best[0].added.waiting <= 0:
+            break
+    return best[0] if best is not None else None
+
+
+def _the_best(index: Index, asked: Asked, places: list[Place], best: Best | None) -> Best | None:
+    """Of these and what was found already. What promises most is looked at first: a place to board leads to places to
+    alight, and one of those to an exact judgement, until nothing left promises as much as what was found."""
+    promising: list[Promise] = [*places]
     heapify(promising)
-    best: Fit | None = None
-    best_order: tuple[int, int, Candidate] | None = None
     while promising:
         at_least, vehicle_no, variant_no, place, route = heappop(promising)
-        if best is not None and at_least > best.added[1:5]:
+        if best is not None and at_least > best[0].added[1:6]:
             break
         if isinstance(place, Boarding):
             for candidate in _alightings(index, asked, route, place):
                 heappush(promising, (candidate.at_least, vehicle_no, variant_no, candidate, route))
             continue
         fit, order = solve(index, asked, route, place), (vehicle_no, variant_no, place)
-        if fit and (best is None or best_order is None or (fit.added, order) < (best.added, best_order)):
-            best, best_order = fit, order
+        if fit and (best is None or (fit.added, order) < (best[0].added, best[1])):
+            best = fit, order
     return best
 
 
-def _places_to_board(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -> list[Promise]:
-    found: list[Promise] = []
-    late, done = asked.late, asked.early + asked.direct
+def _on_shift(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -> list[Way]:
+    """Every way to drive of those vehicles that are out when the ride can be: most are not."""
+    late, done, ways = asked.late, asked.early + asked.direct, list[Way]()
     for vehicle_no, one in enumerate(known):
-        if one.route is None or one.route.leave_legs[0] > late or done > one.route.net.end_late:
-            continue  # Off shift, as most vehicles are.
-        for variant_no, route in enumerate(one.ways(index)):
-            for place in boardings(index, asked, route):
-                found.append((place.at_least, vehicle_no, variant_no, place, route))
-    return found
+        if one.route is not None and one.route.leaves[0] <= late and done <= one.route.net.end_late:
+            ways += [(vehicle_no, variant_no, route) for variant_no, route in enumerate(one.ways(index))]
+    return ways
 
 
 def least(
@@ -106,11 +125,9 @@ def least(
 ) -> Fit | None:
     """The fit with the least `measure`, which is no less than the `bound` of where it boards; for questions other than
     the cheapest."""
-    found: list[tuple[int, int, int, Boarding, Route]] = []
-    for vehicle_no, one in enumerate(known):
-        for variant_no, route in enumerate(one.ways(index)):
-            for boarding in boardings(index, asked, route):
-                found.append((bound(boarding), vehicle_no, variant_no, boarding, route))
+    every = [(number, other, route) for number, one in enumerate(known) for other, route in enumerate(one.ways(index))]
+    promising = boardings(index, asked, every)
+    found = [(bound(place), number, other, place, route) for _at_least, number, other, place, route in promising]
     found.sort(key=_first_three)
     best: Fit | None = None
     for at_least, _vehicle_no, _variant_no, boarding, route in found:
@@ -129,9 +146,9 @@ def solve(index: Index, asked: Asked, route: Route, candidate: Candidate) -> Fit
     begins = earliest(index.rows, net)
     if begins is None:
         return None
-    added = minus(cost_of(index.rows, index.problem.comfort, net, begins), route.before)
+    cost = cost_of(index.rows, index.problem.comfort, net, begins)
     ride_s = begins[alight] - begins[board] - net.boarding[board] - net.alighting[board]
-    return Fit(added, route, net, candidate, begins[board], begins[alight], ride_s)
+    return Fit(minus(cost, route.before), route, net, begins, candidate, begins[board], begins[alight], ride_s)
 
 
 def stops_with(fit: Fit, asked: Asked) -> list[Stop]:
@@ -152,94 +169,128 @@ def stops_with(fit: Fit, asked: Asked) -> list[Stop]:
 
 def candidates(index: Index, asked: Asked, route: Route) -> list[Candidate]:
     """The positions in this route that no bound rules out."""
-    return [one for boarding in boardings(index, asked, route) for one in _alightings(index, asked, route, boarding)]
+    places = boardings(index, asked, [(0, 0, route)])
+    return [one for *_, place, _route in places for one in _alightings(index, asked, route, place)]
 
 
-def boardings(index: Index, asked: Asked, route: Route) -> list[Boarding]:
-    """The places to board in this route that no bound rules out."""
-    found: list[Boarding] = []
-    early, late, start, comfort = asked.early, asked.late, asked.start, index.problem.comfort
-    net, leave, last, pressed = route.net, route.leave_legs, route.last, route.pressed
-    # The stop after must still be reached in time, the stop before left in time: both lists rise with the stops.
-    begin_leg, end_leg = bisect_left(last, early), bisect_right(leave, late)
-    after = -1
-    if index.ahead:
-        after, until = _turns(index, asked, route)
-        begin_leg, end_leg = max(begin_leg, after), min(end_leg, until + 1)
-    if begin_leg >= end_leg:
-        return found
-    rows, spots, at, count, free_s = index.rows, net.spots, route.at_legs, len(last), comfort.wait_free_s
-    waits, rides, moved = route.spared
-    onward, ride, told = rows[start], asked.ride, asked.told
-    for leg in range(begin_leg, end_leg):
-        spot, way = spots[leg] if leg < count else HERE, rows[at[leg]]
-        begin = leave[leg] + way[start]
-        begin = begin if begin > early else early
-        done = begin + asked.board_s
-        if (
-            begin <= late
-            and leg > after
-            and (spot == HERE or done + onward[spot] <= last[leg])
-            and _has_room(route, asked, ride, leg)
-        ):
-            # Most of what placing a ride takes is spent here: so no calls where most of them would say nothing.
-            following = route.next_legs[leg]
-            drive = way[start] if following < 0 else way[start] + onward[following] - way[following]
-            delays = _delays(comfort, route.delayed[leg], drive + asked.board_s) if route.delayed[leg] else 0
+def boardings(index: Index, asked: Asked, ways: Iterable[Way], waits: bool | None = None) -> list[Place]:
+    """The places to board that no bound rules out. `waits`: only those where somebody would wait longer than now, or
+    only those where perhaps nobody would.
+
+    Most of what placing a ride takes is spent here: so what rules out most comes first, and no call is made where most
+    of them would say nothing."""
+    rows, comfort, found = index.rows, index.problem.comfort, list[Place]()
+    early, late, start, goal, unsure = asked.early, asked.late, asked.start, asked.end, asked.unsure
+    onward_from, free_s, board_s, orders = rows[start], comfort.wait_free_s, asked.board_s, index.ahead
+    soon = early + max(0, free_s - unsure)  # Who boards by then has not waited.
+    for vehicle_no, variant_no, route in ways:
+        # The stop after must still be reached in time, the stop before left in time: both lists rise with the stops.
+        first = bisect_left(route.last, early)
+        is_firm = waits is False and route.legs[first].waiting >= 0
+        end = bisect_right(route.leaves, soon if is_firm and soon < late else late)
+        if first >= end:
+            continue
+        after, until = _turns(index, asked, route) if orders else (-1, end)
+        for number in range(first, end):
+            leaves, at, to, onward, latest, room, aboard, pressed, delayed, waiting = route.legs[number]
+            way = rows[at]
+            begin = leaves + way[start]
+            if begin < early:
+                begin = early
+            elif begin > late:
+                continue
+            elif begin > soon:
+                waiting += waiting_cost(begin - early, unsure, free_s)
+                if waits is False and waiting > 0:
+                    continue
+            done = begin + board_s
+            if to != HERE:
+                if done + onward_from[to] > latest:
+                    continue
+                if pressed:
+                    waiting += _pressing(pressed, done + onward_from[to], free_s)
+            if (waits is not None and waits != (waiting > 0)) or not (after < number <= until):
+                continue
+            if not _has_room(asked, room, aboard):
+                continue
+            drive = way[start] if onward < 0 else way[start] + onward_from[onward] - way[onward]
+            if to == HERE:  # Who boards here alights before the car goes on.
+                drive += onward_from[goal] + (0 if onward < 0 else rows[goal][onward] - onward_from[onward])
+            delays = _delays(comfort, delayed, drive + board_s) if delayed else 0
             if delays is not None:
-                waiting = waits if begin - early <= free_s else waits + excess_cost(begin - early, free_s)
-                if spot != HERE and pressed[leg] is not None:
-                    waiting += _pressing(route, leg, done + onward[spot], free_s)
-                changes = moved if told is None else moved + _changed(index, asked, route, begin)
-                found.append(Boarding((waiting, rides + delays, changes, drive), leg, False, begin, done))
-        if spot == start and _has_room(route, asked, ride, leg + 1):
-            begin = max(route.soonest[leg], early)
-            if begin <= min(late, last[leg]):
-                done = begin + net.alighting[leg] + max(net.boarding[leg], asked.board_s)
-                waiting = excess_cost(begin - early, free_s) + waits + _pressing(route, leg, begin, free_s)
-                changes = moved + _changed(index, asked, route, begin)
-                found.append(Boarding((waiting, rides, changes, 0), leg, True, begin, done))
+                at_least = _bound(index, asked, route, waiting, delays, begin, drive)
+                place = Boarding(at_least, number, False, begin, done)
+                found.append((at_least, vehicle_no, variant_no, place, route))
+        if start in route.net.spots:
+            stops = range(max(first, after), min(end, until + 1, len(route.stops)))
+            shared = _shared(index, asked, route, stops, waits)
+            found += [(place.at_least, vehicle_no, variant_no, place, route) for place in shared]
     return found
+
+
+def _shared(index: Index, asked: Asked, route: Route, stops: range, waits: bool | None) -> list[Boarding]:
+    """The places to board at one of these stops, where it is at the right place."""
+    found, net, free_s = list[Boarding](), route.net, index.problem.comfort.wait_free_s
+    for stop in stops:
+        begin = max(route.soonest[stop], asked.early)
+        if net.spots[stop] != asked.start or begin > min(asked.late, route.last[stop]):
+            continue
+        leg, after = route.legs[stop], route.legs[stop + 1]
+        waiting = leg.waiting + waiting_cost(begin - asked.early, asked.unsure, free_s)
+        waiting += _pressing(leg.pressed, begin, free_s)
+        if (waits is None or waits == (waiting > 0)) and _has_room(asked, after.room, after.aboard):
+            done = begin + net.alighting[stop] + max(net.boarding[stop], asked.board_s)
+            found.append(Boarding(_bound(index, asked, route, waiting, 0, begin, 0), stop, True, begin, done))
+    return found
+
+
+def _bound(index: Index, asked: Asked, route: Route, waiting: int, delays: int, begin: int, drive: int) -> Bound:
+    """The least price on each level of boarding at `begin`, for so much more waiting, riding of others and driving."""
+    _firm_waiting, riding, moved = route.spared
+    changes = moved if asked.told is None else moved + _changed(index, asked, route, begin)
+    hours = excess_cost(route.wheel + drive, index.problem.comfort.wheel_free_s) - route.before.hours
+    return waiting, riding + delays, changes, hours, drive
 
 
 def _alightings(index: Index, asked: Asked, route: Route, boarding: Boarding) -> list[Candidate]:
     """Ride along from this boarding and add each place to alight, until a later stop would be missed or the car is
     full."""
     found: list[Candidate | None] = []
-    rows, net, last, count = index.rows, route.net, route.last, len(route.stops)
-    places, goal, ride = net.spots, asked.end, asked.ride
-    here, time = asked.start, boarding.leave
-    travelled = 0
-    position = boarding.stop + boarding.joins
-    while position == boarding.stop or _has_room(route, asked, ride, position):
+    rows, net, legs, last, goal = index.rows, route.net, route.legs, route.last, asked.end
+    here, time, travelled = asked.start, boarding.leave, 0
+    for position in range(boarding.stop + boarding.joins, len(legs)):
+        leg = legs[position]
+        if position != boarding.stop and not _has_room(asked, leg.room, leg.aboard):
+            break
         step = rows[here][goal]
         begin = max(time + step, asked.end_early)
         if begin <= asked.end_late and travelled + step <= asked.limit:
             arrives = _arrives_next(rows, net, position, goal, begin + asked.alight_s)
-            if arrives <= (last[position] if position < count else net.end_late):
+            if arrives <= leg.latest:
                 found.append(_candidate(index, asked, route, boarding, position, False, travelled + step, arrives))
-        if position == count or places[position] == HERE:
+        if leg.to == HERE:
             break
-        step = rows[here][places[position]]
+        step = rows[here][leg.to]
         time = max(time + step, net.early[position])
         travelled += step
         if time > last[position] or travelled > asked.limit:
             break
-        if places[position] == goal and max(time, asked.end_early) <= min(last[position], asked.end_late):
+        if leg.to == goal and max(time, asked.end_early) <= min(last[position], asked.end_late):
             begin = max(time, asked.end_early)
             found.append(_candidate(index, asked, route, boarding, position, True, travelled, begin))
         service = net.alighting[position] + net.boarding[position]
-        here, time, travelled = places[position], time + service, travelled + service
-        position += 1
+        here, time, travelled = leg.to, time + service, travelled + service
     return [one for one in found if one]
 
 
-def _pressing(route: Route, position: int, begin: int, free_s: int) -> int:
-    """What it adds to the waiting of the next who boards, at least, that this stop begins no sooner than `begin`."""
-    pressed = route.pressed[position]
-    if pressed is None or begin <= pressed.until:
-        return 0
-    return excess_cost(pressed.waits + begin - pressed.until, free_s) - excess_cost(pressed.waits, free_s)
+def _pressing(pressed: tuple[Pressed, ...], begin: int, free_s: int) -> int:
+    """What it adds to the waiting of those whom a stop delays, at least, that it begins no sooner than `begin`."""
+    total = 0
+    for until, waits, unsure in pressed:
+        if begin <= until:
+            break
+        total += waiting_cost(waits + begin - until, unsure, free_s) - waiting_cost(waits, unsure, free_s)
+    return total
 
 
 def _turns(index: Index, asked: Asked, route: Route) -> tuple[int, int]:
@@ -275,25 +326,28 @@ def _candidate(
     """With the lower bound of its price: this passenger's own waiting and detour, who else waits for it or rides
     longer, and the drive, which is exact; None if somebody aboard would ride too long. `begin`: when the stop at
     `alight` begins, or is reached, at the earliest."""
-    rows, at, after = index.rows, route.at_legs, route.next_legs
-    comfort, (waiting, riding, changes, drive) = index.problem.comfort, boarding.at_least
+    rows, leg = index.rows, route.legs[alight]
+    comfort, (waiting, riding, changes, _hours, drive) = index.problem.comfort, boarding.at_least
+    if joins or leg.to != HERE or alight == len(route.stops):
+        waiting += route.spared[0] - route.legs[boarding.stop].waiting
     if not boarding.joins and not joins and boarding.stop == alight:
-        drive = _detour(rows, at[alight], (asked.start, asked.end), after[alight])
-        delays = _delays(comfort, route.delayed[alight], drive + asked.board_s + asked.alight_s)
+        drive = _detour(rows, leg.at, (asked.start, asked.end), leg.onward)
+        delays = _delays(comfort, leg.delayed, drive + asked.board_s + asked.alight_s)
         riding = route.spared[1]
     elif joins:
         delays = 0
     else:
-        detour = _detour(rows, at[alight], (asked.end,), after[alight])
-        delays = _delays(comfort, route.delayed[alight], detour + asked.alight_s)
+        detour = _detour(rows, leg.at, (asked.end,), leg.onward)
+        delays = _delays(comfort, leg.delayed, detour + asked.alight_s)
         drive += detour
     if delays is None:
         return None
-    if alight < len(route.stops):
-        own = excess_cost(boarding.begin - asked.early, comfort.wait_free_s) + route.spared[0]
-        waiting = max(waiting, own + _pressing(route, alight, begin, comfort.wait_free_s))
+    if leg.pressed:
+        own = waiting_cost(boarding.begin - asked.early, asked.unsure, comfort.wait_free_s) + route.spared[0]
+        waiting = max(waiting, own + _pressing(leg.pressed, begin, comfort.wait_free_s))
     riding += delays + excess_cost(ridden - asked.direct, comfort.ride_free_s)
-    return Candidate((waiting, riding, changes, drive), boarding.stop, boarding.joins, alight, joins)
+    hours = excess_cost(route.wheel + drive, comfort.wheel_free_s) - route.before.hours
+    return Candidate((waiting, riding, changes, hours, drive), boarding.stop, boarding.joins, alight, joins)
 
 
 def _delays(comfort: Comfort, delayed: tuple[Delayed, ...], by_s: int) -> int | None:
@@ -326,22 +380,19 @@ def _detour(rows: list[list[int]], start: int, through: tuple[int, ...], end: in
     return total if end < 0 else total + rows[here][end] - rows[start][end]
 
 
-def _has_room(route: Route, asked: Asked, ride: Ride, leg: int) -> bool:
-    """Whether the ride may be aboard on this leg: seats, luggage, wheelchairs and company."""
-    seats, luggage, wheelchairs = route.room_legs[leg]
+def _has_room(asked: Asked, room: Room, aboard: frozenset[str]) -> bool:
+    """Whether the ride may be there too where so much room is left, with those aboard."""
+    ride, (seats, luggage, wheelchairs) = asked.ride, room
     if ride.seats > seats or ride.luggage > luggage or ride.wheelchairs > wheelchairs:
         return False
-    crowd = route.aboard_legs[leg]
-    if not crowd:
-        return True
-    return not ride.alone and asked.strangers.isdisjoint(crowd)
+    return not aboard or (not ride.alone and asked.strangers.isdisjoint(aboard))
 
 
 def _spliced(route: Route, asked: Asked, candidate: Candidate) -> tuple[Network, int, int]:
     """The network with the ride in it, and the numbers of its two stops."""
     net = route.net
     _, board, board_joins, alight, alight_joins = candidate
-    new = Network(net.first, net.end, net.ready, net.end_late, net.span, net.moved)
+    new = Network(net.first, net.end, net.ready, net.end_late, net.span, net.driven, net.moved)
     new.spots, new.early, new.late = net.spots[:], net.early[:], net.late[:]
     new.boarding, new.alighting = net.boarding[:], net.alighting[:]
     if alight_joins:
@@ -357,8 +408,8 @@ def _spliced(route: Route, asked: Asked, candidate: Candidate) -> tuple[Network,
     moved = [number + (number >= by_board) + (number >= by_alight) for number in range(len(net.spots))]
     on = moved[board] if board_joins else board
     off = moved[alight] if alight_joins else alight + (not board_joins)
-    new.waits = [(moved[number], ready) for number, ready in net.waits]
-    new.waits.append((on, asked.early))
+    new.waits = [(moved[number], ready, unsure) for number, ready, unsure in net.waits]
+    new.waits.append((on, asked.early, asked.unsure))
     new.limits = [(moved[start], moved[end], limit, direct) for start, end, limit, direct in net.limits]
     new.limits.append((on, off, asked.limit, asked.direct))
     new.carried = [(moved[number], left, direct) for number, left, direct in net.carried]

@@ -42,19 +42,23 @@ HALT_ALIGHTS, HALT_BOARDS, HALT_BREAK = range(3)
 # Columns. Of nodes: the place or HERE, the window, the service (a break's duration is BOARD_S).
 SPOT, EARLY, LATE, ALIGHT_S, BOARD_S = range(5)
 # Of rides: from when waiting counts, the longest ride, the direct one, the load, when it left the stop of boarding (-1:
-# it still boards), whether it stays on its vehicle, the vehicle that the passenger was told (-1: none).
-READY, LIMIT, DIRECT, LOAD, LEFT, IS_FIXED, TOLD, RIDE_COLUMNS = 0, 1, 2, 3, 6, 7, 8, 9
+# it still boards), whether it stays on its vehicle, the vehicle that the passenger was told (-1: none), how unsure the
+# moment is at which the passenger is ready.
+READY, LIMIT, DIRECT, LOAD, LEFT, IS_FIXED, TOLD, UNSURE, RIDE_COLUMNS = 0, 1, 2, 3, 6, 7, 8, 9, 10
 WEIGHT, CHANGE = range(2)
 # Of vehicles: the first place, the last (-1: any), its times, the longest time out, room and what is aboard at the
-# beginning (seats, luggage, wheelchairs), the vehicle before it that is its equal (-1: none).
-FIRST, END, BEGIN, END_LATE, SPAN, ROOM, ABOARD, TWIN, CAR_COLUMNS = 0, 1, 2, 3, 4, 5, 8, 11, 12
-# Prices: of a second's driving, of waiting and riding beyond the free seconds (squared), of unease, of a vehicle's use.
-BY_DRIVING, BY_WAITING, BY_RIDING, BY_UNEASE, BY_VEHICLE, FREE_WAITING, FREE_RIDING = range(7)
+# beginning (seats, luggage, wheelchairs), how long it was driven before, the vehicle before it that is its equal (-1:
+# none).
+FIRST, END, BEGIN, END_LATE, SPAN, ROOM, ABOARD, DRIVEN, TWIN, CAR_COLUMNS = 0, 1, 2, 3, 4, 5, 8, 11, 12, 13
+# Prices: of a second's driving; of waiting, riding and driving beyond the free seconds (squared); of unease, of a
+# vehicle's use.
+BY_DRIVING, BY_WAITING, BY_RIDING, BY_HOURS, BY_UNEASE, BY_VEHICLE, FREE_WAITING, FREE_RIDING, FREE_WHEEL = range(9)
 # Of halts: place, earliest beginning, latest, service, kind.
 H_SPOT, H_FLOOR, H_LATE, H_ALIGHT_S, H_BOARD_S, H_KIND = range(6)
 # Of legs: earliest departure and beginning before it and where that is; latest beginning after it and where it leads,
-# past breaks; driving and service before it; how much longer those aboard may drive; the load.
-LEAVE, BEGUN, AT, LAST, ONWARD, PURE, SLACK, LOADS, LEG_COLUMNS = 0, 1, 2, 3, 4, 5, 6, 7, 10
+# past breaks; driving and service before it; how much longer those aboard may drive; the load; driving before it, and
+# of the last one all driving.
+LEAVE, BEGUN, AT, LAST, ONWARD, PURE, SLACK, LOADS, WHEEL, LEG_COLUMNS = 0, 1, 2, 3, 4, 5, 6, 7, 10, 11
 
 
 class Flat(NamedTuple):
@@ -67,7 +71,7 @@ class Flat(NamedTuple):
     may: Array  # [ride, vehicle]
     strangers: Array  # [ride, ride] who must not meet; [1, 1] when nobody minds anybody
     cars: Array  # [vehicle, column]
-    price: Array  # [7]
+    price: Array  # [9]
     near: Array  # [ride, k] other rides, the most alike first
 
 
@@ -204,7 +208,7 @@ def measure(flat: Flat, desk: Desk, v: int, row: Array, n: int) -> Price:
     """The price of this row on vehicle `v`, NEVER if it breaks a limit. Its halts and their times stay on the desk."""
     if n == 0:
         home = flat.cars[v, END]  # An idle driver gets there too, as `routes.py` has it.
-        return flat.price[BY_DRIVING] * flat.drive[flat.cars[v, FIRST], home] if home >= 0 else 0.0
+        return _price_driving(flat, v, flat.drive[flat.cars[v, FIRST], home] if home >= 0 else 0)
     halts = _lay(flat, desk, v, row, n)
     if halts < 0 or not _settle(flat, desk, v, row, n, halts):
         return NEVER
@@ -355,7 +359,7 @@ def _price(flat: Flat, desk: Desk, v: int, row: Array, n: int) -> Price:
     """The levels of `objective.py`, weighed into one number."""
     rides, worth, prices = flat.rides, flat.worth, flat.price
     halts, halt_of, marks = desk.halts, desk.halt_of, desk.marks
-    price = prices[BY_DRIVING] * (desk.sums[0] + desk.sums[1]) + prices[BY_VEHICLE]
+    price = _price_driving(flat, v, desk.sums[0] + desk.sums[1]) + prices[BY_VEHICLE]
     counts_times = prices[BY_WAITING] + prices[BY_RIDING] + prices[BY_UNEASE] > 0
     for k in range(n):
         r = row[k] >> 1
@@ -369,16 +373,37 @@ def _price(flat: Flat, desk: Desk, v: int, row: Array, n: int) -> Price:
         at = halts[halt_of[k], H_FLOOR]
         if boards:
             seconds = at - rides[r, READY]
-            over = max(seconds - prices[FREE_WAITING], 0.0)
-            price += prices[BY_WAITING] * over * over + prices[BY_UNEASE] * seconds
+            price += prices[BY_WAITING] * _waiting(flat, r, seconds) + prices[BY_UNEASE] * seconds
         else:
             on, left = marks[r, 0], rides[r, LEFT]
             if left < 0:
                 left = halts[on, H_FLOOR] + halts[on, H_ALIGHT_S] + halts[on, H_BOARD_S]
             seconds = at - left - rides[r, DIRECT]
-            over = max(seconds - prices[FREE_RIDING], 0.0)
-            price += prices[BY_RIDING] * over * over + prices[BY_UNEASE] * seconds
+            price += prices[BY_RIDING] * _excess(seconds, prices[FREE_RIDING]) + prices[BY_UNEASE] * seconds
     return price
+
+
+@compiled
+def _price_driving(flat: Flat, v: int, seconds: int) -> Price:
+    prices = flat.price
+    long = prices[BY_HOURS] * _excess(flat.cars[v, DRIVEN] + seconds, prices[FREE_WHEEL])
+    return prices[BY_DRIVING] * seconds + long
+
+
+@compiled
+def _waiting(flat: Flat, r: int, seconds: int) -> Price:
+    """`waiting_cost` of `objective.py`."""
+    free_s, unsure = flat.price[FREE_WAITING], flat.rides[r, UNSURE]
+    if unsure == 0:
+        return _excess(seconds, free_s)
+    sooner, later = _excess(seconds + unsure, free_s), _excess(seconds - unsure, free_s)
+    return np.ceil((sooner + 4 * _excess(seconds, free_s) + later - _excess(unsure, free_s)) / 6)
+
+
+@compiled
+def _excess(seconds: float, free_s: float) -> Price:
+    over = max(seconds - free_s, 0.0)
+    return over * over
 
 
 # One ride into one row
@@ -444,13 +469,14 @@ def _splice(new: Array, row: Array, n: int, i: int, j: int, r: int) -> None:
 def _look_along(flat: Flat, desk: Desk, v: int, row: Array, n: int) -> None:
     """Bounds by leg, true whatever is put in: neighbours at one place count as one halt wherever that is kinder."""
     drive, nodes, rides, cars, legs, marks = flat.drive, flat.nodes, flat.rides, flat.cars, desk.legs[v], desk.marks
-    here, time, begin, pure = cars[v, FIRST], cars[v, BEGIN], -FAR, 0
+    here, time, begin, pure, wheel = cars[v, FIRST], cars[v, BEGIN], -FAR, 0, 0
     load0, load1, load2 = cars[v, ABOARD], cars[v, ABOARD + 1], cars[v, ABOARD + 2]
     for k in range(n + 1):
         legs[k, SLACK] = NO_LIMIT
-        legs[k, LEAVE], legs[k, BEGUN], legs[k, AT], legs[k, PURE] = time, begin, here, pure
+        legs[k, LEAVE], legs[k, BEGUN], legs[k, AT], legs[k, PURE], legs[k, WHEEL] = time, begin, here, pure, wheel
         legs[k, LOADS], legs[k, LOADS + 1], legs[k, LOADS + 2] = load0, load1, load2
         if k == n:
+            legs[n, WHEEL] += drive[here, cars[v, END]] if cars[v, END] >= 0 else 0
             break
         node = row[k]
         r, spot = node >> 1, nodes[node, SPOT]
@@ -459,6 +485,7 @@ def _look_along(flat: Flat, desk: Desk, v: int, row: Array, n: int) -> None:
         if spot >= 0 and not is_shared:
             time += drive[here, spot]
             pure += drive[here, spot]
+            wheel += drive[here, spot]
             here = spot
         begin = max(begin if is_shared else time, nodes[node, EARLY])
         time = max(time, begin + service)
@@ -511,7 +538,7 @@ def _gather(flat: Flat, desk: Desk, v: int, row: Array, n: int, r: int) -> int:
     start, early, late = nodes[2 * r, SPOT], nodes[2 * r, EARLY], nodes[2 * r, LATE]
     free0, free1 = cars[v, ROOM] - rides[r, LOAD], cars[v, ROOM + 1] - rides[r, LOAD + 1]
     free2 = cars[v, ROOM + 2] - rides[r, LOAD + 2]
-    base = prices[BY_VEHICLE] if n == 0 else 0.0
+    base = (prices[BY_VEHICLE] if n == 0 else 0.0) - _price_driving(flat, v, legs[n, WHEEL])
     if rides[r, TOLD] >= 0 and rides[r, TOLD] != v:
         base += flat.worth[r, CHANGE]
     count = 0
@@ -535,8 +562,7 @@ def _gather(flat: Flat, desk: Desk, v: int, row: Array, n: int, r: int) -> int:
         if step > legs[i, SLACK]:
             continue
         waits = max(begin - rides[r, READY], 0)
-        over = max(waits - prices[FREE_WAITING], 0.0)
-        own = base + prices[BY_WAITING] * over * over + prices[BY_UNEASE] * waits
+        own = base + prices[BY_WAITING] * _waiting(flat, r, waits) + prices[BY_UNEASE] * waits
         count = _gather_alightings(flat, desk, v, row, n, r, i, leave, step, own, count)
     return count
 
@@ -573,7 +599,7 @@ def _gather_alightings(
             arrives = begin + alight_s + (drive[goal, following] if following >= 0 else 0)
             is_late = arrives > legs[j, LAST] and (j == n or (following >= 0 and following != goal))
             if not is_late and count < CANDIDATES_MAX:
-                desk.least[count] = own + flat.price[BY_DRIVING] * step
+                desk.least[count] = own + _price_driving(flat, v, legs[n, WHEEL] + step)
                 desk.spots[count, 0], desk.spots[count, 1] = i, j
                 count += 1
         if j == n:

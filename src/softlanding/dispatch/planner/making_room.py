@@ -115,7 +115,7 @@ def cost_between(before: Routes, after: Routes) -> Cost:
 
 def _with_fit(index: Index, routes: Routes, asked: Asked, fit: Fit) -> Routes:
     vehicle = fit.route.vehicle
-    return {**routes, vehicle.id: laid(index, solved(index, vehicle, stops_with(fit, asked), fit.net))}
+    return {**routes, vehicle.id: laid(index, solved(index, vehicle, stops_with(fit, asked), fit.net, fit.begins))}
 
 
 def _leave_one_by_one(

@@ -1,10 +1,12 @@
 """What makes one plan better than another: levels, compared in order; no gain on a lower one pays for a loss on a
 higher.
 
-Valid plans only: broken limits have no price. Waiting and detours count by their square, so that one passenger is
-not left to wait for an hour in order that ten save two minutes.
+Valid plans only: broken limits have no price. Waiting, detours and time at the wheel count by their square, so that
+one passenger is not left to wait for an hour in order that ten save two minutes, nor one driver to drive all day.
 """
 
+from math import sqrt
+from operator import add, sub
 from typing import NamedTuple
 
 # Another time or another car is worse news the sooner it counts: within so many seconds, so many times the price.
@@ -17,12 +19,14 @@ PRIORITY_WEIGHT, PRIORITY_MAX = 10, 9
 
 class Cost(NamedTuple):
     """Compared from left to right; seconds, or their squares. `changes` counts what differs from what passengers
-    have been told, weighed by how soon it is. `unease` breaks ties: all waiting and detour, however short."""
+    have been told, weighed by how soon it is; `hours` what drivers drive more than nobody counts. `unease` breaks ties:
+    all waiting and detour, however short."""
 
     stranded: int = 0
     waiting: int = 0
     riding: int = 0
     changes: int = 0
+    hours: int = 0
     driving: int = 0
     unease: int = 0
 
@@ -33,10 +37,27 @@ def stranded_cost(priority: int) -> int:
 
 
 def excess_cost(seconds: int, free_s: int) -> int:
-    """The convex price of waiting, or of riding longer than needed, for `seconds` of which `free_s` are nobody's
-    concern."""
+    """The convex price of waiting, of riding longer than needed or of driving, for `seconds` of which `free_s` are
+    nobody's concern."""
     over = seconds - free_s
     return over * over if over > 0 else 0
+
+
+def waiting_cost(seconds: int, unsure_s: int, free_s: int) -> int:
+    """What it costs to be fetched so long after one is thought to be ready, as expected over when one really is, less
+    what nobody can help; 0 up to `free_s` less `unsure_s`, above it beyond. `unsure_s`: see `unsure_of`; 0 when the
+    moment is known."""
+    if not unsure_s:
+        return excess_cost(seconds, free_s)
+    sooner, later = excess_cost(seconds + unsure_s, free_s), excess_cost(seconds - unsure_s, free_s)
+    six_times = sooner + 4 * excess_cost(seconds, free_s) + later - excess_cost(unsure_s, free_s)
+    return -(-six_times // 6)
+
+
+def unsure_of(spread_s: int) -> int:
+    """How far the outer two lie from the middle one of the three moments that stand for a normal spread, weighed 1, 4
+    and 1: Gauss-Hermite quadrature, exact for any polynomial up to the fifth degree."""
+    return round(sqrt(3) * spread_s)
 
 
 def nearness(seconds: int) -> int:
@@ -45,8 +66,8 @@ def nearness(seconds: int) -> int:
 
 
 def plus(one: Cost, other: Cost) -> Cost:
-    return Cost(*(a + b for a, b in zip(one, other, strict=True)))
+    return Cost(*map(add, one, other))
 
 
 def minus(one: Cost, other: Cost) -> Cost:
-    return Cost(*(a - b for a, b in zip(one, other, strict=True)))
+    return Cost(*map(sub, one, other))

@@ -201,7 +201,7 @@ def _taken(index: Index, known: dict[str, KnownRoutes], ride_id: str) -> bool:
     if fit is None:
         return False
     vehicle = fit.route.vehicle
-    known[vehicle.id] = laid(index, solved(index, vehicle, stops_with(fit, asked), fit.net))
+    known[vehicle.id] = laid(index, solved(index, vehicle, stops_with(fit, asked), fit.net, fit.begins))
     return True
 
 
@@ -214,7 +214,7 @@ def _unplaced(speech: Speech, known: Sequence[KnownRoutes], ride_id: str) -> Unp
 def _placed(index: Index, plan: Plan, asked: Asked, fit: Fit) -> Placed:
     ride_id = asked.ride.id
     vehicle = fit.route.vehicle
-    known = index.known[vehicle.id] = laid(index, solved(index, vehicle, stops_with(fit, asked), fit.net))
+    known = index.known[vehicle.id] = laid(index, solved(index, vehicle, stops_with(fit, asked), fit.net, fit.begins))
     manifest, placed = known.manifest, with_manifest(plan, known.manifest)
     placed = replace(placed, unplaced=tuple(one for one in plan.unplaced if one.ride_id != ride_id))
     return Placed(placed, ride_id, manifest.vehicle_id, fit.added, fit.board_s, fit.deliver_s)

@@ -14,11 +14,14 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from softlanding.dispatch.planner.indexed import FAR, Asked, Index, asked_of
-from softlanding.dispatch.planner.objective import NEW_CAR, NEW_TIME, Cost, excess_cost
+from softlanding.dispatch.planner.objective import NEW_CAR, NEW_TIME, Cost, excess_cost, waiting_cost
 from softlanding.dispatch.planner.shapes import Break, Comfort, Schedule, Stop, Vehicle
 
 # Breaks move between gaps with nobody aboard: two breaks in ten gaps are 55 ways. No more than this are tried.
 VARIANTS_MAX = 64
+
+# Of those who wait longer when a stop begins later, so many are thought of in a bound.
+PRESSED_MAX = 3
 
 # The place of a break in `Network.spots`: where the car stands.
 HERE = -1
@@ -27,11 +30,12 @@ Room = tuple[int, int, int]  # Seats, luggage, wheelchair places.
 
 
 class Pressed(NamedTuple):
-    """Who waits longer when a stop begins later: the next who boards there or after it, how long that passenger waits
-    now, and until when the stop can begin without that."""
+    """Somebody who waits longer when a stop begins later, for that passenger boards there or after it: how long until
+    now and how unsure that is, and until when the stop can begin without that."""
 
     until: int
     waits: int
+    unsure: int
 
 
 class Delayed(NamedTuple):
@@ -51,13 +55,14 @@ class Network:
     ready: int
     end_late: int
     span: int
+    driven: int = 0  # Seconds at the wheel by its frozen stops.
     moved: int = 0  # The price of those aboard or to board who were told another car.
     spots: list[int] = field(default_factory=list)
     early: list[int] = field(default_factory=list)
     late: list[int] = field(default_factory=list)
     boarding: list[int] = field(default_factory=list)
     alighting: list[int] = field(default_factory=list)
-    waits: list[tuple[int, int]] = field(default_factory=list)  # Stop of boarding, when ready.
+    waits: list[tuple[int, int, int]] = field(default_factory=list)  # Boards at, when ready, how unsure that is.
     limits: list[tuple[int, int, int, int]] = field(
         default_factory=list
     )  # Boards at, alights at, longest, direct ride.
@@ -67,14 +72,26 @@ class Network:
     )  # Alights at, left at, direct: aboard from the start.
 
 
+class Leg(NamedTuple):
+    """The way to a stop, or home from the last one, and what bounds a ride that is added there: true whatever is added
+    elsewhere, for `leaves` hangs on the stops before alone and `latest` on those after."""
+
+    leaves: int
+    at: int
+    to: int  # HERE if that is a break, or home.
+    onward: int  # Where the car drives next, past breaks; -1 for nowhere.
+    latest: int  # When the stop, or home, is reached at the latest.
+    room: Room
+    aboard: frozenset[str]
+    pressed: tuple[Pressed, ...]
+    delayed: tuple[Delayed, ...]
+    waiting: int  # What is left of it at least, whoever is added here, less what is now.
+
+
 @dataclass(slots=True)
 class Route:
     """A vehicle's free stops, their network and its exact solution (`begins` None: there is none), and bounds to
-    prune with.
-
-    A leg leads to the stop of the same number; there is one more, after the last stop. `soonest` and `leave` hold
-    for the stops before alone, `last` for the stops after alone: so they stay true whatever is added elsewhere.
-    """
+    prune with. A leg leads to the stop of the same number; there is one more, after the last stop."""
 
     vehicle: Vehicle
     stops: list[Stop]
@@ -82,32 +99,32 @@ class Route:
     begins: list[int] | None
     cost: Cost
     before: Cost  # Of the route as it is driven now: what a ride adds is counted from there.
-    soonest: list[int]
-    last: list[int]
-    leave_legs: list[int]
-    at_legs: list[int]
-    next_legs: list[int]
-    room_legs: list[Room]
-    aboard_legs: list[frozenset[str]]
-    pressed: "list[Pressed | None]"
-    delayed: "list[tuple[Delayed, ...]]"
+    soonest: list[int]  # When each stop begins at the earliest, by the stops before alone.
+    last: list[int]  # And at the latest, by the stops after alone.
+    legs: list[Leg]
+    leaves: list[int]  # Of each leg.
     spared: tuple[int, int, int]  # Of waiting, riding and changes: what is firm, whatever is added, less what is now.
+    wheel: int  # Seconds that the driver drives.
 
 
 def route_of(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Route:
     """The flat form of free stops whose structure is sound (see check.py), solved."""
-    return solved(index, vehicle, free, _network(index, vehicle, free))
+    net = _network(index, vehicle, free)
+    return solved(index, vehicle, free, net, earliest(index.rows, net))
 
 
-def solved(index: Index, vehicle: Vehicle, free: Sequence[Stop], net: Network, before: Cost | None = None) -> Route:
-    """The same where the network is known. `before`: of the route as it is driven now, if that is another."""
-    begins, rides = earliest(index.rows, net), _least_rides(index.rows, net)
+def solved(
+    index: Index, vehicle: Vehicle, free: Sequence[Stop], net: Network, begins: list[int] | None,
+    before: Cost | None = None,
+) -> Route:  # fmt: skip
+    """The same where the network and what came of it is known. `before`: of the route as it is driven now, if that is
+    another."""
+    rides = _least_rides(index.rows, net)
     cost = Cost() if begins is None else cost_of(index.rows, index.problem.comfort, net, begins)
     now = cost if before is None else before
-    room_legs, aboard_legs = _loads(index, vehicle, free)
-    soonest, leave_legs, at_legs = _from_the_start(index.rows, net)
+    soonest, last = _from_the_start(index.rows, net), _from_the_end(index.rows, net)
+    legs = _legs(index, vehicle, free, net, begins, rides, soonest, last, now.waiting)
     firm_riding = sum(excess_cost(one.extra, index.problem.comfort.ride_free_s) for _on, _off, one in rides)
-    firm_waiting = _firm_waiting(net, begins, soonest, cost)
     return Route(
         vehicle=vehicle,
         stops=list(free),
@@ -116,15 +133,11 @@ def solved(index: Index, vehicle: Vehicle, free: Sequence[Stop], net: Network, b
         cost=cost,
         before=now,
         soonest=soonest,
-        last=_from_the_end(index.rows, net),
-        leave_legs=leave_legs,
-        at_legs=at_legs,
-        next_legs=_next_places(net),
-        room_legs=room_legs,
-        aboard_legs=aboard_legs,
-        pressed=_pressed(index.rows, net, begins),
-        delayed=_delayed(net, rides),
-        spared=(firm_waiting - now.waiting, firm_riding - now.riding, net.moved - now.changes),
+        last=last,
+        legs=legs,
+        leaves=[leg.leaves for leg in legs],
+        spared=(legs[-1].waiting, firm_riding - now.riding, net.moved - now.changes),
+        wheel=net.driven + _driving(index.rows, net),
     )
 
 
@@ -167,15 +180,17 @@ def cost_of(rows: list[list[int]], comfort: Comfort, net: Network, begins: list[
     """A route's share of the objective. A boarding that is a fact has no price any more; the ride goes on having
     one."""
     service = services(net)
-    waits = [begins[position] - ready for position, ready in net.waits]
+    waits = [(begins[position] - ready, unsure) for position, ready, unsure in net.waits]
+    driving = _driving(rows, net)
     rides = [begins[off] - begins[on] - service[on] - direct for on, off, _limit, direct in net.limits]
     rides += [begins[off] - left - direct for off, left, direct in net.carried]
     return Cost(
-        waiting=sum(excess_cost(wait, comfort.wait_free_s) for wait in waits),
+        waiting=sum(waiting_cost(wait, unsure, comfort.wait_free_s) for wait, unsure in waits),
         riding=sum(excess_cost(extra, comfort.ride_free_s) for extra in rides),
         changes=net.moved + changes_of(comfort, net.told, begins),
-        driving=_driving(rows, net),
-        unease=sum(waits) + sum(rides),
+        hours=excess_cost(net.driven + driving, comfort.wheel_free_s),
+        driving=driving,
+        unease=sum(wait for wait, _unsure in waits) + sum(rides),
     )
 
 
@@ -241,7 +256,7 @@ def variants(index: Index, route: Route) -> list[Route]:
     for stops in laid:
         net = _network(index, route.vehicle, stops)
         if stops != route.stops and _may_be_driven(index.rows, net):
-            found.append(solved(index, route.vehicle, stops, net, before=route.cost))
+            found.append(solved(index, route.vehicle, stops, net, earliest(index.rows, net), before=route.cost))
     return found
 
 
@@ -325,6 +340,7 @@ def _network(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Network:
         ready=max([vehicle.shift_start_s, index.problem.now_s, *(stop.depart_s for stop in frozen)]),
         end_late=vehicle.shift_end_s if left_s is None else min(vehicle.shift_end_s, left_s + span),
         span=span if left_s is None else FAR,
+        driven=_driven(index, vehicle),
     )
     left = {ride_id: stop.depart_s for stop in frozen for ride_id in stop.boards}
     boarded: dict[str, int] = {}
@@ -340,7 +356,7 @@ def _network(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> Network:
         for ride_id in stop.boards:
             boarded[ride_id] = position
             asked = asked_of(index, ride_id)
-            net.waits.append((position, asked.early))
+            net.waits.append((position, asked.early, asked.unsure))
             add_told(net, vehicle, asked, position)
     return net
 
@@ -373,6 +389,23 @@ def _add_stop(index: Index, net: Network, vehicle: Vehicle, stop: Stop) -> None:
     net.alighting.append(alighting)
 
 
+def _legs(
+    index: Index, vehicle: Vehicle, free: Sequence[Stop], net: Network, begins: list[int] | None,
+    rides: list[tuple[int, int, Delayed]], soonest: list[int], last: list[int], now: int,
+) -> list[Leg]:  # fmt: skip
+    """Every leg. `now`: how much waiting there is as the route is driven now."""
+    places, service = settled(net), services(net)
+    leaves = [net.ready, *(begin + takes for begin, takes in zip(soonest, service, strict=True))]
+    pressed = [*_pressed(index.rows, net, begins), ()]
+    waiting = _firm_waits(net, soonest, index.problem.comfort, now)
+    rooms, crowds = _loads(index, vehicle, free)
+    columns = (
+        leaves, [net.first, *places], [*net.spots, HERE], _next_places(net), [*last, net.end_late],
+        rooms, crowds, pressed, _delayed(net, rides), waiting,
+    )  # fmt: skip
+    return [Leg(*row) for row in zip(*columns, strict=True)]
+
+
 def _loads(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> tuple[list[Room], list[frozenset[str]]]:
     aboard = aboard_at_start(index, vehicle)
     room = (vehicle.seats, vehicle.luggage, vehicle.wheelchair_places)
@@ -390,17 +423,14 @@ def _loads(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> tuple[list[R
     return rooms, crowds
 
 
-def _from_the_start(rows: list[list[int]], net: Network) -> tuple[list[int], list[int], list[int]]:
-    here, time = net.first, net.ready
-    soonest, leave, at = [], [time], [here]
-    for position, (place, service) in enumerate(zip(settled(net), services(net), strict=True)):
-        time = max(time + rows[here][place], net.early[position])
+def _from_the_start(rows: list[list[int]], net: Network) -> list[int]:
+    here, time, soonest = net.first, net.ready, list[int]()
+    for place, early, service in zip(settled(net), net.early, services(net), strict=True):
+        time = max(time + rows[here][place], early)
         soonest.append(time)
         time += service
         here = place
-        leave.append(time)
-        at.append(here)
-    return soonest, leave, at
+    return soonest
 
 
 def _from_the_end(rows: list[list[int]], net: Network) -> list[int]:
@@ -416,31 +446,40 @@ def _from_the_end(rows: list[list[int]], net: Network) -> list[int]:
     return last[::-1]
 
 
-def _pressed(rows: list[list[int]], net: Network, begins: list[int] | None) -> list[Pressed | None]:
-    """For each stop whom it delays; None for nobody, and for a break, which moves with the car."""
+def _pressed(rows: list[list[int]], net: Network, begins: list[int] | None) -> list[tuple[Pressed, ...]]:
+    """For each stop whom it delays, the next first; nobody for a break, which moves with the car."""
     if begins is None:
-        return [None] * len(net.spots)
+        return [()] * len(net.spots)
+    last_first = sorted(net.waits, key=itemgetter(1), reverse=True)
     waits = {
-        position: begins[position] - ready for position, ready in sorted(net.waits, key=itemgetter(1), reverse=True)
+        position: Pressed(begins[position], begins[position] - ready, unsure) for position, ready, unsure in last_first
     }
     places, service = settled(net), services(net)
-    pressed: list[Pressed | None] = []
-    who: Pressed | None = None
+    pressed: list[tuple[Pressed, ...]] = []
+    whom: tuple[Pressed, ...] = ()
     for position in range(len(places) - 1, -1, -1):
-        begin = begins[position]
+        if whom:
+            takes = service[position] + rows[places[position]][places[position + 1]]
+            whom = tuple(Pressed(until - takes, waiting, unsure) for until, waiting, unsure in whom)
         if position in waits:
-            who = Pressed(begin, waits[position])
-        elif who:
-            done = begin + service[position] + rows[places[position]][places[position + 1]]
-            who = Pressed(who.until - done + begin, who.waits)
-        pressed.append(who if net.spots[position] != HERE else None)
+            whom = (waits[position], *whom)[:PRESSED_MAX]
+        pressed.append(whom if net.spots[position] != HERE else ())
     return pressed[::-1]
 
 
-def _firm_waiting(net: Network, begins: list[int] | None, soonest: list[int], cost: Cost) -> int:
-    """A break that moves to a better place may spare some; and who boards later so as not to ride too long does so less
-    when the stop takes longer."""
-    return cost.waiting if begins == soonest and HERE not in net.spots else 0
+def _firm_waits(net: Network, soonest: list[int], comfort: Comfort, now: int) -> list[int]:
+    """By leg what waiting is left at least, less what is now, whoever is added there. A break that is taken nearer to
+    where the car goes next may spare those some who board after it, and nobody else."""
+    waits = [0] * len(soonest)
+    for position, ready, unsure in net.waits:
+        waits[position] += waiting_cost(soonest[position] - ready, unsure, comfort.wait_free_s)
+    firm = sum(waits) - now
+    legs = [firm]
+    for position in range(len(waits) - 1, -1, -1):
+        if net.spots[position] == HERE:
+            firm = sum(waits[:position]) - now
+        legs.append(firm)
+    return legs[::-1]
 
 
 def _least_rides(rows: list[list[int]], net: Network) -> list[tuple[int, int, Delayed]]:
@@ -477,6 +516,16 @@ def _next_places(net: Network) -> list[int]:
         following = following if spot == HERE else spot
         onward.append(following)
     return onward[::-1]
+
+
+def _driven(index: Index, vehicle: Vehicle) -> int:
+    here, total = index.places[vehicle.start_place_id], 0
+    for stop in index.frozen(vehicle.id):
+        there = index.places[stop.place_id]
+        drive = index.rows[here][there]
+        total += drive if drive < FAR else 0
+        here = there
+    return total
 
 
 def _driving(rows: list[list[int]], net: Network) -> int:

@@ -20,12 +20,12 @@ from softlanding.dispatch.planner.shapes import Plan, Problem
 from softlanding.errors import Fault, Invalid
 
 # Comfort, as the objective has it: a level outweighs what is below it.
-COMFORT = Weights(stranded=1e13, waiting=1e4, riding=1e2, changes=1e5, driving=1.0, unease=1e-3)
+COMFORT = Weights(stranded=1e13, waiting=1e4, riding=1e2, changes=1e5, hours=1e-3, driving=1.0, unease=1e-3)
 # Room first: short drives leave time for those without a place.
-PACKED = Weights(stranded=1e9, waiting=1e-3, riding=1e-3, changes=1e3, driving=1.0, unease=0.02)
+PACKED = Weights(stranded=1e9, waiting=1e-3, riding=1e-3, changes=1e3, hours=0.0, driving=1.0, unease=0.02)
 # Nobody waits or rides longer for a shorter drive: with comfort's weights a second of waiting may pay for hours of it.
-FIRM = Weights(stranded=1e16, waiting=1e8, riding=1e5, changes=1e5, driving=1.0, unease=1e-3)
-SHORTEST = Weights(stranded=1e13, waiting=0.0, riding=0.0, changes=0.0, driving=1.0)
+FIRM = Weights(stranded=1e16, waiting=1e8, riding=1e5, changes=1e5, hours=1e-2, driving=1.0, unease=1e-3)
+SHORTEST = Weights(stranded=1e13, waiting=0.0, riding=0.0, changes=0.0, hours=0.0, driving=1.0)
 FEWEST = replace(SHORTEST, vehicle=1e9)
 
 HOT, COLD = 2.0, 0.1  # Heat at the beginning and the end, in average direct drives.

@@ -55,7 +55,8 @@ class Ride:
     """A pickup to plan. `earliest_board_s` is when the passenger is ready, `latest_board_s` how long that passenger
     may wait, `latest_deliver_s` the deadline of the talk or flight. `ride_max_s` counts from leaving the boarding
     stop to reaching the other one. `expires_s`: boarding later is of no use. A passenger in a wheelchair needs a
-    wheelchair place, not a seat."""
+    wheelchair place, not a seat. `ready_spread_s`: the standard deviation of the moment at which the passenger is
+    really ready, as of a flight's arrival."""
 
     id: str
     from_place_id: str
@@ -75,6 +76,7 @@ class Ride:
     not_with: tuple[str, ...] = ()
     needs_skills: tuple[str, ...] = ()
     expires_s: int | None = None
+    ready_spread_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +116,14 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Comfort:
-    """What nobody counts: the objective sees waiting and detours only beyond these, and then their square; and
-    whoever has been told a time it sees as changed only when it moves by more."""
+    """What nobody counts: the objective sees waiting, detours and a driver's time at the wheel only beyond these, and
+    then their square; and whoever has been told a time it sees as changed only when it moves by more. After 4.5 hours
+    at the wheel a driver must rest by Regulation (EC) No 561/2006."""
 
     wait_free_s: int = 300
     ride_free_s: int = 600
     told_free_s: int = 300
+    wheel_free_s: int = 16200
 
 
 @dataclass(frozen=True, slots=True)
