@@ -120,6 +120,7 @@ def _look(setting: Setting, crowd: Crowd, plan: Plan, at_s: float) -> dict[str, 
         "served": judged.served,
         "violations": judged.violations,
         "waiting": cost.waiting,
+        "hours": cost.hours,
         "driving_h": cost.driving / 3600,
     }
 
