@@ -256,7 +256,7 @@ def _alightings(index: Index, asked: Asked, route: Route, boarding: Boarding) ->
     """Ride along from this boarding and add each place to alight, until a later stop would be missed or the car is
     full."""
     found: list[Candidate | None] = []
-    rows, net, legs, last, goal = index.rows, route.net, route.legs, route.last, asked.end
+    rows, net, legs, goal = index.rows, route.net, route.legs, asked.end
     here, time, travelled = asked.start, boarding.leave, 0
     for position in range(boarding.stop + boarding.joins, len(legs)):
         leg = legs[position]
@@ -273,9 +273,9 @@ def _alightings(index: Index, asked: Asked, route: Route, boarding: Boarding) ->
         step = rows[here][leg.to]
         time = max(time + step, net.early[position])
         travelled += step
-        if time > last[position] or travelled > asked.limit:
+        if time > leg.latest or travelled > asked.limit:
             break
-        if leg.to == goal and max(time, asked.end_early) <= min(last[position], asked.end_late):
+        if leg.to == goal and max(time, asked.end_early) <= min(leg.latest, asked.end_late):
             begin = max(time, asked.end_early)
             found.append(_candidate(index, asked, route, boarding, position, True, travelled, begin))
         service = net.alighting[position] + net.boarding[position]
