@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -39,6 +40,12 @@ def list_conferences(connection: sa.Connection) -> list[Conference]:
     """The newest first."""
     rows = connection.execute(sa.select(conferences).order_by(conferences.c.first_on.desc(), conferences.c.slug))
     return [Conference(**row._mapping) for row in rows]
+
+
+def zone_of(connection: sa.Connection, slug: str) -> ZoneInfo:
+    """Where people read this conference's times; UTC while nobody has told of it."""
+    known = load_conference(connection, slug)
+    return ZoneInfo(known.zone if known else "UTC")
 
 
 def zone_of_all(connection: sa.Connection) -> str:

@@ -109,4 +109,4 @@ def test_a_row_against_a_shift_that_is_known_is_named(here):
         report = take(here, imports.import_fleet_table, table, dry_run=dry_run)
         assert counts(report) == (2, 0, 0, 1)
         assert report["faults"][0]["row"] == 4
-        assert report["faults"][0]["reason"].startswith("the driver has another shift from")
+        assert report["faults"][0]["reason"] == f"the driver has another shift from {NOON:%Y-%m-%d} 12:00 to 22:00"

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -10,6 +11,7 @@ from softlanding.dispatch import model
 from softlanding.dispatch.model import Pickup, Place, tapped
 from softlanding.errors import Refused
 
+BERLIN = ZoneInfo("Europe/Berlin")
 AIRPORT = Place("softconf", "ham", "Hamburg Airport", "airport", 53.6, 10.0, iata="HAM")
 HOTEL = Place("softconf", "plan-b", "Pension Plan B", "hotel", 53.5, 10.0)
 STATION = Place("softconf", "hbf", "Hamburg Hbf", "station", 53.5, 10.0)
@@ -138,15 +140,18 @@ def test_ready_at_the_kerb_follows_the_place():
         ({"from_place": "ham", "to_place": "ham"}, "same place"),
         ({"wheelchairs": 2}, "2 wheelchairs for a party of 1"),
         ({"party": 21}, "split it"),
-        ({"ready_at": NOON + timedelta(hours=3)}, "ready only at"),
+        (
+            {"ready_at": NOON + timedelta(hours=3)},
+            "ready only at 2026-05-08 17:00: correct",
+        ),
     ],
 )
 def test_what_can_never_be_planned_says_why(changes, words):
-    assert words in model.impossible(a_pickup(**changes), 8)
+    assert words in model.impossible(a_pickup(**changes), 8, BERLIN)
 
 
 def test_a_bus_in_the_fleet_takes_more():
-    assert model.impossible(a_pickup(party=21), 50) == ""
+    assert model.impossible(a_pickup(party=21), 50, BERLIN) == ""
 
 
 def test_places_are_found_by_slug_before_code_before_name():

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from softlanding.errors import Refused
 
@@ -196,8 +197,8 @@ def off_vehicle(pickup: Pickup, status: str, reason: str, now: datetime) -> Pick
     )
 
 
-def impossible(pickup: Pickup, seats_most: int) -> str:
-    """Why it can never be planned as asked, whatever the fleet does; "" when it can."""
+def impossible(pickup: Pickup, seats_most: int, zone: ZoneInfo) -> str:
+    """Why it can never be planned as asked, whatever the fleet does, told in this zone; "" when it can."""
     if pickup.from_place is not None and pickup.from_place == pickup.to_place:
         return f"{pickup.code} goes from {pickup.from_text} to the same place: say where it goes"
     if pickup.wheelchairs > pickup.party:
@@ -206,9 +207,10 @@ def impossible(pickup: Pickup, seats_most: int) -> str:
         most = max(SEATS_EVER, seats_most)
         return f"{pickup.code} is a party of {pickup.party}, and no vehicle here takes more than {most}: split it"
     if pickup.ready_at > pickup.expires_at:
+        until, ready = pickup.expires_at.astimezone(zone), pickup.ready_at.astimezone(zone)
         return (
-            f"{pickup.code} is of use until {pickup.expires_at:%Y-%m-%d %H:%M} UTC and ready only at "
-            f"{pickup.ready_at:%Y-%m-%d %H:%M} UTC: correct the times"
+            f"{pickup.code} is of use until {until:%Y-%m-%d %H:%M} and ready only at {ready:%Y-%m-%d %H:%M}: "
+            "correct the times"
         )
     return ""
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from softlanding.conferences import load_conference
+from softlanding.conferences import zone_of
 from softlanding.database import Transaction
 from softlanding.dispatch import model, store, travel, validator
 from softlanding.dispatch.model import Crew, Pickup, Place, Shift
@@ -133,8 +133,7 @@ def load_hand(
     more: whoever is late is not on the way to the next stop, whatever was planned.
     """
     at, conference = news[1] if news else now + KEPT, row.conference
-    known = load_conference(connection, conference)
-    zone = ZoneInfo(known.zone if known else "UTC")
+    zone = zone_of(connection, conference)
     places = store.load_places(connection, conference)
     pickups = store.list_in_stops(connection, conference)
     rows = store.list_stops(connection, conference)

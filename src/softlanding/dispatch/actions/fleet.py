@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from softlanding.conferences import zone_of
 from softlanding.contracts.dispatch import PlacesChanged
 from softlanding.database import Transaction
 from softlanding.dispatch import model, plans, store
@@ -77,15 +79,16 @@ def next_code(vehicles: dict[str, Vehicle]) -> str:
     return f"V{number}"
 
 
-def overlap(shift: Shift, others: Iterable[Shift]) -> str:
-    """Why this car or driver cannot drive then; "" if they can."""
+def overlap(shift: Shift, others: Iterable[Shift], zone: ZoneInfo) -> str:
+    """Why this car or driver cannot drive then, told in this zone; "" if they can."""
     for other in others:
         if other.id == shift.id or other.from_at >= shift.to_at or other.to_at <= shift.from_at:
             continue
+        from_at, to_at = other.from_at.astimezone(zone), other.to_at.astimezone(zone)
         if other.vehicle == shift.vehicle:
-            return f"the vehicle has another shift from {other.from_at:%Y-%m-%d %H:%M} to {other.to_at:%H:%M} UTC"
+            return f"the vehicle has another shift from {from_at:%Y-%m-%d %H:%M} to {to_at:%H:%M}"
         if other.driver == shift.driver:
-            return f"the driver has another shift from {other.from_at:%Y-%m-%d %H:%M} to {other.to_at:%H:%M} UTC"
+            return f"the driver has another shift from {from_at:%Y-%m-%d %H:%M} to {to_at:%H:%M}"
     return ""
 
 
@@ -169,7 +172,7 @@ def add_shift(
     start = _start(store.load_places(tx.connection, conference), start_place, car)
     shift = Shift(tx.ids.new(), conference, vehicle, driver, from_at, to_at, start)
     known = store.load_shifts(tx.connection, conference)
-    if clash := overlap(shift, known.values()):
+    if clash := overlap(shift, known.values(), zone_of(tx.connection, conference)):
         raise Refused(clash)
     check_count({*known, shift.id}, SHIFTS_MAX, "shifts")
     store.save_shift(tx, shift)

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from softlanding.conferences import Conference
+from softlanding.conferences import Conference, zone_of
 from softlanding.database import Database, Transaction
 from softlanding.dispatch import model, store
 from softlanding.dispatch.actions.fleet import (
@@ -199,6 +200,7 @@ class _Fleet:
     places: Mapping[str, str]
     new_id: Callable[[], str]
     new_token: Callable[[], str]
+    zone: ZoneInfo
     vehicles: dict[str, Vehicle] = field(default_factory=dict)
     plates: dict[str, str] = field(default_factory=dict)
     drivers: dict[str, Driver] = field(default_factory=dict)
@@ -212,7 +214,7 @@ class _Fleet:
         connection: sa.Connection, conference: str, *, new_id: Callable[[], str], new_token: Callable[[], str]
     ) -> "_Fleet":
         places = model.places_by_text(store.load_places(connection, conference))
-        fleet = _Fleet(conference, places, new_id, new_token)
+        fleet = _Fleet(conference, places, new_id, new_token, zone_of(connection, conference))
         for vehicle in store.load_vehicles(connection, conference).values():
             fleet._keep_vehicle(vehicle)
         fleet.drivers = {model.plain(one.name): one for one in store.list_drivers(connection, conference)}
@@ -246,7 +248,7 @@ class _Fleet:
         before = self.shifts.get(shift.id)
         if before is not None:
             shift = replace(shift, at_place=before.at_place, at_since=before.at_since)
-        if clash := overlap(shift, (*self.roads[vehicle.code].values(), *self.roads[driver.id].values())):
+        if clash := overlap(shift, (*self.roads[vehicle.code].values(), *self.roads[driver.id].values()), self.zone):
             return clash
         known = (before, self.vehicles.get(vehicle.code), self.drivers.get(model.plain(row.driver)))
         if report.count(known if before else None, (shift, vehicle, driver)):

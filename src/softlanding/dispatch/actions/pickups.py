@@ -56,7 +56,7 @@ def hear_request(tx: Transaction, now: datetime, desk: Desk, fact: PickupState, 
         _serve_on(tx, now, desk, hand, pickup)
     elif pickup.due_at <= now and not tx.clock_in_doubt:
         _miss(tx, now, desk, hand, [pickup], is_new=known is None)
-    elif reason := model.impossible(pickup, hand.seats_most):
+    elif reason := model.impossible(pickup, hand.seats_most, hand.zone):
         raise Refused(reason)
     elif pickup.status == "arrived" and known is not None and _may_board_there(hand, known, pickup):
         _serve_on(tx, now, desk, hand, pickup)

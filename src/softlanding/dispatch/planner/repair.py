@@ -409,6 +409,7 @@ def _rescued(index: Index, ride: Ride, place_id: str) -> Ride:
         latest_board_s=max(ride.latest_board_s, now_s + RESCUED_WITHIN_S),
         ride_max_s=None if ride.ride_max_s is None else max(ride.ride_max_s, direct),
         expires_s=None,
+        ready_spread_s=0,
     )
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from softlanding import incidents
-from softlanding.conferences import load_conference
+from softlanding.conferences import zone_of
 from softlanding.contracts.schedule import PickupChanged, PickupRequested, PickupState, PickupWithdrawn
 from softlanding.database import Transaction
 from softlanding.errors import Refused
@@ -151,7 +151,7 @@ def _overdue(connection: sa.Connection, now: datetime, most: int) -> list[Watch]
 
 def _call_for_help(tx: Transaction, now: datetime, watch: Watch, pickup: Pickup) -> str:
     """An incident without names, and a notice with all that a person needs to act by hand."""
-    asked, zone = pickup.asked, _zone_of(tx, pickup)
+    asked, zone = pickup.asked, zone_of(tx.connection, pickup.conference)
     begun_at, answer_by = (at.astimezone(zone) for at in (watch.begun_at, watch.answer_by))
     incident = open_incident(
         tx,
@@ -174,11 +174,6 @@ def _call_for_help(tx: Transaction, now: datetime, watch: Watch, pickup: Pickup)
         conference=pickup.conference,
     )
     return incident
-
-
-def _zone_of(tx: Transaction, pickup: Pickup) -> ZoneInfo:
-    known = load_conference(tx.connection, pickup.conference)
-    return ZoneInfo(known.zone if known else "UTC")
 
 
 def _in_words(asked: PickupState, zone: ZoneInfo) -> str:
