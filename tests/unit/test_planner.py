@@ -15,6 +15,7 @@ from softlanding.dispatch.planner import (
     Infeasible,
     Lock,
     Placed,
+    Prices,
     Schedule,
     Stop,
     Told,
@@ -753,16 +754,21 @@ def test_a_problem_that_makes_no_sense_is_refused_with_every_fault_named():
         a_ride("circle", to_place_id="airport"),
         a_ride("past", earliest_board_s=-5),
         a_ride("less", seats=-1),
+        a_ride("doubt", ready_spread_s=-60),
         a_ride("twice"),
         a_ride("twice"),
     )
     locks = (Lock("to", "twice", "car-9", "Ana", ""), Lock("never", "less", "car-1", "Ana", ""))
-    problem = a_problem(a_vehicle(shift_end_s=0), *rides, locks=(*locks, Lock("to", "less", "car-1", "Bo", "")))
+    odd = {"comfort": Comfort(wheel_free_s=-1), "prices": Prices(taxi=-1)}
+    problem = a_problem(a_vehicle(shift_end_s=0), *rides, locks=(*locks, Lock("to", "less", "car-1", "Bo", "")), **odd)
     with pytest.raises(Invalid) as error:
         start_plan(problem)
     said = str(error.value)
     for part in ("nowhere: place moon", "ride circle", "ride past: earliest_board_s", "ride less: seats", "ride twice"):
         assert part in said
+    assert "ride doubt: ready_spread_s is -60; it cannot be negative" in said
+    assert "comfort: wheel_free_s is -1; it cannot be negative" in said
+    assert "prices: taxi is -1; it cannot be negative" in said
     assert "car-9" in said
     assert "kept off it by Ana" in said
     assert "its shift ends before it begins" in said

@@ -5,7 +5,7 @@ into a day costs nothing for the first thousand.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from softlanding.dispatch.planner.objective import nearness, unsure_of
@@ -232,6 +232,10 @@ def problem_faults(problem: Problem) -> Iterator[Fault]:
         yield Fault("now_s", f"is {problem.now_s}; the epoch must not lie years before now")
     if problem.now_s < 0:
         yield Fault("now_s", f"is {problem.now_s}; the epoch must not lie after now")
+    for where, scale in (("comfort", problem.comfort), ("prices", problem.prices)):
+        for one in fields(scale):
+            if getattr(scale, one.name) < 0:
+                yield Fault(where, f"{one.name} is {getattr(scale, one.name)}; it cannot be negative")
     yield from _reference_faults(problem)
 
 
