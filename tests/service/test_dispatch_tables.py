@@ -10,6 +10,7 @@ from dispatched import CONFERENCE, Dispatched, a_pickup
 from softlanding.conferences import load_conference
 from softlanding.dispatch import store
 from softlanding.dispatch.actions import fleet, imports
+from softlanding.dispatch.actions import pickups as hand
 from softlanding.errors import Refused, Unavailable
 
 PLACES = "name,kind,latitude,longitude\n"
@@ -94,6 +95,19 @@ def test_a_table_that_makes_cars_smaller_mends_their_plans(here):
     assert here.pickup().status == "unplaced"
     assert here.told("pickup.unplaced")[-1]["reason"] == "Van 0 can no longer take K7Q1: the fleet changed"
     here.check_places()
+
+
+def test_who_was_placed_by_a_person_waits_for_one_when_the_car_gets_too_small(here):
+    take(here, imports.import_fleet_table, vans(2))
+    here.ask(a_pickup(1, party=6))
+    here.act(hand.assign, here.desk, CONFERENCE, "K7Q1", "V2", reason="knows her", by="Ana")
+    take(here, imports.import_fleet_table, vans(1, seats=4))
+    reason = "a person placed it on Van 0, but Van 0 can no longer take K7Q1: the fleet changed"
+    assert here.told("pickup.unplaced")[-1]["reason"] == f"{reason}; assign it anew, or unlock it"
+    here.pass_time(minutes=2)
+    assert here.pickup().status == "unplaced", "nobody but a person moves it to Van 1"
+    here.act(hand.unlock, here.desk, CONFERENCE, "K7Q1", reason="Van 1 will do", by="Ana")
+    assert here.pickup().vehicle == "Van 1"
 
 
 def test_a_table_that_moves_a_place_moves_the_times_of_who_goes_there(here):

@@ -220,11 +220,14 @@ def _timed(hand: Hand, pickup: Pickup, shift: str) -> Pickup:
 
 
 def lose(tx: Transaction, now: datetime, hand: Hand, before: Hand, lost: Iterable[str], why: str) -> None:
-    """Rides that their car can no longer take wait without a place; the timer seeks another at once."""
+    """Rides that their car can no longer take wait without a place; the timer seeks another at once, but for who was
+    placed by a person: that person must say what now."""
     for ride_id in lost:
         pickup = before.pickups[ride_id]
         reason = f"{pickup.vehicle} can no longer take {pickup.code}: {why}"
-        gone = replace(model.off_vehicle(pickup, "unplaced", reason, now), tried=None)
+        if pickup.is_pinned:
+            reason = f"a person placed it on {pickup.vehicle}, but {reason}; assign it anew, or unlock it"
+        gone = replace(model.off_vehicle(pickup, "unplaced", reason, now), tried=None, is_held=pickup.is_pinned)
         store.clear_stops(tx, ride_id)
         store.save_pickup(tx, gone)
         _note(tx, now, gone, reason)
