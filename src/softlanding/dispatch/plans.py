@@ -43,7 +43,7 @@ from softlanding.dispatch.planner import (
 from softlanding.dispatch.planner.check import KnownRoutes, known_routes, study
 from softlanding.dispatch.planner.indexed import asked_of
 from softlanding.dispatch.planner.insertion import cheapest, stops_with
-from softlanding.dispatch.planner.reasons import fitting_of
+from softlanding.dispatch.planner.reasons import open_to
 from softlanding.dispatch.planner.routes import schedule_of
 from softlanding.dispatch.planner.ways_out import stops_without
 from softlanding.dispatch.store import PlanRow, StopRow
@@ -348,7 +348,7 @@ def _quick_place(problem: Problem, plan: Plan, ride_id: str, only: frozenset[str
     index = index_of(problem)
     asked = asked_of(index, ride_id)
     known = [known_routes(index, one) for one in plan.manifests if only is None or one.vehicle_id in only]
-    fit = cheapest(index, asked, fitting_of(index, asked.ride, known))
+    fit = cheapest(index, asked, open_to(index, asked, known))
     if fit is None:
         return None
     shift = fit.route.vehicle.id

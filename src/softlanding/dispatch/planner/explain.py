@@ -10,7 +10,7 @@ from softlanding.dispatch.planner.indexed import Index, asked_of, index_of
 from softlanding.dispatch.planner.insertion import Fit, cheapest
 from softlanding.dispatch.planner.objective import Cost, minus
 from softlanding.dispatch.planner.planning import cost_of_plan, manifests_of, take_out, vehicle_of
-from softlanding.dispatch.planner.reasons import fitting_of
+from softlanding.dispatch.planner.reasons import open_to
 from softlanding.dispatch.planner.shapes import Plan, Problem
 from softlanding.dispatch.planner.words import SayTime, Speech, count, hours, minutes, say_utc
 from softlanding.errors import NotFound
@@ -147,7 +147,7 @@ def _fits_elsewhere(index: Index, rest: Plan, ride_id: str, vehicle_id: str) -> 
     """The best fit on each other vehicle, the cheapest first."""
     known = [known_routes(index, one) for one in manifests_of(index, rest, None) if one.vehicle_id != vehicle_id]
     asked = asked_of(index, ride_id)
-    fits = (cheapest(index, asked, [one]) for one in fitting_of(index, asked.ride, known))
+    fits = (cheapest(index, asked, [one]) for one in open_to(index, asked, known))
     return sorted((fit for fit in fits if fit), key=lambda fit: (fit.added, fit.route.vehicle.id))
 
 

@@ -16,7 +16,15 @@ from typing import NamedTuple
 
 from softlanding.dispatch.planner.check import KnownRoutes
 from softlanding.dispatch.planner.indexed import FAR, Asked, Index
-from softlanding.dispatch.planner.objective import NEW_CAR, NEW_TIME, Cost, excess_cost, minus, waiting_cost
+from softlanding.dispatch.planner.objective import (
+    NEW_CAR,
+    NEW_TIME,
+    Cost,
+    excess_cost,
+    minus,
+    patience_of,
+    waiting_cost,
+)
 from softlanding.dispatch.planner.routes import (
     HERE,
     Delayed,
@@ -80,7 +88,7 @@ def cheapest(index: Index, asked: Asked, known: Sequence[KnownRoutes]) -> Fit | 
     """The fit that adds least to the objective; among equals the vehicle first in `known`, then the earliest stops.
 
     First where nobody would wait for it any longer than now: mostly that is all that there is to look at."""
-    best, ways = None, _on_shift(index, asked, known)
+    best, ways = None, _every_way(index, known)
     for waits in (False, True):
         best = _the_best(index, asked, boardings(index, asked, ways, waits), best)
         if best is not None and best[0].added.waiting <= 0:
@@ -107,13 +115,8 @@ def _the_best(index: Index, asked: Asked, places: list[Place], best: Best | None
     return best
 
 
-def _on_shift(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -> list[Way]:
-    """Every way to drive of those vehicles that are out when the ride can be: most are not."""
-    late, done, ways = asked.late, asked.early + asked.direct, list[Way]()
-    for vehicle_no, one in enumerate(known):
-        if one.route is not None and one.route.leaves[0] <= late and done <= one.route.net.end_late:
-            ways += [(vehicle_no, variant_no, route) for variant_no, route in enumerate(one.ways(index))]
-    return ways
+def _every_way(index: Index, known: Iterable[KnownRoutes]) -> list[Way]:
+    return [(number, other, route) for number, one in enumerate(known) for other, route in enumerate(one.ways(index))]
 
 
 def least(
@@ -125,8 +128,7 @@ def least(
 ) -> Fit | None:
     """The fit with the least `measure`, which is no less than the `bound` of where it boards; for questions other than
     the cheapest."""
-    every = [(number, other, route) for number, one in enumerate(known) for other, route in enumerate(one.ways(index))]
-    promising = boardings(index, asked, every)
+    promising = boardings(index, asked, _every_way(index, known))
     found = [(bound(place), number, other, place, route) for _at_least, number, other, place, route in promising]
     found.sort(key=_first_three)
     best: Fit | None = None
@@ -182,33 +184,33 @@ def boardings(index: Index, asked: Asked, ways: Iterable[Way], waits: bool | Non
     rows, comfort, found = index.rows, index.problem.comfort, list[Place]()
     early, late, start, goal, unsure = asked.early, asked.late, asked.start, asked.end, asked.unsure
     onward_from, free_s, board_s, orders = rows[start], comfort.wait_free_s, asked.board_s, index.ahead
-    soon = early + max(0, free_s - unsure)  # Who boards by then has not waited.
+    soon = min(late, early + patience_of(unsure, free_s))
     for vehicle_no, variant_no, route in ways:
         # The stop after must still be reached in time, the stop before left in time: both lists rise with the stops.
         first = bisect_left(route.last, early)
-        is_firm = waits is False and route.legs[first].waiting >= 0
-        end = bisect_right(route.leaves, soon if is_firm and soon < late else late)
+        is_calm = waits is False and route.legs[first].waiting >= 0
+        until_s = soon if is_calm else late
+        end = bisect_right(route.leaves, until_s)
         if first >= end:
             continue
         after, until = _turns(index, asked, route) if orders else (-1, end)
         for number in range(first, end):
-            leaves, at, to, onward, latest, room, aboard, pressed, delayed, waiting = route.legs[number]
+            leaves, at, to, onward, passes, latest, calm, pressed, room, aboard, delayed, waiting = route.legs[number]
             way = rows[at]
             begin = leaves + way[start]
             if begin < early:
                 begin = early
-            elif begin > late:
+            elif begin > until_s:
                 continue
-            elif begin > soon:
+            elif begin > early:
                 waiting += waiting_cost(begin - early, unsure, free_s)
-                if waits is False and waiting > 0:
-                    continue
             done = begin + board_s
             if to != HERE:
-                if done + onward_from[to] > latest:
+                there = done + onward_from[to]
+                if there > (calm if is_calm else latest):
                     continue
-                if pressed:
-                    waiting += _pressing(pressed, done + onward_from[to], free_s)
+                if pressed and there - passes > pressed[0].until:
+                    waiting += _pressing(pressed, there - passes, free_s)
             if (waits is not None and waits != (waiting > 0)) or not (after < number <= until):
                 continue
             if not _has_room(asked, room, aboard):
@@ -223,21 +225,22 @@ def boardings(index: Index, asked: Asked, ways: Iterable[Way], waits: bool | Non
                 found.append((at_least, vehicle_no, variant_no, place, route))
         if start in route.net.spots:
             stops = range(max(first, after), min(end, until + 1, len(route.stops)))
-            shared = _shared(index, asked, route, stops, waits)
+            shared = _shared(index, asked, route, stops, until_s, waits)
             found += [(place.at_least, vehicle_no, variant_no, place, route) for place in shared]
     return found
 
 
-def _shared(index: Index, asked: Asked, route: Route, stops: range, waits: bool | None) -> list[Boarding]:
-    """The places to board at one of these stops, where it is at the right place."""
+def _shared(index: Index, asked: Asked, route: Route, stops: range, until_s: int, waits: bool | None) -> list[Boarding]:
+    """The places to board at one of these stops, where it is at the right place and begins by then."""
     found, net, free_s = list[Boarding](), route.net, index.problem.comfort.wait_free_s
     for stop in stops:
-        begin = max(route.soonest[stop], asked.early)
-        if net.spots[stop] != asked.start or begin > min(asked.late, route.last[stop]):
+        if net.spots[stop] != asked.start:
             continue
-        leg, after = route.legs[stop], route.legs[stop + 1]
+        begin, leg, after = max(route.soonest[stop], asked.early), route.legs[stop], route.legs[stop + 1]
+        if begin > min(until_s, leg.latest):
+            continue
         waiting = leg.waiting + waiting_cost(begin - asked.early, asked.unsure, free_s)
-        waiting += _pressing(leg.pressed, begin, free_s)
+        waiting += _pressing(leg.pressed, begin - leg.way, free_s)
         if (waits is None or waits == (waiting > 0)) and _has_room(asked, after.room, after.aboard):
             done = begin + net.alighting[stop] + max(net.boarding[stop], asked.board_s)
             found.append(Boarding(_bound(index, asked, route, waiting, 0, begin, 0), stop, True, begin, done))
@@ -284,7 +287,8 @@ def _alightings(index: Index, asked: Asked, route: Route, boarding: Boarding) ->
 
 
 def _pressing(pressed: tuple[Pressed, ...], begin: int, free_s: int) -> int:
-    """What it adds to the waiting of those whom a stop delays, at least, that it begins no sooner than `begin`."""
+    """What it adds to the waiting of those whom a stop delays, at least, that it begins no sooner than `begin`, which
+    counts as `until` does."""
     total = 0
     for until, waits, unsure in pressed:
         if begin <= until:
@@ -344,7 +348,7 @@ def _candidate(
         return None
     if leg.pressed:
         own = waiting_cost(boarding.begin - asked.early, asked.unsure, comfort.wait_free_s) + route.spared[0]
-        waiting = max(waiting, own + _pressing(leg.pressed, begin, comfort.wait_free_s))
+        waiting = max(waiting, own + _pressing(leg.pressed, begin - leg.way, comfort.wait_free_s))
     riding += delays + excess_cost(ridden - asked.direct, comfort.ride_free_s)
     hours = excess_cost(route.wheel + drive, comfort.wheel_free_s) - route.before.hours
     return Candidate((waiting, riding, changes, hours, drive), boarding.stop, boarding.joins, alight, joins)

@@ -14,7 +14,7 @@ from softlanding.dispatch.planner.indexed import Asked, Index, asked_of
 from softlanding.dispatch.planner.insertion import Fit, cheapest, stops_with
 from softlanding.dispatch.planner.objective import Cost, minus, plus
 from softlanding.dispatch.planner.planning import laid
-from softlanding.dispatch.planner.reasons import fits_ever, fitting_of
+from softlanding.dispatch.planner.reasons import fits_ever, open_to
 from softlanding.dispatch.planner.routes import route_of, solved
 from softlanding.dispatch.planner.ways_out import stops_without
 
@@ -62,7 +62,7 @@ class _Search:
 def placed(index: Index, routes: Routes, ride_id: str) -> Routes | None:
     """The routes with this ride in its cheapest place, nobody else moved; None if there is no place."""
     asked = asked_of(index, ride_id)
-    fit = cheapest(index, asked, fitting_of(index, asked.ride, list(routes.values())))
+    fit = cheapest(index, asked, open_to(index, asked, list(routes.values())))
     return None if fit is None else _with_fit(index, routes, asked, fit)
 
 

@@ -13,6 +13,9 @@ from typing import NamedTuple
 NEARNESS = ((1800, 8), (10800, 4), (86400, 2))
 NEW_TIME, NEW_CAR = 1, 2
 
+# Of a longer wait so many seconds may be lost where its price is rounded.
+ROUNDED_S = 2
+
 # One ride of a priority outweighs nine of the next lower; priorities beyond 9 count as 9.
 PRIORITY_WEIGHT, PRIORITY_MAX = 10, 9
 
@@ -52,6 +55,12 @@ def waiting_cost(seconds: int, unsure_s: int, free_s: int) -> int:
     sooner, later = excess_cost(seconds + unsure_s, free_s), excess_cost(seconds - unsure_s, free_s)
     six_times = sooner + 4 * excess_cost(seconds, free_s) + later - excess_cost(unsure_s, free_s)
     return -(-six_times // 6)
+
+
+def patience_of(unsure_s: int, free_s: int, waited_s: int = 0) -> int:
+    """How much longer than that one may wait before it costs more for sure: as a price is a whole number, a second or
+    two may be lost in it."""
+    return max(0, free_s - unsure_s - waited_s) + (ROUNDED_S if unsure_s else 0)
 
 
 def unsure_of(spread_s: int) -> int:

@@ -12,7 +12,7 @@ from softlanding.dispatch.planner.check import KnownRoutes, check, known_routes,
 from softlanding.dispatch.planner.indexed import FAR, Asked, Index, asked_of, changed, index_of
 from softlanding.dispatch.planner.insertion import Fit, cheapest, stops_with
 from softlanding.dispatch.planner.objective import Cost, plus, stranded_cost
-from softlanding.dispatch.planner.reasons import fitting_of, relax, why_not
+from softlanding.dispatch.planner.reasons import open_to, relax, why_not
 from softlanding.dispatch.planner.routes import (
     Route,
     aboard_at_start,
@@ -179,7 +179,7 @@ def _place(
     held = vehicle_of(plan, ride_id) if only_vehicle else _holder(known, ride_id)
     if held:
         raise Refused(f"{index.name(ride_id)} is already planned on {index.name(held)}; take it out first")
-    fit = cheapest(index, asked, fitting_of(index, asked.ride, known))
+    fit = cheapest(index, asked, open_to(index, asked, known))
     if fit:
         return _placed(index, plan, asked, fit)
     speech = Speech(index, say_time)
@@ -197,7 +197,7 @@ def _holder(known: Iterable[KnownRoutes], ride_id: str) -> str | None:
 def _taken(index: Index, known: dict[str, KnownRoutes], ride_id: str) -> bool:
     """Whether one of the vehicles takes the ride; it is then in its routes."""
     asked = asked_of(index, ride_id)
-    fit = cheapest(index, asked, fitting_of(index, asked.ride, known.values()))
+    fit = cheapest(index, asked, open_to(index, asked, known.values()))
     if fit is None:
         return False
     vehicle = fit.route.vehicle

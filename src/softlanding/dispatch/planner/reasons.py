@@ -72,6 +72,16 @@ def fitting_of(index: Index, ride: Ride, known: Iterable[KnownRoutes]) -> list[K
     return [one for one in known if fits_ever(index, ride, vehicles[one.manifest.vehicle_id])]
 
 
+def open_to(index: Index, asked: Asked, known: Iterable[KnownRoutes]) -> list[KnownRoutes]:
+    """Those of them that are out when the ride can be, too: most are not."""
+    late, done = asked.late, asked.early + asked.direct
+    out = [
+        one for one in known
+        if one.route is not None and one.route.leaves[0] <= late and done <= one.route.net.end_late
+    ]  # fmt: skip
+    return fitting_of(index, asked.ride, out)
+
+
 def fits_ever(index: Index, ride: Ride, vehicle: Vehicle) -> bool:
     """Whether size, skills and locks leave this vehicle for this ride at all."""
     if ride.seats > vehicle.seats or ride.luggage > vehicle.luggage or ride.wheelchairs > vehicle.wheelchair_places:

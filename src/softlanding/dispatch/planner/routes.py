@@ -10,11 +10,11 @@ limits, and one, find every contradiction; it always ends.
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from operator import itemgetter
+from operator import add, itemgetter
 from typing import NamedTuple
 
 from softlanding.dispatch.planner.indexed import FAR, Asked, Index, asked_of
-from softlanding.dispatch.planner.objective import NEW_CAR, NEW_TIME, Cost, excess_cost, waiting_cost
+from softlanding.dispatch.planner.objective import NEW_CAR, NEW_TIME, Cost, excess_cost, patience_of, waiting_cost
 from softlanding.dispatch.planner.shapes import Break, Comfort, Schedule, Stop, Vehicle
 
 # Breaks move between gaps with nobody aboard: two breaks in ten gaps are 55 ways. No more than this are tried.
@@ -30,8 +30,8 @@ Room = tuple[int, int, int]  # Seats, luggage, wheelchair places.
 
 
 class Pressed(NamedTuple):
-    """Somebody who waits longer when a stop begins later, for that passenger boards there or after it: how long until
-    now and how unsure that is, and until when the stop can begin without that."""
+    """Somebody who waits longer when an earlier stop begins later: how long until now and how unsure that is. `until`
+    counts from when the stop would begin if the car never stood idle: so long there is nothing to wait for."""
 
     until: int
     waits: int
@@ -80,10 +80,12 @@ class Leg(NamedTuple):
     at: int
     to: int  # HERE if that is a break, or home.
     onward: int  # Where the car drives next, past breaks; -1 for nowhere.
+    way: int  # How long it would take to the stop if the car never stood idle.
     latest: int  # When the stop, or home, is reached at the latest.
+    calm: int  # And so that nobody of those pressed would wait at a higher price.
+    pressed: tuple[Pressed, ...]
     room: Room
     aboard: frozenset[str]
-    pressed: tuple[Pressed, ...]
     delayed: tuple[Delayed, ...]
     waiting: int  # What is left of it at least, whoever is added here, less what is now.
 
@@ -119,12 +121,17 @@ def solved(
 ) -> Route:  # fmt: skip
     """The same where the network and what came of it is known. `before`: of the route as it is driven now, if that is
     another."""
-    rides = _least_rides(index.rows, net)
-    cost = Cost() if begins is None else cost_of(index.rows, index.problem.comfort, net, begins)
+    rows, comfort = index.rows, index.problem.comfort
+    cost = Cost() if begins is None else cost_of(rows, comfort, net, begins)
     now = cost if before is None else before
-    soonest, last = _from_the_start(index.rows, net), _from_the_end(index.rows, net)
-    legs = _legs(index, vehicle, free, net, begins, rides, soonest, last, now.waiting)
-    firm_riding = sum(excess_cost(one.extra, index.problem.comfort.ride_free_s) for _on, _off, one in rides)
+    soonest, last, ways = _from_the_start(rows, net), _from_the_end(rows, net), _ways(rows, net)
+    latest, rides = [*last, net.end_late], _least_rides(net, ways)
+    leaves, waiting = [net.ready, *map(add, soonest, services(net))], _firm_waits(net, soonest, comfort, now.waiting)
+    columns = (
+        leaves, [net.first, *settled(net)], [*net.spots, HERE], _next_places(net), [*ways, 0], latest,
+        *_pressed(net, ways, begins, latest, comfort), *_loads(index, vehicle, free), _delayed(net, rides), waiting,
+    )  # fmt: skip
+    firm_riding = sum(excess_cost(one.extra, comfort.ride_free_s) for _on, _off, one in rides)
     return Route(
         vehicle=vehicle,
         stops=list(free),
@@ -134,10 +141,10 @@ def solved(
         before=now,
         soonest=soonest,
         last=last,
-        legs=legs,
-        leaves=[leg.leaves for leg in legs],
-        spared=(legs[-1].waiting, firm_riding - now.riding, net.moved - now.changes),
-        wheel=net.driven + _driving(index.rows, net),
+        legs=[Leg(*row) for row in zip(*columns, strict=True)],
+        leaves=leaves,
+        spared=(waiting[-1], firm_riding - now.riding, net.moved - now.changes),
+        wheel=net.driven + _driving(rows, net),
     )
 
 
@@ -233,7 +240,7 @@ def schedule_of(index: Index, route: Route) -> Schedule:
     here, time, timed = net.first, net.ready, []
     for stop, begin, place, service in zip(route.stops, route.begins, settled(net), services(net), strict=True):
         arrive, depart = time + index.rows[here][place], begin + service
-        timed.append(replace(stop, place_id=names[place], arrive_s=arrive, begin_s=begin, depart_s=depart))
+        timed.append(Stop(names[place], stop.boards, stop.alights, stop.break_id, arrive, begin, depart))
         here, time = place, depart
     if net.span < FAR:
         _leave_late(timed, leaves_for(net))
@@ -389,23 +396,6 @@ def _add_stop(index: Index, net: Network, vehicle: Vehicle, stop: Stop) -> None:
     net.alighting.append(alighting)
 
 
-def _legs(
-    index: Index, vehicle: Vehicle, free: Sequence[Stop], net: Network, begins: list[int] | None,
-    rides: list[tuple[int, int, Delayed]], soonest: list[int], last: list[int], now: int,
-) -> list[Leg]:  # fmt: skip
-    """Every leg. `now`: how much waiting there is as the route is driven now."""
-    places, service = settled(net), services(net)
-    leaves = [net.ready, *(begin + takes for begin, takes in zip(soonest, service, strict=True))]
-    pressed = [*_pressed(index.rows, net, begins), ()]
-    waiting = _firm_waits(net, soonest, index.problem.comfort, now)
-    rooms, crowds = _loads(index, vehicle, free)
-    columns = (
-        leaves, [net.first, *places], [*net.spots, HERE], _next_places(net), [*last, net.end_late],
-        rooms, crowds, pressed, _delayed(net, rides), waiting,
-    )  # fmt: skip
-    return [Leg(*row) for row in zip(*columns, strict=True)]
-
-
 def _loads(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> tuple[list[Room], list[frozenset[str]]]:
     aboard = aboard_at_start(index, vehicle)
     room = (vehicle.seats, vehicle.luggage, vehicle.wheelchair_places)
@@ -446,25 +436,36 @@ def _from_the_end(rows: list[list[int]], net: Network) -> list[int]:
     return last[::-1]
 
 
-def _pressed(rows: list[list[int]], net: Network, begins: list[int] | None) -> list[tuple[Pressed, ...]]:
-    """For each stop whom it delays, the next first; nobody for a break, which moves with the car."""
+def _ways(rows: list[list[int]], net: Network) -> list[int]:
+    """How long it would take to each stop if the car never stood idle."""
+    here, way, ways = net.first, 0, list[int]()
+    for place, service in zip(settled(net), services(net), strict=True):
+        way += rows[here][place]
+        ways.append(way)
+        way += service
+        here = place
+    return ways
+
+
+def _pressed(
+    net: Network, ways: list[int], begins: list[int] | None, latest: list[int], comfort: Comfort
+) -> tuple[list[int], list[tuple[Pressed, ...]]]:
+    """By leg, until when its stop is reached early enough that nobody waits at a higher price; and whom it delays, the
+    next first. Nobody for a break, which moves with the car."""
+    pressed: list[tuple[Pressed, ...]] = [()] * len(latest)
+    calm, whom, until, waits = list(latest), pressed[0], FAR, dict[int, Pressed]()
     if begins is None:
-        return [()] * len(net.spots)
-    last_first = sorted(net.waits, key=itemgetter(1), reverse=True)
-    waits = {
-        position: Pressed(begins[position], begins[position] - ready, unsure) for position, ready, unsure in last_first
-    }
-    places, service = settled(net), services(net)
-    pressed: list[tuple[Pressed, ...]] = []
-    whom: tuple[Pressed, ...] = ()
-    for position in range(len(places) - 1, -1, -1):
-        if whom:
-            takes = service[position] + rows[places[position]][places[position + 1]]
-            whom = tuple(Pressed(until - takes, waiting, unsure) for until, waiting, unsure in whom)
+        return calm, pressed
+    for position, ready, unsure in sorted(net.waits, key=itemgetter(1), reverse=True):
+        waits[position] = Pressed(begins[position] - ways[position], begins[position] - ready, unsure)
+    for position in range(len(ways) - 1, -1, -1):
         if position in waits:
-            whom = (waits[position], *whom)[:PRESSED_MAX]
-        pressed.append(whom if net.spots[position] != HERE else ())
-    return pressed[::-1]
+            who = waits[position]
+            until = min(until, who.until + patience_of(who.unsure, comfort.wait_free_s, who.waits))
+            whom = (who, *whom)[:PRESSED_MAX]
+        if whom and net.spots[position] != HERE:
+            calm[position], pressed[position] = min(calm[position], until + ways[position]), whom
+    return calm, pressed
 
 
 def _firm_waits(net: Network, soonest: list[int], comfort: Comfort, now: int) -> list[int]:
@@ -482,16 +483,10 @@ def _firm_waits(net: Network, soonest: list[int], comfort: Comfort, now: int) ->
     return legs[::-1]
 
 
-def _least_rides(rows: list[list[int]], net: Network) -> list[tuple[int, int, Delayed]]:
+def _least_rides(net: Network, ways: list[int]) -> list[tuple[int, int, Delayed]]:
     """Where each ride begins (-1: aboard from the start) and ends, and how it would be if the car never stood idle: for
     that may be spared, but no drive and no service between."""
-    service, here, way, ways = services(net), net.first, 0, list[int]()
-    for position, place in enumerate(settled(net)):
-        way += rows[here][place]
-        ways.append(way)
-        way += service[position]
-        here = place
-    rides = []
+    service, rides = services(net), []
     for on, off, limit, direct in net.limits:
         takes = ways[off] - ways[on] - service[on]
         rides.append((on, off, Delayed(takes - direct, limit - takes)))
