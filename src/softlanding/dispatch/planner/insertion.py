@@ -28,6 +28,7 @@ from softlanding.dispatch.planner.objective import (
 from softlanding.dispatch.planner.routes import (
     HERE,
     Delayed,
+    Leg,
     Network,
     Pressed,
     Room,
@@ -335,13 +336,13 @@ def _candidate(
     if joins or leg.to != HERE or alight == len(route.stops):
         waiting += route.spared[0] - route.legs[boarding.stop].waiting
     if not boarding.joins and not joins and boarding.stop == alight:
-        drive = _detour(rows, leg.at, (asked.start, asked.end), leg.onward)
+        drive = rows[leg.at][asked.start] + asked.direct + _onward(rows, leg, asked.end)
         delays = _delays(comfort, leg.delayed, drive + asked.board_s + asked.alight_s)
         riding = route.spared[1]
     elif joins:
         delays = 0
     else:
-        detour = _detour(rows, leg.at, (asked.end,), leg.onward)
+        detour = rows[leg.at][asked.end] + _onward(rows, leg, asked.end)
         delays = _delays(comfort, leg.delayed, detour + asked.alight_s)
         drive += detour
     if delays is None:
@@ -375,13 +376,9 @@ def _changed(index: Index, asked: Asked, route: Route, begin: int) -> int:
     return NEW_TIME * asked.near if begin > told.board_s + index.problem.comfort.told_free_s else 0
 
 
-def _detour(rows: list[list[int]], start: int, through: tuple[int, ...], end: int) -> int:
-    """Seconds of driving that visiting `through` adds between `start` and `end` (-1: nowhere to go afterwards)."""
-    here, total = start, 0
-    for place in through:
-        total += rows[here][place]
-        here = place
-    return total if end < 0 else total + rows[here][end] - rows[start][end]
+def _onward(rows: list[list[int]], leg: Leg, goal: int) -> int:
+    """How much longer it is from `goal` to where this leg leads than from where it begins; 0 if it leads nowhere."""
+    return 0 if leg.onward < 0 else rows[goal][leg.onward] - rows[leg.at][leg.onward]
 
 
 def _has_room(asked: Asked, room: Room, aboard: frozenset[str]) -> bool:
@@ -396,9 +393,19 @@ def _spliced(route: Route, asked: Asked, candidate: Candidate) -> tuple[Network,
     """The network with the ride in it, and the numbers of its two stops."""
     net = route.net
     _, board, board_joins, alight, alight_joins = candidate
-    new = Network(net.first, net.end, net.ready, net.end_late, net.span, net.driven, net.moved)
-    new.spots, new.early, new.late = net.spots[:], net.early[:], net.late[:]
-    new.boarding, new.alighting = net.boarding[:], net.alighting[:]
+    # Old numbers to new: a stop put in before pushes the others on.
+    by_board, by_alight = (FAR if board_joins else board), (FAR if alight_joins else alight)
+    moved = [number + (number >= by_board) + (number >= by_alight) for number in range(len(net.spots))]
+    on = moved[board] if board_joins else board
+    off = moved[alight] if alight_joins else alight + (not board_joins)
+    new = Network(
+        net.first, net.end, net.ready, net.end_late, net.span, net.driven, net.moved,
+        net.spots[:], net.early[:], net.late[:], net.boarding[:], net.alighting[:],
+        [(moved[number], ready, unsure) for number, ready, unsure in net.waits],
+        [(moved[start], moved[end], limit, direct) for start, end, limit, direct in net.limits],
+        [(moved[number], said, near) for number, said, near in net.told],
+        [(moved[number], left, direct) for number, left, direct in net.carried],
+    )  # fmt: skip
     if alight_joins:
         _share(new, alight, asked.end_early, asked.end_late, 0, asked.alight_s)
     else:
@@ -407,17 +414,8 @@ def _spliced(route: Route, asked: Asked, candidate: Candidate) -> tuple[Network,
         _share(new, board, asked.early, asked.late, asked.board_s, 0)
     else:
         _insert(new, board, asked.start, asked.early, asked.late, asked.board_s, 0)
-    # Old numbers to new: a stop put in before pushes the others on.
-    by_board, by_alight = (FAR if board_joins else board), (FAR if alight_joins else alight)
-    moved = [number + (number >= by_board) + (number >= by_alight) for number in range(len(net.spots))]
-    on = moved[board] if board_joins else board
-    off = moved[alight] if alight_joins else alight + (not board_joins)
-    new.waits = [(moved[number], ready, unsure) for number, ready, unsure in net.waits]
     new.waits.append((on, asked.early, asked.unsure))
-    new.limits = [(moved[start], moved[end], limit, direct) for start, end, limit, direct in net.limits]
     new.limits.append((on, off, asked.limit, asked.direct))
-    new.carried = [(moved[number], left, direct) for number, left, direct in net.carried]
-    new.told = [(moved[number], said, near) for number, said, near in net.told]
     add_told(new, route.vehicle, asked, on)
     return new, on, off
 

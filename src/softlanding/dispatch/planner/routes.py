@@ -186,19 +186,22 @@ def leaves_for(net: Network) -> int:
 def cost_of(rows: list[list[int]], comfort: Comfort, net: Network, begins: list[int]) -> Cost:
     """A route's share of the objective. A boarding that is a fact has no price any more; the ride goes on having
     one."""
-    service = services(net)
-    waits = [(begins[position] - ready, unsure) for position, ready, unsure in net.waits]
-    driving = _driving(rows, net)
+    service, driving = services(net), _driving(rows, net)
+    waiting = riding = unease = 0
+    for position, ready, unsure in net.waits:
+        wait = begins[position] - ready
+        unease += wait
+        if wait + unsure > comfort.wait_free_s:
+            waiting += waiting_cost(wait, unsure, comfort.wait_free_s)
     rides = [begins[off] - begins[on] - service[on] - direct for on, off, _limit, direct in net.limits]
     rides += [begins[off] - left - direct for off, left, direct in net.carried]
-    return Cost(
-        waiting=sum(waiting_cost(wait, unsure, comfort.wait_free_s) for wait, unsure in waits),
-        riding=sum(excess_cost(extra, comfort.ride_free_s) for extra in rides),
-        changes=net.moved + changes_of(comfort, net.told, begins),
-        hours=excess_cost(net.driven + driving, comfort.wheel_free_s),
-        driving=driving,
-        unease=sum(wait for wait, _unsure in waits) + sum(rides),
-    )
+    for extra in rides:
+        unease += extra
+        if extra > comfort.ride_free_s:
+            riding += excess_cost(extra, comfort.ride_free_s)
+    changes = net.moved + changes_of(comfort, net.told, begins) if net.told else net.moved
+    hours = excess_cost(net.driven + driving, comfort.wheel_free_s)
+    return Cost(0, waiting, riding, changes, hours, driving, unease)
 
 
 def over_span(rows: list[list[int]], net: Network) -> int:
