@@ -31,12 +31,12 @@ FEWEST = replace(SHORTEST, vehicle=1e9)
 HOT, COLD = 2.0, 0.1  # Heat at the beginning and the end, in average direct drives.
 PATIENCE = 600  # Turns for each ride that let a search begin so hot; with fewer it begins cooler.
 REGRET, BLINK = 0.3, 0.01
-OUT_MAX, OUT_FEWER_MAX = 7, 12  # Rides taken out at a turn; and where a vehicle is to be spared.
+OUT_MAX, OUT_FEWER_MAX = 7, 16  # Rides taken out at a turn; and where a vehicle is to be spared.
 SLICE_S = 0.02  # Between two looks at the clock.
 SLICE_TURNS = 50
 # When few vehicles are the goal: of the budget for doing with fewer at first, and for each new way to do with as few.
 FEWER_SHARE, ROUND_SHARE = 0.2, 0.1
-SPARE_VEHICLE = 5.0  # The price of one more for a while, in average direct drives.
+SPARE_VEHICLE = 2.5  # The price of one more for a while, in average direct drives.
 PACKED_SHARE = 0.7  # Of the budget for making room, as long as somebody is without a place.
 COMFORT_SHARE = 0.8  # Until then all levels are sought together; then what is below comfort, at nobody's cost,
 CHILL = 0.05  # and from there on hardly anything that is dearer is taken, so that the end is never lost to the heat.
