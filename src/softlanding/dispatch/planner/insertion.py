@@ -189,6 +189,7 @@ def boardings(index: Index, asked: Asked, ways: Iterable[Way], waits: bool | Non
     for vehicle_no, variant_no, route in ways:
         # The stop after must still be reached in time, the stop before left in time: both lists rise with the stops.
         first = bisect_left(route.last, early)
+        # Where nobody can wait less than now, whoever waits more is enough to leave a leg for later.
         is_calm = waits is False and route.legs[first].waiting >= 0
         until_s = soon if is_calm else late
         end = bisect_right(route.leaves, until_s)
