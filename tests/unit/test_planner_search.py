@@ -26,7 +26,7 @@ from softlanding.dispatch.planner import (
 )
 from softlanding.dispatch.planner.days import make_day
 from softlanding.dispatch.planner.flat import Weights, desk_of, plan_of, sheet_of
-from softlanding.dispatch.planner.search import Goal, improve
+from softlanding.dispatch.planner.search import FIRM, Goal, improve
 from softlanding.errors import Invalid
 
 CLOCK = SystemClock()
@@ -135,6 +135,16 @@ def test_the_same_seed_and_turns_give_the_same_plan():
     plan = plan_all(problem)
     one = improve(problem, plan, seed=3, turns=200, clock=CLOCK)
     assert improve(problem, plan, seed=3, turns=200, clock=CLOCK) == one
+
+
+def test_a_minute_less_to_drive_is_seen_beside_all_the_waiting_of_a_day():
+    """With larger weights a good day once stayed as it was: every gain was lost in the digits of the sum."""
+    problem = make_day(1, rides=300, vehicles=75)
+    plan = plan_all(problem)
+    assert plan.unplaced == ()
+    sheet = sheet_of(problem, plan, FIRM)
+    kernel.add_up(sheet.flat, desk_of(sheet), sheet.state)
+    assert float(sheet.state.total[0]) * kernel.NOISE < 60
 
 
 def test_without_its_compiler_it_finds_the_same():

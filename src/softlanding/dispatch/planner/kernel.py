@@ -35,6 +35,7 @@ HERE = -1  # The place of a break: where the car stands.
 FAR = 10**9
 NEVER = 1e30  # The price of a row that breaks a limit.
 NO_LIMIT = 10**15
+NOISE = 1e-13  # A total that is lower by no more than this share may be so by rounding.
 CANDIDATES_MAX = 8192  # Positions of one ride in one row that are looked at; the rest of a longer row is not.
 MADE_ANEW_MAX = 12  # So many of those left behind are tried again at a turn.
 HALT_ALIGHTS, HALT_BOARDS, HALT_BREAK = range(3)
@@ -800,7 +801,7 @@ def explore(
                 _in_order(flat, desk, state, trail, chance, count, blink)
         gain = _compare(flat, state, trail, count, total)
         if is_sound and (gain > 0 or state.total[0] < total - heat * np.log(draw(chance))):
-            if state.total[0] < best.total[0] * (1 - 1e-13):
+            if state.total[0] < best.total[0] * (1 - NOISE):
                 copy_state(best, state)
                 gains += 1
         else:

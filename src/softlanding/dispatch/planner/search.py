@@ -24,7 +24,8 @@ COMFORT = Weights(stranded=1e13, waiting=1e4, riding=1e2, changes=1e5, hours=1e-
 # Room first: short drives leave time for those without a place.
 PACKED = Weights(stranded=1e9, waiting=1e-3, riding=1e-3, changes=1e3, hours=0.0, driving=1.0, unease=0.02)
 # Nobody waits or rides longer for a shorter drive: with comfort's weights a second of waiting may pay for hours of it.
-FIRM = Weights(stranded=1e16, waiting=1e8, riding=1e5, changes=1e5, hours=1e-2, driving=1.0, unease=1e-3)
+# No larger than they must be: a gain that is lost in the digits of the sum (`kernel.NOISE`) is none.
+FIRM = Weights(stranded=1e14, waiting=1e6, riding=1e3, changes=1e5, hours=1e-2, driving=1.0, unease=1e-3)
 SHORTEST = Weights(stranded=1e13, waiting=0.0, riding=0.0, changes=0.0, hours=0.0, driving=1.0)
 FEWEST = replace(SHORTEST, vehicle=1e9)
 
