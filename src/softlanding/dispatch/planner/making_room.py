@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from softlanding.dispatch.planner.check import KnownRoutes
 from softlanding.dispatch.planner.indexed import Asked, Index, asked_of
-from softlanding.dispatch.planner.insertion import Fit, cheapest, stops_with
+from softlanding.dispatch.planner.insertion import Fit, cheapest
 from softlanding.dispatch.planner.objective import Cost, minus, plus
-from softlanding.dispatch.planner.planning import laid
+from softlanding.dispatch.planner.planning import with_fit
 from softlanding.dispatch.planner.reasons import fits_ever, open_to
-from softlanding.dispatch.planner.routes import route_of, solved
+from softlanding.dispatch.planner.routes import route_of
 from softlanding.dispatch.planner.ways_out import stops_without
 
 Routes = dict[str, KnownRoutes]  # By vehicle: a plan while it is being worked at.
@@ -114,8 +114,7 @@ def cost_between(before: Routes, after: Routes) -> Cost:
 
 
 def _with_fit(index: Index, routes: Routes, asked: Asked, fit: Fit) -> Routes:
-    vehicle = fit.route.vehicle
-    return {**routes, vehicle.id: laid(index, solved(index, vehicle, stops_with(fit, asked), fit.net, fit.begins))}
+    return {**routes, fit.route.vehicle.id: with_fit(index, asked, fit)}
 
 
 def _leave_one_by_one(

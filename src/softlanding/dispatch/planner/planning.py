@@ -200,8 +200,7 @@ def _taken(index: Index, known: dict[str, KnownRoutes], ride_id: str) -> bool:
     fit = cheapest(index, asked, open_to(index, asked, known.values()))
     if fit is None:
         return False
-    vehicle = fit.route.vehicle
-    known[vehicle.id] = laid(index, solved(index, vehicle, stops_with(fit, asked), fit.net, fit.begins))
+    known[fit.route.vehicle.id] = with_fit(index, asked, fit)
     return True
 
 
@@ -213,8 +212,7 @@ def _unplaced(speech: Speech, known: Sequence[KnownRoutes], ride_id: str) -> Unp
 
 def _placed(index: Index, plan: Plan, asked: Asked, fit: Fit) -> Placed:
     ride_id = asked.ride.id
-    vehicle = fit.route.vehicle
-    known = index.known[vehicle.id] = laid(index, solved(index, vehicle, stops_with(fit, asked), fit.net, fit.begins))
+    known = index.known[fit.route.vehicle.id] = with_fit(index, asked, fit)
     manifest, placed = known.manifest, with_manifest(plan, known.manifest)
     placed = replace(placed, unplaced=tuple(one for one in plan.unplaced if one.ride_id != ride_id))
     return Placed(placed, ride_id, manifest.vehicle_id, fit.added, fit.board_s, fit.deliver_s)
@@ -248,6 +246,11 @@ def laid(index: Index, route: Route) -> KnownRoutes:
     schedule = schedule_of(index, route)
     manifest = Manifest(route.vehicle.id, schedule.stops, schedule.back_s)
     return KnownRoutes(manifest, route)
+
+
+def with_fit(index: Index, asked: Asked, fit: Fit) -> KnownRoutes:
+    """The same with the ride in the place that was found for it; what solving the place found out is taken over."""
+    return laid(index, solved(index, fit.route.vehicle, stops_with(fit, asked), fit.net, fit.begins))
 
 
 def with_manifest(plan: Plan, manifest: Manifest) -> Plan:
