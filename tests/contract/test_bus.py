@@ -14,6 +14,7 @@ import uvloop
 
 from nats_server import NatsServer, running_nats
 from softlanding.clock import SystemClock
+from softlanding.messaging import jetstream
 from softlanding.messaging.bus import Bus, BusDown, Delivery
 from softlanding.messaging.envelope import Envelope
 from softlanding.messaging.jetstream import JetStreamBus
@@ -34,7 +35,8 @@ class World(Protocol):
 
 
 @pytest.fixture(params=["memory", "jetstream", "jetstream on asyncio"])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setattr(jetstream, "ANSWER_S", 3.0)  # How quickly a laden disk syncs is not asked here.
     with ExitStack() as stack:
         if request.param == "memory":
             yield MemoryWorld()
@@ -436,6 +438,8 @@ class NatsWorld:
         bus = JetStreamBus([self._server.url], receiver, sources, SystemClock(), rng=random.Random(1), redeliver_s=1.5)
         self._buses.append(bus)
         await bus.start()
+        if self._server.is_running:  # `start` gives up waiting after a while; beats sent until then are not heard.
+            await until(async_of(lambda: bus.is_up), what=f"{receiver} is connected")
         return bus
 
     def stop(self) -> None:

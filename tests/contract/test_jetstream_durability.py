@@ -236,7 +236,8 @@ def test_a_corrected_secret_is_used_without_a_restart_and_never_said(tmp_path: P
     async def story(server: NatsServer) -> None:
         said: list[str] = []
         tokens = ["wrong-secret"]
-        async with a_bus(server, "schedule", access=lambda: Access(token=tokens[-1]), report=said.append) as bus:
+        access = {"access": lambda: Access(token=tokens[-1])}
+        async with a_bus(server, "schedule", is_let_in=False, report=said.append, **access) as bus:
             assert not bus.is_up
             tokens.append("right-secret")
             await until(async_of(lambda: bus.is_up))
@@ -265,10 +266,14 @@ def test_the_ledger_acknowledges_no_further_than_all_is_settled() -> None:
 
 
 @asynccontextmanager
-async def a_bus(server: NatsServer, receiver: str, *sources: str, **others: object) -> AsyncIterator[JetStreamBus]:
+async def a_bus(
+    server: NatsServer, receiver: str, *sources: str, is_let_in: bool = True, **others: object
+) -> AsyncIterator[JetStreamBus]:
     bus = JetStreamBus([server.url], receiver, sources, SystemClock(), rng=random.Random(1), **others)  # type: ignore[arg-type]
     await bus.start()
     try:
+        if server.is_running and is_let_in:
+            await until(async_of(lambda: bus.is_up), what=f"{receiver} is connected")
         yield bus
     finally:
         await bus.close()
