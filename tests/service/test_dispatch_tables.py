@@ -123,4 +123,6 @@ def test_a_row_against_a_shift_that_is_known_is_named(here):
         report = take(here, imports.import_fleet_table, table, dry_run=dry_run)
         assert counts(report) == (2, 0, 0, 1)
         assert report["faults"][0]["row"] == 4
-        assert report["faults"][0]["reason"] == f"the driver has another shift from {NOON:%Y-%m-%d} 12:00 to 22:00"
+        times = f"from {NOON:%Y-%m-%d} 12:00 to 22:00"
+        wanted = f"the driver has another shift {times}; choose other times or another driver"
+        assert report["faults"][0]["reason"] == wanted

@@ -84,11 +84,11 @@ def overlap(shift: Shift, others: Iterable[Shift], zone: ZoneInfo) -> str:
     for other in others:
         if other.id == shift.id or other.from_at >= shift.to_at or other.to_at <= shift.from_at:
             continue
-        from_at, to_at = other.from_at.astimezone(zone), other.to_at.astimezone(zone)
-        if other.vehicle == shift.vehicle:
-            return f"the vehicle has another shift from {from_at:%Y-%m-%d %H:%M} to {to_at:%H:%M}"
-        if other.driver == shift.driver:
-            return f"the driver has another shift from {from_at:%Y-%m-%d %H:%M} to {to_at:%H:%M}"
+        who = "vehicle" if other.vehicle == shift.vehicle else "driver" if other.driver == shift.driver else ""
+        if who:
+            from_at, to_at = other.from_at.astimezone(zone), other.to_at.astimezone(zone)
+            times = f"from {from_at:%Y-%m-%d %H:%M} to {to_at:%H:%M}"
+            return f"the {who} has another shift {times}; choose other times or another {who}"
     return ""
 
 
