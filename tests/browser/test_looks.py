@@ -2,7 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -201,7 +203,7 @@ def test_a_verdict_on_a_tap_is_shown_and_does_not_stop_the_queue(browser: Browse
     page.get_by_role("button", name="Picked up").click()
     expect(page.locator("#outbox")).to_contain_text("not accepted. The desk took this ride back")
     preview.answers = 200
-    page.get_by_role("button", name="Picked up").click()
+    page.get_by_role("button", name="Picked up").press("Enter")  # A finger that soon would be one press with the first.
     expect(page.locator("#outbox")).to_contain_text("sent")
 
 
@@ -221,9 +223,40 @@ def test_a_tap_that_meets_a_failing_server_is_sent_again_under_the_same_key(brow
 
 def test_a_form_pressed_twice_is_sent_once(browser: Browser, preview: Preview) -> None:
     page = visit(browser, preview, "operations")
-    page.locator("[data-alarm=m-1] button").first.dblclick()
-    expect(page.locator("[data-alarm=m-1] .message")).to_be_visible()
-    assert len(preview.posted) == 1
+    button = page.locator("[data-alarm=m-1] button").first
+    with slow_hand(page) as wait_s:
+        button.click()
+        expect(page.locator("[data-alarm=m-1] .message")).to_be_visible()  # Answered between the two presses.
+        button.click()
+        wait_s(1)
+        with page.expect_response(lambda answer: answer.request.method == "POST"):
+            button.click()
+    assert len(preview.posted) == 2
+
+
+def test_a_driver_who_presses_twice_takes_one_step(browser: Browser, preview: Preview) -> None:
+    page = visit(browser, preview, "drive", 360)
+    box = page.get_by_role("button", name="Picked up").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    with slow_hand(page) as wait_s:
+        page.mouse.click(x, y)
+        expect(page.get_by_role("button", name="Dropped off")).to_be_visible()  # In the place of the first.
+        page.mouse.click(x + 3, y)
+        wait_s(1)
+        page.mouse.click(x, y)
+        expect(page.locator("#outbox")).to_contain_text("Dropped off")
+        expect(page.locator("#outbox")).not_to_contain_text("not sent yet")
+    assert [re.search(r"&tap=(\w+)", post["body"])[1] for post in preview.posted] == ["boarded", "delivered"]  # type: ignore[index]
+
+
+@contextmanager
+def slow_hand(page: Page) -> Iterator[Callable[[float], None]]:
+    """The page's clock stands, so that all presses are one upon the other, until it is moved by so many seconds."""
+    page.clock.install()
+    page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=5))
+    yield lambda seconds: page.clock.run_for(int(1000 * seconds))
+    page.clock.resume()
 
 
 def test_the_keyboard_finds_help_search_and_rows(browser: Browser, preview: Preview) -> None:

@@ -22,6 +22,21 @@ document.addEventListener("submit", async (event) => {
   form.removeAttribute("aria-busy");
 });
 
+// A press upon the press that sent a form, where the finger still is, is none: the page may have changed beneath it, and what has
+// come there is another button, of the next row or the next step. Presses by the keyboard (detail 0) are not held back.
+const ONE_PRESS_MS = 500;
+const ONE_PRESS_PX = 40;
+let press = null;
+let sentBy = null;
+document.addEventListener("click", (event) => {
+  press = event.detail ? { at: event.timeStamp, x: event.clientX, y: event.clientY } : null;
+  if (!press || !sentBy || press.at - sentBy.at > ONE_PRESS_MS || Math.hypot(press.x - sentBy.x, press.y - sentBy.y) > ONE_PRESS_PX) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  sentBy = press;
+}, true);
+document.addEventListener("submit", (event) => { if (event.target.method === "post") sentBy = press; }, true);
+
 // The answer is the page after the form: taken over whole when it is another page, else its main part.
 function show(form, answer, page) {
   const main = page.querySelector("main");

@@ -125,8 +125,8 @@ function showCard(card, taps) {
     step.className = place < known ? "done" : place < tapped ? "saved" : "todo";
   }
   const said = card.querySelector("[data-said]");
-  const last = taps.filter((tap) => tap.state === "saved").at(-1);
-  if (said && last) said.textContent = `${WORDS[last.tap]}: saved ${clock(last.tapped_at)}, not sent yet`;
+  const last = taps.at(-1);
+  if (said && last) said.textContent = `${WORDS[last.tap]}: ${last.state === "saved" ? "saved" : "tapped"} ${clock(last.tapped_at)}, ${last.state === "saved" ? "not sent yet" : "sent"}`;
 }
 
 // The first ride that is not over, by the server or by a saved tap, is the one in hand.
