@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from browser.preview import contexts
 from browser.preview.render import Preview, render
+from softlanding.clock import SystemClock
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
@@ -254,7 +255,7 @@ def test_a_driver_who_presses_twice_takes_one_step(browser: Browser, preview: Pr
 def slow_hand(page: Page) -> Iterator[Callable[[float], None]]:
     """The page's clock stands, so that all presses are one upon the other, until it is moved by so many seconds."""
     page.clock.install()
-    page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=5))
+    page.clock.pause_at(SystemClock().now() + timedelta(seconds=5))
     yield lambda seconds: page.clock.run_for(int(1000 * seconds))
     page.clock.resume()
 
