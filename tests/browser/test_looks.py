@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from browser.preview import contexts
 from browser.preview.render import Preview, render
@@ -222,6 +222,21 @@ def test_a_tap_that_meets_a_failing_server_is_sent_again_under_the_same_key(brow
     assert len(keys) == 1
 
 
+def test_a_tap_made_while_another_is_on_its_way_follows_at_once(browser: Browser, preview: Preview) -> None:
+    page = visit(browser, preview, "drive", 360)
+    on_the_way: list[Route] = []
+    page.route("**/taps", lambda route: route.continue_() if on_the_way else on_the_way.append(route))
+    with slow_hand(page):  # No timer sends it later.
+        page.get_by_role("button", name="Picked up").press("Enter")
+        expect(page.locator("#outbox li")).to_have_count(1)
+        page.get_by_role("button", name="Dropped off").press("Enter")
+        expect(page.locator("#outbox li")).to_have_count(2)
+        assert preview.posted == []
+        on_the_way[0].continue_()
+        expect(page.locator("#outbox .sent")).to_have_count(2)
+    assert ["tap=boarded" in preview.posted[0]["body"], "tap=delivered" in preview.posted[1]["body"]] == [True, True]
+
+
 def test_a_form_pressed_twice_is_sent_once(browser: Browser, preview: Preview) -> None:
     page = visit(browser, preview, "operations")
     button = page.locator("[data-alarm=m-1] button").first
@@ -255,6 +270,7 @@ def test_a_driver_who_presses_twice_takes_one_step(browser: Browser, preview: Pr
 def slow_hand(page: Page) -> Iterator[Callable[[float], None]]:
     """The page's clock stands, so that all presses are one upon the other, until it is moved by so many seconds."""
     page.clock.install()
+    page.reload()  # Timers that were set before would go on.
     page.clock.pause_at(SystemClock().now() + timedelta(seconds=5))
     yield lambda seconds: page.clock.run_for(int(1000 * seconds))
     page.clock.resume()

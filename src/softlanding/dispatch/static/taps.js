@@ -58,15 +58,16 @@ document.addEventListener("submit", async (event) => {
   send();
 });
 
+// In order: what came first is sent first, and what comes meanwhile goes right after it.
 async function send() {
   if (sending) return;
   sending = true;
   try {
-    for (const tap of await mine()) {
-      if (tap.state !== "saved") continue;
-      const answer = await deliver(tap);
-      if (!answer) break; // In order: what came first is sent first.
-      await put({ ...tap, ...answer });
+    for (;;) {
+      const next = (await mine()).find((tap) => tap.state === "saved");
+      const answer = next && (await deliver(next));
+      if (!answer) return;
+      await put({ ...next, ...answer });
       await show();
     }
   } finally { sending = false; }
