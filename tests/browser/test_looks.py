@@ -276,6 +276,14 @@ def slow_hand(page: Page) -> Iterator[Callable[[float], None]]:
     page.clock.resume()
 
 
+def test_what_came_while_a_form_was_answered_is_not_hidden_by_the_answer(browser: Browser, preview: Preview) -> None:
+    page = visit(browser, preview, "operations")
+    rendered_before = page.content()
+    page.route("**/-settle/**", lambda route: route.fulfill(body=rendered_before, content_type="text/html"))
+    with page.expect_request("**/stream"):  # It begins with everything as it is now.
+        page.locator("[data-alarm=m-1] button").first.click()
+
+
 def test_the_keyboard_finds_help_search_and_rows(browser: Browser, preview: Preview) -> None:
     page = visit(browser, preview, "statistics")
     page.keyboard.press("?")

@@ -50,7 +50,7 @@ function show(form, answer, page) {
   const old = document.getElementById("main");
   const top = scrollY;
   old.replaceChildren(...document.adoptNode(main).childNodes);
-  if (main.dataset.stream && main.dataset.stream !== old.dataset.stream) old.dataset.stream = main.dataset.stream;
+  if (old.dataset.stream) old.dataset.stream = main.dataset.stream ?? old.dataset.stream; // live.js follows anew: what came after this answer was rendered is sent again.
   document.dispatchEvent(new CustomEvent("fragment", { detail: old }));
   scrollTo(0, top);
   const first = old.querySelector("[aria-invalid=true]") ?? old.querySelector(".message[role=status]");

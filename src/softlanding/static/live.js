@@ -127,6 +127,7 @@ async function poll() {
     const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(8000) });
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (heardAt >= polledAt) return; // The stream is back, and newer.
     for (const fresh of page.querySelectorAll("[data-live]")) replace(fresh.id, document.adoptNode(fresh));
     heard();
   } catch { /* The age goes on growing. */ } finally { polling = false; }
