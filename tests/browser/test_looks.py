@@ -237,6 +237,20 @@ def test_a_tap_made_while_another_is_on_its_way_follows_at_once(browser: Browser
     assert ["tap=boarded" in preview.posted[0]["body"], "tap=delivered" in preview.posted[1]["body"]] == [True, True]
 
 
+def test_a_form_on_its_way_is_not_sent_again(browser: Browser, preview: Preview) -> None:
+    page = visit(browser, preview, "operations")
+    on_the_way: list[Route] = []
+    page.route("**/-settle/**", lambda route: on_the_way.append(route))
+    button = page.locator("[data-alarm=m-1] button").first
+    with page.expect_request("**/-settle/**"):
+        button.press("Enter")
+    button.press("Enter")
+    button.dblclick()
+    on_the_way[0].continue_()
+    expect(page.locator("[data-alarm=m-1] .message")).to_contain_text("Press again")
+    assert (len(on_the_way), len(preview.posted)) == (1, 1)
+
+
 def test_a_form_pressed_twice_is_sent_once(browser: Browser, preview: Preview) -> None:
     page = visit(browser, preview, "operations")
     button = page.locator("[data-alarm=m-1] button").first

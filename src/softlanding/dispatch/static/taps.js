@@ -98,11 +98,13 @@ async function show() {
   promote();
 }
 
+const progress = (tap) => (tap.state === "saved" ? `saved ${clock(tap.tapped_at)}, not sent yet` : `tapped ${clock(tap.tapped_at)}, sent`);
+
 function line(tap) {
   const item = document.createElement("li");
   item.className = tap.state;
   const name = `${WORDS[tap.tap] ?? tap.tap}, ${tap.passenger}`;
-  item.append({ saved: `✓ ${name}: saved ${clock(tap.tapped_at)}, not sent yet`, sent: `✓✓ ${name}: tapped ${clock(tap.tapped_at)}, sent`, verdict: `${name}, ${clock(tap.tapped_at)}: not accepted. ${tap.words}` }[tap.state]);
+  item.append({ saved: `✓ ${name}: ${progress(tap)}`, sent: `✓✓ ${name}: ${progress(tap)}`, verdict: `${name}, ${clock(tap.tapped_at)}: not accepted. ${tap.words}` }[tap.state]);
   if (tap.state === "verdict") {
     const button = document.createElement("button");
     button.className = "button small";
@@ -127,7 +129,7 @@ function showCard(card, taps) {
   }
   const said = card.querySelector("[data-said]");
   const last = taps.at(-1);
-  if (said && last) said.textContent = `${WORDS[last.tap]}: ${last.state === "saved" ? "saved" : "tapped"} ${clock(last.tapped_at)}, ${last.state === "saved" ? "not sent yet" : "sent"}`;
+  if (said && last) said.textContent = `${WORDS[last.tap]}: ${progress(last)}`;
 }
 
 // The first ride that is not over, by the server or by a saved tap, is the one in hand.
