@@ -151,5 +151,5 @@ def _an_incident(tx: Any, now: Any) -> str:
 
 
 def _rows(connection: sa.Connection) -> dict[str, list[str]]:
-    names = sorted(set(sa.inspect(connection).get_table_names()) - {"door_key", "lease"})
+    names = sorted(set(sa.inspect(connection).get_table_names()) - {"door_answer", "lease"})
     return {name: sorted(map(str, connection.execute(sa.text(f'SELECT * FROM "{name}"')))) for name in names}

@@ -52,10 +52,10 @@ def test_the_whole_ride_is_told_step_by_step(here):
 def test_a_tap_that_comes_twice_has_one_effect_and_the_first_answer(here):
     here.ask(a_pickup())
     arguments = (here.desk, CONFERENCE, "K7Q1", "accepted", NOON)
-    first = here.act(keys.once, "key-1", "tap", taps.tap, *arguments, driver=here.drivers[0].id)
+    first = here.act(keys.once, keys.Key("key-1", "tap"), taps.tap, *arguments, driver=here.drivers[0].id)
     here.house.clock.advance(60)
-    again = here.act(keys.once, "key-1", "tap", taps.tap, *arguments, driver=here.drivers[0].id)
-    other_key = here.act(keys.once, "key-2", "tap", taps.tap, *arguments, driver=here.drivers[0].id)
+    again = here.act(keys.once, keys.Key("key-1", "tap"), taps.tap, *arguments, driver=here.drivers[0].id)
+    other_key = here.act(keys.once, keys.Key("key-2", "tap"), taps.tap, *arguments, driver=here.drivers[0].id)
     assert first == again
     assert other_key["state"] == "accepted"
     assert here.said() == [("planned", 1), ("accepted", 1)]

@@ -77,7 +77,7 @@ def test_strangers_are_not_fetched(house):
 
 
 def test_the_same_key_twice_is_one_arrival(house):
-    given = ("key-1", "arrival.announce", announce_arrival, SLUG, "ADA", an_arrival(), PROMISE)
+    given = (keys.Key("key-1", "arrival.announce"), announce_arrival, SLUG, "ADA", an_arrival(), PROMISE)
     assert write(house, keys.once, *given) == write(house, keys.once, *given)
     assert len(told(house, "pickup.requested")) == 1
 

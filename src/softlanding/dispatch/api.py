@@ -20,7 +20,7 @@ from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Invalid, NotFound
 from softlanding.formats import fleet_template, places_template
 from softlanding.lifecycle import Work
-from softlanding.web import Doors, staff
+from softlanding.web import Doors, asked, staff
 from softlanding.web.common import Key
 from softlanding.web.forms import FIRST_YEAR, LAST_YEAR
 
@@ -187,8 +187,7 @@ def _add_hand(doors: Doors, work: Work, desk: Desk) -> None:
     async def assign(request: Request, conference: Slug, code: Name, key: Key, given: Assignment) -> dict[str, Any]:
         return await write(
             keys.once,
-            key,
-            "pickup.assign",
+            await asked(request, key, "pickup.assign"),
             pickups.assign,
             desk,
             conference,
@@ -220,7 +219,14 @@ def _with_reason(work: Work, desk: Desk, name: str, action: Any) -> Any:
     async def act(request: Request, conference: Slug, code: Name, key: Key, given: Reason) -> dict[str, Any]:
         by = request.state.visitor.name
         answer: dict[str, Any] = await work.database.write(
-            keys.once, key, f"pickup.{name}", action, desk, conference, code, reason=given.reason, by=by
+            keys.once,
+            await asked(request, key, f"pickup.{name}"),
+            action,
+            desk,
+            conference,
+            code,
+            reason=given.reason,
+            by=by,
         )
         return answer
 
@@ -237,7 +243,15 @@ def _add_taps(doors: Doors, work: Work, desk: Desk) -> None:
     async def tap(request: Request, conference: Slug, code: Name, key: Key, given: TapGiven) -> dict[str, Any]:
         by = request.state.visitor.name
         return await work.database.write(
-            keys.once, key, "tap", taps.tap, desk, conference, code, given.tap, given.tapped_at, by=by
+            keys.once,
+            await asked(request, key, "tap"),
+            taps.tap,
+            desk,
+            conference,
+            code,
+            given.tap,
+            given.tapped_at,
+            by=by,
         )
 
 
@@ -250,14 +264,16 @@ def _add_places(doors: Doors, work: Work, desk: Desk) -> None:
         return [vars(place) for place in (await read(store.load_places, conference)).values()]
 
     @doors.api(path, who=FLEET_WRITERS, methods=("POST",), summary="Add or change a place")
-    async def save(conference: Slug, key: Key, given: PlaceGiven) -> dict[str, Any]:
+    async def save(request: Request, conference: Slug, key: Key, given: PlaceGiven) -> dict[str, Any]:
         found = await read(need_conference, conference)
         place = Place(conference=conference, zone=found.zone, **given.model_dump())
-        return await write(keys.once, key, "place.save", fleet.save_place, desk, place)
+        return await write(keys.once, await asked(request, key, "place.save"), fleet.save_place, desk, place)
 
     @doors.api(f"{path}/{{slug}}/remove", who=FLEET_WRITERS, methods=("POST",), summary="Remove a place")
-    async def remove(conference: Slug, slug: Name, key: Key) -> dict[str, Any]:
-        return await write(keys.once, key, "place.remove", fleet.remove_place, desk, conference, slug)
+    async def remove(request: Request, conference: Slug, slug: Name, key: Key) -> dict[str, Any]:
+        return await write(
+            keys.once, await asked(request, key, "place.remove"), fleet.remove_place, desk, conference, slug
+        )
 
 
 def _add_fleet(doors: Doors, work: Work, desk: Desk) -> None:
@@ -273,22 +289,23 @@ def _add_fleet(doors: Doors, work: Work, desk: Desk) -> None:
         return given | {"drivers": drivers, "shifts": as_seen_by(visitor, given["shifts"], "driver")}
 
     @doors.api(f"{path}/vehicles", who=FLEET_WRITERS, methods=("POST",), summary="Add or change a vehicle")
-    async def save(conference: Slug, key: Key, given: VehicleGiven) -> dict[str, Any]:
+    async def save(request: Request, conference: Slug, key: Key, given: VehicleGiven) -> dict[str, Any]:
         await read(need_conference, conference)
         car = Vehicle(conference=conference, **given.model_dump())
-        return await write(keys.once, key, "vehicle.save", fleet.save_vehicle, desk, car)
+        return await write(keys.once, await asked(request, key, "vehicle.save"), fleet.save_vehicle, desk, car)
 
     @doors.api(f"{path}/vehicles/{{code}}/remove", who=FLEET_WRITERS, methods=("POST",), summary="Remove a vehicle")
-    async def remove(conference: Slug, code: Name, key: Key) -> dict[str, Any]:
-        return await write(keys.once, key, "vehicle.remove", fleet.remove_vehicle, desk, conference, code)
+    async def remove(request: Request, conference: Slug, code: Name, key: Key) -> dict[str, Any]:
+        return await write(
+            keys.once, await asked(request, key, "vehicle.remove"), fleet.remove_vehicle, desk, conference, code
+        )
 
     @doors.api(f"{path}/shifts", who=FLEET_WRITERS, methods=("POST",), summary="Add a shift")
-    async def add_shift(conference: Slug, key: Key, given: ShiftGiven) -> dict[str, Any]:
+    async def add_shift(request: Request, conference: Slug, key: Key, given: ShiftGiven) -> dict[str, Any]:
         await read(need_conference, conference)
         return await write(
             keys.once,
-            key,
-            "shift.add",
+            await asked(request, key, "shift.add"),
             fleet.add_shift,
             desk,
             conference,
@@ -300,8 +317,10 @@ def _add_fleet(doors: Doors, work: Work, desk: Desk) -> None:
         )
 
     @doors.api(f"{path}/shifts/{{shift}}/remove", who=FLEET_WRITERS, methods=("POST",), summary="Remove a shift")
-    async def remove_shift(conference: Slug, shift: Name, key: Key) -> dict[str, Any]:
-        return await write(keys.once, key, "shift.remove", fleet.remove_shift, desk, conference, shift)
+    async def remove_shift(request: Request, conference: Slug, shift: Name, key: Key) -> dict[str, Any]:
+        return await write(
+            keys.once, await asked(request, key, "shift.remove"), fleet.remove_shift, desk, conference, shift
+        )
 
 
 def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
@@ -324,17 +343,21 @@ def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
         return as_seen_by(request.state.visitor, found, PersonState, "link")
 
     @doors.api(path, who=FLEET_WRITERS, methods=("POST",), summary="Add a driver")
-    async def add(conference: Slug, key: Key, given: DriverGiven) -> dict[str, Any]:
+    async def add(request: Request, conference: Slug, key: Key, given: DriverGiven) -> dict[str, Any]:
         await read(need_conference, conference)
-        return await write(keys.once, key, "driver.add", fleet.add_driver, conference, given.name, given.phone)
+        return await write(
+            keys.once, await asked(request, key, "driver.add"), fleet.add_driver, conference, given.name, given.phone
+        )
 
     @doors.api(f"{path}/{{driver}}/link", who=COORDINATORS, methods=("POST",), summary="A new link; the old one ends")
-    async def renew(conference: Slug, driver: Name, key: Key) -> dict[str, Any]:
-        return await write(keys.once, key, "driver.link", fleet.renew_link, conference, driver)
+    async def renew(request: Request, conference: Slug, driver: Name, key: Key) -> dict[str, Any]:
+        return await write(keys.once, await asked(request, key, "driver.link"), fleet.renew_link, conference, driver)
 
     @doors.api(f"{path}/{{driver}}/remove", who=COORDINATORS, methods=("POST",), summary="Remove a driver")
-    async def remove(conference: Slug, driver: Name, key: Key) -> dict[str, Any]:
-        return await write(keys.once, key, "driver.remove", fleet.remove_driver, desk, conference, driver)
+    async def remove(request: Request, conference: Slug, driver: Name, key: Key) -> dict[str, Any]:
+        return await write(
+            keys.once, await asked(request, key, "driver.remove"), fleet.remove_driver, desk, conference, driver
+        )
 
 
 def _add_tables(doors: Doors, work: Work, desk: Desk) -> None:

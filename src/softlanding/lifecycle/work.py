@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from softlanding import keys
 from softlanding.clock import Clock, retry
 from softlanding.contracts import SOURCES
 from softlanding.contracts.everyone import LifeBegan, LifeEnded
@@ -40,6 +41,8 @@ from softlanding.messaging.feed import Feed, FeedDown
 from softlanding.messaging.inbox import Fork, Subscriptions
 from softlanding.messaging.receiver import BATCH_MAX, Receiver
 from softlanding.messaging.relay import Relay
+
+_COMMON_TIMERS = (Timer("keys", keys.has_ended, keys.drop_ended, pause_s=60.0),)
 
 WATCHER_LATE_S = 2.0  # A watcher that comes to itself so late begins its count anew.
 ASK_AFTER_S = 1.5
@@ -291,7 +294,7 @@ class Work:
         for source, receiver in self.receivers.items():
             table.append(Step(f"listen.{source}", receiver.listen, 0.05))
             table.append(Step(f"repair.{source}", receiver.repair, 0.25))
-        for timer in self.service.timers:
+        for timer in (*_COMMON_TIMERS, *self.service.timers):
             table.append(Step(f"timer.{timer.name}", self._timer_step(timer), timer.pause_s))
         for chore in self.service.chores:
             table.append(

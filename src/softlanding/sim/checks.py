@@ -8,6 +8,7 @@ What the world outside saw is in a `Record`: answers that were given, files that
 said. What was acknowledged must be in the databases.
 """
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -318,12 +319,17 @@ class Checker:
         return self._one(watcher, f"{_SILENCES_OF_DEAD} AND incident.id = ?", silence["id"]) is not None
 
     def _look_at_key(self, answer: Answer) -> list[str]:
-        row = self._one(answer.service, "SELECT door, answer FROM door_key WHERE key = ?", answer.key)
+        row = self._kept(answer)
         if row is None:
             return [f"{answer.service}: what was acknowledged under {answer.key} ({answer.door}) is lost"]
         if row["door"] != answer.door or _sorted(row["answer"]) != answer.body:
             return [f"{answer.service}: key {answer.key} holds another answer than was given"]
         return []
+
+    def _kept(self, answer: Answer) -> sqlite3.Row | None:
+        """What the service keeps under this key: found by who asked (nobody), where (nowhere), at which door."""
+        whole = hashlib.sha256(json.dumps(["", "", answer.door, answer.key]).encode()).hexdigest()
+        return self._one(answer.service, "SELECT door, answer FROM door_answer WHERE id = ?", whole)
 
     # The services' own promises
 
@@ -454,7 +460,7 @@ class Checker:
         for answer in self.record.answers.values():
             wrong += self._look_at_key(answer)
         for answer in self.record.refused.values():
-            if self._one(answer.service, "SELECT 1 FROM door_key WHERE key = ?", answer.key) is not None:
+            if self._kept(answer) is not None:
                 wrong.append(f"{answer.service}: {answer.key} was refused, and is there")
         for service in SOURCES:
             wrong += self._unheard(service) + self._unreported_forks(service) + self._open_ends(service)

@@ -203,7 +203,7 @@ def death_told_twice(_world: World) -> AbstractContextManager[None]:
 def no_key_at_the_door(_world: World) -> AbstractContextManager[None]:
     """The same request again is another request."""
 
-    def at_once(tx: Transaction, now: datetime, _key: str, _door: str, action: Any, *args: Any, **kw: Any) -> Any:
+    def at_once(tx: Transaction, now: datetime, _key: keys.Key, action: Any, *args: Any, **kw: Any) -> Any:
         return action(tx, now, *args, **kw)
 
     return _replaced(keys, "once", at_once)

@@ -294,7 +294,9 @@ async def _ask(process: Process, wish: Wish) -> tuple[dict[str, Any] | None, str
     assert process.database is not None
     desk = (Desk(process.settings.dispatch),) if wish.needs_desk else ()
     try:
-        body = await process.database.write(keys.once, wish.key, wish.door, wish.action, *desk, *wish.args, **wish.kw)
+        body = await process.database.write(
+            keys.once, keys.Key(wish.key, wish.door), wish.action, *desk, *wish.args, **wish.kw
+        )
     except ANSWERS_NO as error:
         return None, str(error)
     return body, None

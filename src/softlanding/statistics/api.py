@@ -17,7 +17,7 @@ from softlanding.lifecycle.deaths import list_silences
 from softlanding.statistics import actions, views
 from softlanding.statistics.cards import parked_at_peers, service_cards
 from softlanding.statistics.model.log_lines import read_lines
-from softlanding.web import Doors, staff
+from softlanding.web import Doors, asked, staff
 
 PAGE_MAX = 500
 NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes every character but this one.
@@ -156,7 +156,7 @@ def _add_logs(doors: Doors, work: Work) -> None:
         lines = read_lines(await request.body())
         if key is None:
             return await work.database.write(actions.keep_logs, lines)
-        return await work.database.write(keys.once, key, "logs.keep", actions.keep_logs, lines)
+        return await work.database.write(keys.once, await asked(request, key, "logs.keep"), actions.keep_logs, lines)
 
     @doors.api("/api/statistics/logs", who=_READERS, summary="Log lines, newest first; go on `below` the last number")
     async def logs(

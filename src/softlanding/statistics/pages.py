@@ -20,7 +20,7 @@ from softlanding.messaging import dead_letters
 from softlanding.statistics import views
 from softlanding.statistics.cards import parked_at_peers, service_cards
 from softlanding.statistics.model.words import Clock
-from softlanding.web import Doors, Pages, peers_view, read_form, see_other, staff, stream
+from softlanding.web import Doors, Pages, asked, peers_view, read_form, see_other, staff, stream
 from softlanding.web.common import drop_action, refuse_others_incident, settle_action
 
 OPERATIONS = "/operations/"
@@ -222,7 +222,9 @@ def _add_settling(doors: Doors, work: Work) -> None:
                 return RedirectResponse(f"/-settle/{keeper}?{query}", 307)
             word, note, by = form.required("word", "one of the words"), form.text("note"), request.state.visitor.name
             await refuse_others_incident(work, request, incident)
-            await work.database.write(keys.once, form.key, "incident.settle", settle_action, incident, by, word, note)
+            await work.database.write(
+                keys.once, await asked(request, form.key, "incident.settle"), settle_action, incident, by, word, note
+            )
         except SoftlandingError as error:
             return see_other(f"{OPERATIONS}#incidents", str(error), "refused")
         return see_other(f"{OPERATIONS}#incidents", f"Settled: {word}")
@@ -246,7 +248,7 @@ def _add_dead_letters(doors: Doors, work: Work) -> None:
         try:
             subject = await work.database.read(_subject_of, letter)
             done = await work.database.write(
-                keys.once, form.key, "dead_letters.replay", work.replay_action, subject, by
+                keys.once, await asked(request, form.key, "dead_letters.replay"), work.replay_action, subject, by
             )
         except SoftlandingError as error:
             return see_other(f"{OPERATIONS}#dead-letters", str(error), "refused")
@@ -258,7 +260,9 @@ def _add_dead_letters(doors: Doors, work: Work) -> None:
         try:
             reason = form.required("reason", "a reason for the record", most=200)
             subject = await work.database.read(_subject_of, letter)
-            done = await work.database.write(keys.once, form.key, "dead_letters.drop", drop_action, subject, by, reason)
+            done = await work.database.write(
+                keys.once, await asked(request, form.key, "dead_letters.drop"), drop_action, subject, by, reason
+            )
         except Invalid as error:
             return see_other(f"{OPERATIONS}#dead-letters", str(error.faults[0].what), "refused")
         except SoftlandingError as error:

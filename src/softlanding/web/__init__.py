@@ -1,6 +1,7 @@
 """What all pages and APIs share: doors with stated roles, rendering, forms and their keys, errors, streams, health."""
 
 from softlanding.web.app import make_app, make_standby_app
+from softlanding.web.asked import asked
 from softlanding.web.doors import EVERYONE, LINK, Doors, Who, staff
 from softlanding.web.forms import Form, of_this_age, read_form, read_upload, refused, see_other
 from softlanding.web.health import make_health_app
@@ -14,6 +15,7 @@ __all__ = [
     "Form",
     "Pages",
     "Who",
+    "asked",
     "make_app",
     "make_health_app",
     "make_standby_app",

@@ -16,6 +16,7 @@ from softlanding.lifecycle import Work
 from softlanding.messaging import dead_letters, feed, outbox
 from softlanding.messaging.envelope import BATCH_CONTENT_TYPE, Envelope
 from softlanding.messaging.receipts import lags
+from softlanding.web.asked import asked
 from softlanding.web.doors import COOKIE, EVERYONE, Doors, signer_of, staff
 from softlanding.web.forms import read_form, see_other
 from softlanding.web.pages import Pages
@@ -111,7 +112,9 @@ def _add_incidents(doors: Doors, work: Work) -> None:
         visitor = request.state.visitor
         name = visitor.name if visitor.person else by or visitor.name  # Only a program speaks for somebody else.
         await refuse_others_incident(work, request, incident)
-        return await work.database.write(keys.once, key, "incident.settle", settle_action, incident, name, word, note)
+        return await work.database.write(
+            keys.once, await asked(request, key, "incident.settle"), settle_action, incident, name, word, note
+        )
 
     @doors.page(f"/-settle/{service}", who=staff(*STAFF_ROLES), methods=("POST",))
     async def settle_form(request: Request) -> Response:
@@ -122,7 +125,9 @@ def _add_incidents(doors: Doors, work: Work) -> None:
         word, note = form.text("word"), form.text("note")
         try:
             await refuse_others_incident(work, request, incident)
-            await work.database.write(keys.once, form.key, "incident.settle", settle_action, incident, by, word, note)
+            await work.database.write(
+                keys.once, await asked(request, form.key, "incident.settle"), settle_action, incident, by, word, note
+            )
         except SoftlandingError as error:
             return see_other(back, str(error), "refused")
         return see_other(back, f"Settled: {word}")
@@ -162,7 +167,9 @@ def _add_dead_letters(doors: Doors, work: Work) -> None:
     @doors.api(f"/api/{service}/dead-letters/replay", who=who, methods=("POST",), summary="Replay a parked subject")
     async def replay(request: Request, key: Key, subject: Subject) -> Any:
         by = request.state.visitor.name
-        return await work.database.write(keys.once, key, "dead_letters.replay", work.replay_action, subject, by)
+        return await work.database.write(
+            keys.once, await asked(request, key, "dead_letters.replay"), work.replay_action, subject, by
+        )
 
     @doors.api(f"/api/{service}/dead-letters/drop", who=who, methods=("POST",), summary="Drop a parked subject")
     async def drop(
@@ -172,7 +179,9 @@ def _add_dead_letters(doors: Doors, work: Work) -> None:
         reason: Annotated[str, Body(min_length=1, max_length=1000, pattern=NO_NUL)],
     ) -> Any:
         by = request.state.visitor.name
-        return await work.database.write(keys.once, key, "dead_letters.drop", drop_action, subject, by, reason)
+        return await work.database.write(
+            keys.once, await asked(request, key, "dead_letters.drop"), drop_action, subject, by, reason
+        )
 
     @doors.api(f"/api/{service}/clock/release", who=who, methods=("POST",), summary="Say that the clock is right")
     async def release_clock() -> dict[str, Any]:
@@ -200,9 +209,13 @@ def _add_letters_page(doors: Doors, work: Work, pages: Pages) -> None:
         try:
             if form.text("do") == "drop":
                 reason = form.required("reason", "the reason why it may go")
-                await work.database.write(keys.once, form.key, "dead_letters.drop", drop_action, subject, by, reason)
+                await work.database.write(
+                    keys.once, await asked(request, form.key, "dead_letters.drop"), drop_action, subject, by, reason
+                )
             else:
-                await work.database.write(keys.once, form.key, "dead_letters.replay", work.replay_action, subject, by)
+                await work.database.write(
+                    keys.once, await asked(request, form.key, "dead_letters.replay"), work.replay_action, subject, by
+                )
         except SoftlandingError as error:
             return see_other(f"/-letters/{service}", str(error), "refused")
         return see_other(f"/-letters/{service}", "Done.")

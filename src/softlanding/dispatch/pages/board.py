@@ -13,7 +13,7 @@ from softlanding.dispatch.pages.shared import ANSWERS, COORDINATORS, Name, Value
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import SoftlandingError
 from softlanding.lifecycle import Work
-from softlanding.web import Doors, Form, Pages, peers_view, read_form, see_other
+from softlanding.web import Doors, Form, Pages, asked, peers_view, read_form, see_other
 from softlanding.web.common import refuse_others_incident, settle_action
 
 
@@ -96,8 +96,7 @@ async def _act(
         car = form.required("vehicle", "a vehicle", most=8)
         return await write(
             keys.once,
-            form.key,
-            "pickup.assign",
+            await asked(request, form.key, "pickup.assign"),
             pickups.assign,
             desk,
             slug,
@@ -108,11 +107,19 @@ async def _act(
             revision=revision,
         )
     if door == "unlock":
-        return await write(keys.once, form.key, "pickup.unlock", pickups.unlock, desk, slug, code, reason=reason, by=by)
+        return await write(
+            keys.once,
+            await asked(request, form.key, "pickup.unlock"),
+            pickups.unlock,
+            desk,
+            slug,
+            code,
+            reason=reason,
+            by=by,
+        )
     return await write(
         keys.once,
-        form.key,
-        "pickup.take-back",
+        await asked(request, form.key, "pickup.take-back"),
         pickups.take_back,
         desk,
         slug,
@@ -136,7 +143,9 @@ def _add_settling(doors: Doors, work: Work, pages: Pages) -> None:
         try:
             word, note = form.required("word", "a word", most=80), form.text("note", most=300)
             await refuse_others_incident(work, request, incident)
-            await work.database.write(keys.once, form.key, "incident.settle", settle_action, incident, by, word, note)
+            await work.database.write(
+                keys.once, await asked(request, form.key, "incident.settle"), settle_action, incident, by, word, note
+            )
         except SoftlandingError as error:
             return see_other(back, str(error), "refused")
         return see_other(back, f"Settled: {word}")

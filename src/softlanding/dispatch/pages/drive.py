@@ -14,7 +14,7 @@ from softlanding.dispatch.pages.shared import ANSWERS, Values, live
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Forbidden, Invalid, NotFound
 from softlanding.lifecycle import Work
-from softlanding.web import LINK, Doors, Form, Pages, of_this_age, read_form, see_other
+from softlanding.web import LINK, Doors, Form, Pages, asked, of_this_age, read_form, see_other
 
 SEEN_EVERY_S = 30.0
 
@@ -74,7 +74,7 @@ def _add_taps(doors: Doors, work: Work, pages: Pages, desk: Desk) -> None:
         driver = (await _driven(work, found, token)).driver
         is_form = "application/json" not in request.headers.get("Accept", "")
         try:
-            answer = await _tap(work, desk, found, form, driver.id, driver.name)
+            answer = await _tap(request, work, desk, found, form, driver.id, driver.name)
         except (*ANSWERS, Forbidden) as error:
             if not is_form:
                 raise
@@ -84,11 +84,13 @@ def _add_taps(doors: Doors, work: Work, pages: Pages, desk: Desk) -> None:
         return JSONResponse({"state": answer["state"], "words": answer["words"]})
 
 
-async def _tap(work: Work, desk: Desk, found: Conference, form: Form, driver: str, name: str) -> dict[str, Any]:
+async def _tap(
+    request: Request, work: Work, desk: Desk, found: Conference, form: Form, driver: str, name: str
+) -> dict[str, Any]:
     code, what = form.required("pickup", "the ride's code", most=64), form.required("tap", "what happened", most=20)
-    key = f"tap/{driver}/{form.key}" if form.key else ""
+    key = await asked(request, form.key, "tap", who=f"driver/{driver}")
     return await work.database.write(
-        keys.once, key, "tap", taps.tap, desk, found.slug, code, what, _moment(form), driver=driver, by=name
+        keys.once, key, taps.tap, desk, found.slug, code, what, _moment(form), driver=driver, by=name
     )
 
 

@@ -20,7 +20,7 @@ from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Invalid, SoftlandingError
 from softlanding.formats import fleet_template
 from softlanding.lifecycle import Work
-from softlanding.web import Doors, Form, Pages, of_this_age, read_form, read_upload, see_other
+from softlanding.web import Doors, Form, Pages, asked, of_this_age, read_form, read_upload, see_other
 
 PATH = "/{conference}/dispatch/fleet"
 
@@ -106,7 +106,9 @@ def _add_vehicles(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Sho
         found, form = await pages.conference(conference), await read_form(request)
         try:
             car = _vehicle_from(form, found.slug)
-            await work.database.write(keys.once, form.key, "vehicle.save", fleet.save_vehicle, desk, car)
+            await work.database.write(
+                keys.once, await asked(request, form.key, "vehicle.save"), fleet.save_vehicle, desk, car
+            )
         except ANSWERS as error:
             return await show.page(request, found, form=form, error=error)
         return see_other(_address(found), f"{car.name} is saved")
@@ -116,7 +118,12 @@ def _add_vehicles(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Sho
         found, form = await pages.conference(conference), await read_form(request)
         try:
             await work.database.write(
-                keys.once, form.key, "vehicle.remove", fleet.remove_vehicle, desk, found.slug, code
+                keys.once,
+                await asked(request, form.key, "vehicle.remove"),
+                fleet.remove_vehicle,
+                desk,
+                found.slug,
+                code,
             )
         except ANSWERS as error:
             return see_other(_address(found), str(error), "refused")
@@ -145,7 +152,9 @@ def _add_drivers(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Show
         found, form = await pages.conference(conference), await read_form(request)
         try:
             name, phone = form.required("name", "a name", most=60), form.required("phone", "a phone", most=30)
-            await work.database.write(keys.once, form.key, "driver.add", fleet.add_driver, found.slug, name, phone)
+            await work.database.write(
+                keys.once, await asked(request, form.key, "driver.add"), fleet.add_driver, found.slug, name, phone
+            )
         except ANSWERS as error:
             return await show.page(request, found, form=form, error=error)
         return see_other(_address(found), f"{name} is a driver; give them their link or show the code")
@@ -154,7 +163,9 @@ def _add_drivers(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Show
     async def link(request: Request, conference: str, driver: Name) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
-            await work.database.write(keys.once, form.key, "driver.link", fleet.renew_link, found.slug, driver)
+            await work.database.write(
+                keys.once, await asked(request, form.key, "driver.link"), fleet.renew_link, found.slug, driver
+            )
         except ANSWERS as error:
             return see_other(_address(found), str(error), "refused")
         return see_other(_address(found), "There is a new link; the old one ended")
@@ -164,7 +175,12 @@ def _add_drivers(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Show
         found, form = await pages.conference(conference), await read_form(request)
         try:
             await work.database.write(
-                keys.once, form.key, "driver.remove", fleet.remove_driver, desk, found.slug, driver
+                keys.once,
+                await asked(request, form.key, "driver.remove"),
+                fleet.remove_driver,
+                desk,
+                found.slug,
+                driver,
             )
         except ANSWERS as error:
             return see_other(_address(found), str(error), "refused")
@@ -180,8 +196,7 @@ def _add_shifts(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Shown
             driver, car = form.required("driver", "a driver", most=36), form.required("vehicle", "a vehicle", most=8)
             await work.database.write(
                 keys.once,
-                form.key,
-                "shift.add",
+                await asked(request, form.key, "shift.add"),
                 fleet.add_shift,
                 desk,
                 found.slug,
@@ -199,7 +214,9 @@ def _add_shifts(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Shown
     async def remove(request: Request, conference: str, shift: Name) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
-            await work.database.write(keys.once, form.key, "shift.remove", fleet.remove_shift, desk, found.slug, shift)
+            await work.database.write(
+                keys.once, await asked(request, form.key, "shift.remove"), fleet.remove_shift, desk, found.slug, shift
+            )
         except ANSWERS as error:
             return see_other(_address(found), str(error), "refused")
         return see_other(_address(found), "The shift is removed; its rides are planned anew")

@@ -19,7 +19,7 @@ from softlanding.errors import Fault, Invalid, SoftlandingError
 from softlanding.formats import places_template
 from softlanding.formats.places_csv import KINDS
 from softlanding.lifecycle import Work
-from softlanding.web import Doors, Form, Pages, read_form, read_upload, see_other
+from softlanding.web import Doors, Form, Pages, asked, read_form, read_upload, see_other
 
 PATH = "/{conference}/dispatch/places"
 
@@ -85,7 +85,9 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Sho
         found, form = await pages.conference(conference), await read_form(request)
         try:
             place = _place_from(form, found)
-            await work.database.write(keys.once, form.key, "place.save", fleet.save_place, desk, place)
+            await work.database.write(
+                keys.once, await asked(request, form.key, "place.save"), fleet.save_place, desk, place
+            )
         except ANSWERS as error:
             return await show.page(request, found, form=form, error=error)
         return see_other(_address(found), f"{place.name} is saved")
@@ -94,7 +96,9 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Sho
     async def remove(request: Request, conference: str, slug: Name) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
-            await work.database.write(keys.once, form.key, "place.remove", fleet.remove_place, desk, found.slug, slug)
+            await work.database.write(
+                keys.once, await asked(request, form.key, "place.remove"), fleet.remove_place, desk, found.slug, slug
+            )
         except ANSWERS as error:
             return see_other(_address(found), str(error), "refused")
         return see_other(_address(found), f"{slug} is removed")

@@ -59,13 +59,13 @@ def remove_person(tx: Transaction, now: datetime, person: str) -> dict[str, Any]
 
 
 async def make_sign_in_link(
-    database: Database, signer: Signer, key: str, person: str, nonce: str, base_url: str
+    database: Database, signer: Signer, key: keys.Key, person: str, nonce: str, base_url: str
 ) -> tuple[str, str, datetime]:
     """(name, address, until when) of a link that lets this person in once; the same key gives the same link.
 
     Raises NotFound for strangers.
     """
-    made = await database.write(keys.once, key, "person.link", note_sign_in_link, signer, person, nonce)
+    made = await database.write(keys.once, key, note_sign_in_link, signer, person, nonce)
     at = datetime.fromisoformat(made["made_at"])
     token = signer.sign_in_token(made["person"], made["nonce"], at)
     return made["name"], f"{base_url}/sign-in/{token}", at + SIGN_IN_LASTS

@@ -43,7 +43,7 @@ from softlanding.schedule.api.shared import (
     read_body,
 )
 from softlanding.schedule.model import Arrival, read_arrival, read_news
-from softlanding.web import Doors
+from softlanding.web import Doors, asked
 from softlanding.web.common import Key
 
 # What tells about persons, where a view has its own names for it.
@@ -133,14 +133,13 @@ def _add_arrivals(doors: Doors, work: Work) -> None:
         return as_seen_by(request.state.visitor, listed, *_OF_ARRIVALS)
 
     @doors.api(path, who=TRAVEL, methods=("POST",), status_code=201, summary="Announce an arrival; asks for a pickup")
-    async def announce(conference: Slug, key: Key, given: NewArrival) -> dict[str, Any]:
+    async def announce(request: Request, conference: Slug, key: Key, given: NewArrival) -> dict[str, Any]:
         found = await work.database.read(need_conference, conference)
         speaker = await work.database.read(speaker_meant, conference, given.speaker)
         arrival = given.read(found.zone)
         return await work.database.write(
             keys.once,
-            key,
-            "arrival.announce",
+            await asked(request, key, "arrival.announce"),
             announce_arrival,
             conference,
             speaker.code,
@@ -180,26 +179,39 @@ def _add_changes(doors: Doors, work: Work) -> None:
         return as_seen_by(request.state.visitor, chosen, *_OF_ARRIVALS)
 
     @doors.api(path, who=TRAVEL, methods=("PUT",), summary="Change an arrival: the next revision of its pickup")
-    async def change(conference: Slug, journey: Name, key: Key, given: ArrivalGiven) -> dict[str, Any]:
+    async def change(
+        request: Request, conference: Slug, journey: Name, key: Key, given: ArrivalGiven
+    ) -> dict[str, Any]:
         found = await work.database.read(need_conference, conference)
         wanted, promise = given.read(found.zone), promise_of(work.settings)
         return await work.database.write(
-            keys.once, key, "arrival.change", change_arrival, conference, journey, wanted, promise
+            keys.once, await asked(request, key, "arrival.change"), change_arrival, conference, journey, wanted, promise
         )
 
     @doors.api(f"{path}/withdraw", who=TRAVEL, methods=("POST",), summary="Withdraw an arrival: nobody is sent")
-    async def withdraw(conference: Slug, journey: Name, key: Key, given: Reason) -> dict[str, Any]:
+    async def withdraw(request: Request, conference: Slug, journey: Name, key: Key, given: Reason) -> dict[str, Any]:
         return await work.database.write(
-            keys.once, key, "arrival.withdraw", withdraw_arrival, conference, journey, reason=given.reason
+            keys.once,
+            await asked(request, key, "arrival.withdraw"),
+            withdraw_arrival,
+            conference,
+            journey,
+            reason=given.reason,
         )
 
     @doors.api(f"{path}/news", who=TRAVEL, methods=("POST",), summary="Enter news of a flight or train by hand")
-    async def news(conference: Slug, journey: Name, key: Key, given: NewsGiven) -> dict[str, Any]:
+    async def news(request: Request, conference: Slug, journey: Name, key: Key, given: NewsGiven) -> dict[str, Any]:
         known = await work.database.read(store.journeys.load_journey, conference, journey)
         now, zone = work.parts.clock.now(), known.arrival.zone
         heard = read_news(given.news, given.on, given.expected, zone, at=now, note=given.note)
         return await work.database.write(
-            keys.once, key, "arrival.news", enter_flight_news, conference, journey, heard, promise_of(work.settings)
+            keys.once,
+            await asked(request, key, "arrival.news"),
+            enter_flight_news,
+            conference,
+            journey,
+            heard,
+            promise_of(work.settings),
         )
 
 
@@ -226,7 +238,13 @@ def _add_pickups(doors: Doors, work: Work) -> None:
     async def by_hand(request: Request, conference: Slug, pickup: Name, key: Key, given: ByHand) -> dict[str, Any]:
         by = given.by or request.state.visitor.name
         return await work.database.write(
-            keys.once, key, "pickup.by_hand", take_by_hand, conference, pickup, by=by, word=given.word
+            keys.once,
+            await asked(request, key, "pickup.by_hand"),
+            take_by_hand,
+            conference,
+            pickup,
+            by=by,
+            word=given.word,
         )
 
     @doors.api(f"{path}/{{pickup}}/not-needed", who=TRAVEL, methods=("POST",), summary="This pickup is not needed")
@@ -235,7 +253,13 @@ def _add_pickups(doors: Doors, work: Work) -> None:
     ) -> dict[str, Any]:
         by = given.by or request.state.visitor.name
         return await work.database.write(
-            keys.once, key, "pickup.not_needed", say_not_needed, conference, pickup, by=by, note=given.note
+            keys.once,
+            await asked(request, key, "pickup.not_needed"),
+            say_not_needed,
+            conference,
+            pickup,
+            by=by,
+            note=given.note,
         )
 
 
@@ -250,5 +274,7 @@ def _add_speakers(doors: Doors, work: Work) -> None:
 
     @doors.api(f"{path}/{{code}}/link", who=ORGANISERS, methods=("POST",), summary="A new personal link")
     async def link(request: Request, conference: Slug, code: Name, key: Key) -> dict[str, Any]:
-        done = await work.database.write(keys.once, key, "speaker.link", renew_speaker_link, conference, code)
+        done = await work.database.write(
+            keys.once, await asked(request, key, "speaker.link"), renew_speaker_link, conference, code
+        )
         return done | {"url": f"{public_url(work, request)}/{conference}/speaker/{done['token']}"}

@@ -25,7 +25,7 @@ from softlanding.schedule.api.shared import (
     Short,
     public_url,
 )
-from softlanding.web import Doors, staff
+from softlanding.web import Doors, asked, staff
 from softlanding.web.common import Key
 from softlanding.web.doors import signer_of
 
@@ -66,11 +66,10 @@ def _add_people(doors: Doors, work: Work) -> None:
         return as_seen_by(request.state.visitor, listed, PersonState)
 
     @doors.api("/api/schedule/people", who=WRITE, methods=("POST",), status_code=201, summary="Add a person")
-    async def add(key: Key, given: NewPerson) -> dict[str, Any]:
+    async def add(request: Request, key: Key, given: NewPerson) -> dict[str, Any]:
         return await work.database.write(
             keys.once,
-            key,
-            "person.add",
+            await asked(request, key, "person.add"),
             add_person,
             name=given.name,
             email=given.email,
@@ -81,14 +80,16 @@ def _add_people(doors: Doors, work: Work) -> None:
 
 def _add_one(doors: Doors, work: Work) -> None:
     @doors.api("/api/schedule/people/{person}/roles", who=WRITE, methods=("PUT",), summary="Change the roles")
-    async def roles(person: Name, key: Key, given: RolesGiven) -> dict[str, Any]:
-        return await work.database.write(keys.once, key, "person.roles", change_roles, person, _pairs(given.roles))
+    async def roles(request: Request, person: Name, key: Key, given: RolesGiven) -> dict[str, Any]:
+        return await work.database.write(
+            keys.once, await asked(request, key, "person.roles"), change_roles, person, _pairs(given.roles)
+        )
 
     @doors.api("/api/schedule/people/{person}/revoke", who=WRITE, methods=("POST",), summary="Remove a person")
     async def revoke(request: Request, person: Name, key: Key) -> dict[str, Any]:
         if person == request.state.visitor.person:
             raise Forbidden("you cannot remove yourself; ask another organiser")
-        return await work.database.write(keys.once, key, "person.remove", remove_person, person)
+        return await work.database.write(keys.once, await asked(request, key, "person.remove"), remove_person, person)
 
     @doors.api(
         "/api/schedule/people/{person}/sign-in-link",
@@ -98,7 +99,8 @@ def _add_one(doors: Doors, work: Work) -> None:
     )
     async def sign_in_link(request: Request, person: Name, key: Key) -> dict[str, Any]:
         nonce, base = work.parts.ids.secret(), public_url(work, request)
-        name, url, until = await make_sign_in_link(work.database, signer_of(work), key, person, nonce, base)
+        bound = await asked(request, key, "person.link")
+        name, url, until = await make_sign_in_link(work.database, signer_of(work), bound, person, nonce, base)
         return {"person": person, "name": name, "url": url, "until": until}
 
 

@@ -28,7 +28,7 @@ from softlanding.schedule.api.shared import (
     a_file,
     read_body,
 )
-from softlanding.web import Doors
+from softlanding.web import Doors, asked
 from softlanding.web.common import Key
 
 _OF_PROGRAMMES = ("released_by", "by", "notes")  # Who released it; an import's notes may name a speaker.
@@ -73,7 +73,7 @@ def _add_programme(doors: Doors, work: Work) -> None:
         body = await read_body(request)
         prepared = await asyncio.to_thread(prepare_import, body, filename, zone, work.settings.zone)
         must_organise(request.state.visitor, prepared.conference)
-        return await _take(work, prepared, key, request.state.visitor.name, note, release=release, dry_run=dry_run)
+        return await _take(request, work, prepared, body, key, note, release=release, dry_run=dry_run)
 
     @doors.api(
         "/api/schedule/{conference}/programme",
@@ -87,22 +87,23 @@ def _add_programme(doors: Doors, work: Work) -> None:
 
 
 async def _take(
-    work: Work, prepared: Prepared, key: str, by: str, note: str, *, release: bool, dry_run: bool
+    request: Request, work: Work, prepared: Prepared, body: bytes, key: str, note: str, *, release: bool, dry_run: bool
 ) -> dict[str, Any]:
     """Two actions, each below 250 ms; cut off between them, the same key does the second."""
     if dry_run:
         return await work.database.write(import_programme, prepared, dry_run=True)
-    report = await work.database.write(keys.once, key, "programme.import", import_programme, prepared)
+    report = await work.database.write(
+        keys.once, await asked(request, key, "programme.import", content=body), import_programme, prepared
+    )
     if not release:
         return report
     released = await work.database.write(
         keys.once,
-        f"{key}#release",
-        "programme.release",
+        await asked(request, f"{key}#release", "programme.release", content=body),
         release_draft,
         prepared.conference,
         note=note.replace("\x00", ""),
-        by=by,
+        by=request.state.visitor.name,
         promise=promise_of(work.settings),
     )
     return report | {"release": released}
@@ -119,8 +120,7 @@ def _add_releases(doors: Doors, work: Work) -> None:
     async def release(request: Request, conference: Slug, key: Key, given: Release) -> dict[str, Any]:
         return await work.database.write(
             keys.once,
-            key,
-            "programme.release",
+            await asked(request, key, "programme.release"),
             release_draft,
             conference,
             given.name,

@@ -33,7 +33,7 @@ from softlanding.schedule.pages.shared import (
     refused_form,
     status_of,
 )
-from softlanding.web import Doors, Form, Pages, read_form, read_upload, see_other
+from softlanding.web import Doors, Form, Pages, asked, read_form, read_upload, see_other
 
 
 def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
@@ -108,7 +108,13 @@ def _add_entering(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
             speaker = form.required("speaker", "a speaker", most=40)
             arrival = arrival_from(form, found.zone)
             answer = await work.database.write(
-                keys.once, form.key, "arrival.announce", announce_arrival, found.slug, speaker, arrival, promise(work)
+                keys.once,
+                await asked(request, form.key, "arrival.announce"),
+                announce_arrival,
+                found.slug,
+                speaker,
+                arrival,
+                promise(work),
             )
         except ANSWERS as error:
             return await show.page(request, found, form=form, error=error)
@@ -122,7 +128,13 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
         try:
             arrival = arrival_from(form, found.zone)
             answer = await work.database.write(
-                keys.once, form.key, "arrival.change", change_arrival, found.slug, journey, arrival, promise(work)
+                keys.once,
+                await asked(request, form.key, "arrival.change"),
+                change_arrival,
+                found.slug,
+                journey,
+                arrival,
+                promise(work),
             )
         except ANSWERS as error:
             return await show.page(request, found, journey=journey, form=form, error=error)
@@ -134,7 +146,12 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
         try:
             reason = form.required("reason", "a reason")
             answer = await work.database.write(
-                keys.once, form.key, "arrival.withdraw", withdraw_arrival, found.slug, journey, reason=reason
+                keys.once,
+                await asked(request, form.key, "arrival.withdraw"),
+                withdraw_arrival,
+                found.slug,
+                journey,
+                reason=reason,
             )
         except ANSWERS as error:
             return await show.page(request, found, journey=journey, form=form, error=error)
@@ -154,7 +171,13 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
                 note=form.text("note", most=300),
             )
             answer = await work.database.write(
-                keys.once, form.key, "arrival.news", enter_flight_news, found.slug, journey, heard, promise(work)
+                keys.once,
+                await asked(request, form.key, "arrival.news"),
+                enter_flight_news,
+                found.slug,
+                journey,
+                heard,
+                promise(work),
             )
         except ANSWERS as error:
             return await show.page(request, found, journey=journey, form=form, error=error)

@@ -24,7 +24,7 @@ from softlanding.schedule.pages.shared import (
     refused_form,
     status_of,
 )
-from softlanding.web import Doors, Pages, read_form, read_upload, see_other
+from softlanding.web import Doors, Pages, asked, read_form, read_upload, see_other
 
 Show = Callable[..., Awaitable[Response]]
 
@@ -74,7 +74,9 @@ def _add_import(doors: Doors, work: Work, show: Show) -> None:
             prepared = await asyncio.to_thread(prepare_import, body, filename, None, work.settings.zone)
             if prepared.conference != conference:  # A file of another conference goes to that one.
                 must_organise(request.state.visitor, prepared.conference)
-            report = await work.database.write(keys.once, form.key, "programme.import", import_programme, prepared)
+            report = await work.database.write(
+                keys.once, await asked(request, form.key, "programme.import"), import_programme, prepared
+            )
         except ANSWERS as error:
             return await show(request, conference, error, form)
         return see_other(f"/{prepared.conference}/organise/", _said(report))
@@ -87,8 +89,7 @@ def _add_release(doors: Doors, work: Work, show: Show) -> None:
         try:
             done = await work.database.write(
                 keys.once,
-                form.key,
-                "programme.release",
+                await asked(request, form.key, "programme.release"),
                 release_draft,
                 conference,
                 note=form.text("note", most=300),

@@ -19,7 +19,7 @@ from softlanding.schedule.actions.people import (
     renew_speaker_link,
 )
 from softlanding.schedule.pages.shared import ANSWERS, ORGANISERS, Name, public_url, refused_form, status_of
-from softlanding.web import Doors, Form, Pages, read_form, see_other
+from softlanding.web import Doors, Form, Pages, asked, read_form, see_other
 from softlanding.web.doors import signer_of
 
 
@@ -66,7 +66,7 @@ def _add_people(doors: Doors, work: Work, pages: Pages) -> None:
             email = form.text("email", most=120)
             roles = _roles_wanted(form, conference, request.state.visitor, ())
             await work.database.write(
-                keys.once, form.key, "person.add", add_person, name=name, email=email, roles=roles
+                keys.once, await asked(request, form.key, "person.add"), add_person, name=name, email=email, roles=roles
             )
         except ANSWERS as error:
             return await _show(request, work, pages, conference, form=form, error=error)
@@ -84,7 +84,9 @@ def _add_one(doors: Doors, work: Work, pages: Pages) -> None:
             wanted = _roles_wanted(form, conference, request.state.visitor, known.roles)
             if person == request.state.visitor.person and not {role for _, role in wanted} >= {"organiser"}:
                 raise Forbidden("you cannot take the organiser's role from yourself; ask another organiser")
-            await work.database.write(keys.once, form.key, "person.roles", change_roles, person, wanted)
+            await work.database.write(
+                keys.once, await asked(request, form.key, "person.roles"), change_roles, person, wanted
+            )
         except ANSWERS as error:
             return see_other(f"/{conference}/organise/people", str(error), "refused")
         return see_other(f"/{conference}/organise/people", f"{known.name}'s roles are saved.")
@@ -96,7 +98,7 @@ def _add_one(doors: Doors, work: Work, pages: Pages) -> None:
             raise Forbidden("you cannot remove yourself; ask another organiser")
         try:
             known = await _person(work, person, conference, request.state.visitor)
-            await work.database.write(keys.once, form.key, "person.remove", remove_person, person)
+            await work.database.write(keys.once, await asked(request, form.key, "person.remove"), remove_person, person)
         except ANSWERS as error:
             return see_other(f"/{conference}/organise/people", str(error), "refused")
         return see_other(f"/{conference}/organise/people", f"{known.name} is off the staff.")
@@ -105,8 +107,9 @@ def _add_one(doors: Doors, work: Work, pages: Pages) -> None:
     async def link(request: Request, conference: str, person: Name) -> Response:
         form = await read_form(request)
         await _person(work, person, conference, request.state.visitor)
+        key = await asked(request, form.key, "person.link")
         nonce, base = work.parts.ids.secret(), public_url(work, request)
-        name, url, until = await make_sign_in_link(work.database, signer_of(work), form.key, person, nonce, base)
+        name, url, until = await make_sign_in_link(work.database, signer_of(work), key, person, nonce, base)
         made = {"name": name, "url": url, "qr": qr_image(url), "until": until}
         return await _show(request, work, pages, conference, link=made)
 
@@ -157,7 +160,9 @@ def _add_speakers(doors: Doors, work: Work, pages: Pages) -> None:
     async def link(request: Request, conference: str, code: Name) -> Response:
         form = await read_form(request)
         try:
-            done = await work.database.write(keys.once, form.key, "speaker.link", renew_speaker_link, conference, code)
+            done = await work.database.write(
+                keys.once, await asked(request, form.key, "speaker.link"), renew_speaker_link, conference, code
+            )
         except ANSWERS as error:
             return see_other(f"/{conference}/organise/speakers", str(error), "refused")
         return see_other(f"/{conference}/organise/speakers", f"{done['name']} has a new link; the old one is dead.")

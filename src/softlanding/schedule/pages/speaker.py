@@ -25,7 +25,7 @@ from softlanding.schedule.pages.shared import (
     refused_form,
     status_of,
 )
-from softlanding.web import LINK, Doors, Form, Pages, read_form, see_other
+from softlanding.web import LINK, Doors, Form, Pages, asked, read_form, see_other
 
 SEEN_ANEW = timedelta(minutes=5)  # Not each look is worth a commit.
 PATH = "/{conference}/speaker/{token}"
@@ -88,7 +88,7 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
         form = await read_form(request)
         found, speaker = await _enter(work, pages, conference, token)
         try:
-            answer = await _announce_or_change(work, found, speaker, form)
+            answer = await _announce_or_change(request, work, found, speaker, form)
         except ANSWERS as error:
             return await show.page(request, conference, token, form, error)
         return see_other(f"/{conference}/speaker/{token}", _said(answer))
@@ -98,7 +98,7 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
         form = await read_form(request)
         found, speaker = await _enter(work, pages, conference, token)
         try:
-            await _withdraw(work, found, speaker, form)
+            await _withdraw(request, work, found, speaker, form)
         except ANSWERS as error:
             return await show.page(request, conference, token, form, error)
         return see_other(f"/{conference}/speaker/{token}", "Your pickup is withdrawn. Nobody is sent.")
@@ -122,19 +122,18 @@ async def _see(work: Work, slug: str, token: str) -> None:
             await work.database.write(see_speaker_link, token)
 
 
-async def _announce_or_change(work: Work, conference: Conference, speaker: Speaker, form: Form) -> dict[str, Any]:
+async def _announce_or_change(
+    request: Request, work: Work, conference: Conference, speaker: Speaker, form: Form
+) -> dict[str, Any]:
     """One arrival per speaker's page: the first time it is announced, then changed."""
     slug, wanted = conference.slug, arrival_from(form, conference.zone)
     journey = await work.database.read(views.speaker.present_journey, slug, speaker.code)
-    door = "speaker.arrival"
+    key = await asked(request, form.key, "speaker.arrival", who=f"speaker/{speaker.code}")
     if journey is None:
-        return await work.database.write(
-            keys.once, form.key, door, announce_arrival, slug, speaker.code, wanted, promise(work)
-        )
+        return await work.database.write(keys.once, key, announce_arrival, slug, speaker.code, wanted, promise(work))
     return await work.database.write(
         keys.once,
-        form.key,
-        door,
+        key,
         change_arrival,
         slug,
         journey.id,
@@ -144,11 +143,10 @@ async def _announce_or_change(work: Work, conference: Conference, speaker: Speak
     )
 
 
-async def _withdraw(work: Work, conference: Conference, speaker: Speaker, form: Form) -> None:
+async def _withdraw(request: Request, work: Work, conference: Conference, speaker: Speaker, form: Form) -> None:
     reason = form.text("reason", most=200) or "withdrawn by the speaker"
-    await work.database.write(
-        keys.once, form.key, "speaker.withdraw", withdraw_present_arrival, conference.slug, speaker.code, reason=reason
-    )
+    key = await asked(request, form.key, "speaker.withdraw", who=f"speaker/{speaker.code}")
+    await work.database.write(keys.once, key, withdraw_present_arrival, conference.slug, speaker.code, reason=reason)
 
 
 def _said(answer: dict[str, Any]) -> str:

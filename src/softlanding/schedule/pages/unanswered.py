@@ -12,7 +12,7 @@ from softlanding.errors import Fault, Invalid
 from softlanding.lifecycle import Work
 from softlanding.schedule.actions.pickups import go_on_waiting, say_not_needed, take_by_hand
 from softlanding.schedule.pages.shared import ANSWERS, TRAVEL, Name
-from softlanding.web import Doors, Form, read_form, see_other
+from softlanding.web import Doors, Form, asked, read_form, see_other
 
 Settling = Callable[..., dict[str, Any]]
 WORDS: dict[str, Settling] = {"wait": go_on_waiting, "not-needed": say_not_needed}
@@ -26,7 +26,13 @@ def add_doors(doors: Doors, work: Work) -> None:
         try:
             word = form.required("note", "who fetches them, and how")
             await work.database.write(
-                keys.once, form.key, "pickup.by_hand", take_by_hand, conference, pickup, by=by, word=word
+                keys.once,
+                await asked(request, form.key, "pickup.by_hand"),
+                take_by_hand,
+                conference,
+                pickup,
+                by=by,
+                word=word,
             )
         except ANSWERS as error:
             return see_other(back, str(error), "refused")
@@ -42,7 +48,7 @@ def add_doors(doors: Doors, work: Work) -> None:
             action = _action(form)
             note = form.text("note", most=300)
             await work.database.write(
-                keys.once, form.key, "pickup.settle", action, conference, pickup, by=by, note=note
+                keys.once, await asked(request, form.key, "pickup.settle"), action, conference, pickup, by=by, note=note
             )
         except ANSWERS as error:
             return see_other(back, str(error), "refused")

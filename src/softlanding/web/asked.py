@@ -1,0 +1,64 @@
+"""What a key counts for: who asks, where, at which door, and for what."""
+
+import hashlib
+import json
+from typing import Any
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+
+from softlanding.keys import Key
+from softlanding.signing import hash_of
+from softlanding.web.forms import parsed_form
+
+PASSING = ("key", "csrf")  # Fields that tell nothing of what is asked.
+
+
+async def asked(request: Request, key: str, door: str, *, who: str = "", content: bytes = b"") -> Key:
+    """The key of this request, bound to who asks and to what is asked.
+
+    `who` names the person behind a personal link, which may be renewed meanwhile; `content` is a body that was read
+    as a stream.
+    """
+    conference = request.path_params.get("conference", "")
+    return Key(key, door, who or _who(request), conference, await _digest(request, content))
+
+
+def _who(request: Request) -> str:
+    visitor = request.state.visitor
+    if visitor.person is not None:
+        return f"person/{visitor.person}"
+    if visitor.scopes:
+        return f"program/{visitor.name}"
+    return f"link/{hash_of(request.path_params.get('token', ''))}"
+
+
+async def _digest(request: Request, content: bytes) -> str:
+    """Of method, address (but for a personal link in it), query and body, whichever way they were written."""
+    route = getattr(request.scope.get("route"), "path", request.url.path)
+    place = {name: value for name, value in request.path_params.items() if name != "token"}
+    query = sorted(request.query_params.multi_items())
+    told = json.dumps([request.method, route, place, query, await _body(request, content)], sort_keys=True, default=str)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+async def _body(request: Request, content: bytes) -> Any:
+    if content:
+        return hashlib.sha256(content).hexdigest()
+    if "form" in request.headers.get("Content-Type", ""):
+        fields = (await parsed_form(request)).multi_items()
+        return sorted([(name, await _value(value)) for name, value in fields if name not in PASSING])
+    body = await request.body()
+    try:
+        return json.loads(body)
+    except ValueError:
+        return hashlib.sha256(body).hexdigest()
+
+
+async def _value(value: UploadFile | str) -> str:
+    if isinstance(value, str):
+        return value
+    await value.seek(0)
+    digest = hashlib.sha256(await value.read()).hexdigest()
+    await value.seek(0)
+    return f"{value.filename}/{digest}"
