@@ -39,7 +39,9 @@ from softlanding.dispatch.planner import (
     with_ride,
     without_ride,
 )
+from softlanding.dispatch.planner.indexed import index_of
 from softlanding.dispatch.planner.objective import excess_cost, unsure_of, waiting_cost
+from softlanding.dispatch.planner.ways_out import stops_without
 from softlanding.dispatch.travel import Matrix
 from softlanding.dispatch.validator import violations
 from softlanding.errors import Invalid, NotFound, Refused
@@ -695,16 +697,46 @@ def test_every_plan_is_valid_keeps_locks_and_moves_nobody(seed, triangle):
     for _ in range(14):
         ride_id = rng.choice(problem.rides).id
         before = {ride.id: vehicle_of(plan, ride.id) for ride in problem.rides}
+        stranded = set()
         if before[ride_id] is None:
             plan = place(problem, plan, ride_id).plan
-        elif rng.random() < 0.5:
-            plan = assign(problem, plan, ride_id, rng.choice(problem.vehicles).id).plan
         else:
-            plan = place(problem, take_out(problem, plan, ride_id), ride_id).plan
+            rest = take_out(problem, plan, ride_id)
+            stranded = stranded_by_hold(problem, plan, rest, ride_id)
+            if rng.random() < 0.5:
+                plan = assign(problem, plan, ride_id, rng.choice(problem.vehicles).id).plan
+            else:
+                plan = place(problem, rest, ride_id).plan
         assert faults_in(problem, plan) == []
         after = {ride.id: vehicle_of(plan, ride.id) for ride in problem.rides}
         moved = {one for one in before if one != ride_id and before[one] != after[one]}
-        assert moved == set()
+        assert moved == {one for one in stranded if after[one] is None}
+
+
+def stranded_by_hold(problem, plan, rest, ride_id):
+    """Who lost their place because without this ride nobody can drive what remains, whichever way: judged, not
+    believed."""
+    lost = {ride.id for ride in problem.rides if ride.id != ride_id and vehicle_of(plan, ride.id)}
+    lost -= {ride.id for ride in problem.rides if vehicle_of(rest, ride.id)}
+    car = vehicle_of(plan, ride_id)
+    stops = next(one for one in plan.manifests if one.vehicle_id == car).stops
+    for keeps_passing in (True, False):
+        left = stops_without(stops, ride_id, keep_emptied=keeps_passing)
+        if lost:
+            assert isinstance(check(problem, index_of(problem).vehicle(car), left), Infeasible)
+    return lost
+
+
+def test_who_may_ride_only_because_another_held_the_car_there_loses_the_place_with_them():
+    hold = a_ride("HOLD", to_place_id="west")
+    board_by = hhmm("10:40")
+    not_early = board_by + 60 + 600 + 60
+    tight = a_ride("TIGHT", from_place_id="west", latest_board_s=board_by, earliest_deliver_s=not_early, ride_max_s=640)
+    problem = a_problem(hold, tight)
+    plan = planned(problem)
+    assert (vehicle_of(plan, "HOLD"), vehicle_of(plan, "TIGHT")) == ("car-1", "car-1")
+    rest = take_out(problem, plan, "HOLD")
+    assert [one.ride_id for one in rest.unplaced] == ["TIGHT"]
 
 
 @slow_ok

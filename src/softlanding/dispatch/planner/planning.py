@@ -76,8 +76,10 @@ def assign(
 def take_out(problem: Problem, plan: Plan, ride_id: str) -> Plan:
     """The plan without this ride, planned or unplaced; the others keep their vehicles and order.
 
-    Raises `Refused` if its boarding is frozen, `NotFound` if the plan does not know it. Only on a vehicle whose
-    manifest no longer held anyway (times have changed since) may others lose their place: they are then `unplaced`.
+    Raises `Refused` if its boarding is frozen, `NotFound` if the plan does not know it. Others may lose their place,
+    and are then `unplaced`, only where the rest cannot be driven: on a vehicle whose manifest no longer held anyway
+    (times have changed since), or when the time that this ride took at a stop held the car there long enough for
+    somebody who may not be delivered early and may not ride for longer.
     """
     index, vehicle_id = index_of(problem), vehicle_of(plan, ride_id)
     if vehicle_id is None:
