@@ -6,7 +6,8 @@ Each command imports what it needs when it runs: `softlanding up` must stay smal
 import functools
 import json
 import sys
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
@@ -14,10 +15,10 @@ from typing import Any, TypeVar
 
 import click
 
-from softlanding.errors import Invalid, SoftlandingError
-from softlanding.settings import Settings, example_text, explain, load_settings
+from softlanding.errors import Exit, Invalid, Misconfigured, Refused, SoftlandingError
+from softlanding.settings import SERVICES, Service, Settings, example_text, explain, load_settings, required
 
-EXIT_REFUSED = 1
+TO_SIGN = ("session_secret", "front_door.public_url")  # What a command needs that asks the running system.
 F = TypeVar("F", bound=Callable[..., Any])
 
 data_option = click.option("--data", metavar="DIR", help="The data folder. Default: var, or the setting data_folder.")
@@ -25,24 +26,31 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 
 
 def main() -> None:
-    """The command `softlanding`. What is refused is said in words, with exit code 1; wrong usage has 2."""
+    """The command `softlanding`. It ends with one of the codes in errors.Exit."""
+    sys.exit(run())
+
+
+def run() -> int:
+    """The command's exit code. What is refused is said in words beside the result."""
     try:
-        group(standalone_mode=False)
-    except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
+        code = group(standalone_mode=False)  # A command gives its code back; of `--help` click does.
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return Exit.USAGE
     except click.Abort:
-        sys.exit(130)
+        return Exit.INTERRUPTED
     except Invalid as error:
         click.echo("This cannot be used:", err=True)
         for fault in error.faults:
             click.echo(f"  {fault}", err=True)
-        sys.exit(EXIT_REFUSED)
+        return Exit.CANNOT_START if isinstance(error, Misconfigured) else Exit.REFUSED
     except SoftlandingError as error:
         click.echo(f"Softlanding: {error}", err=True)
-        sys.exit(EXIT_REFUSED)
+        return Exit.REFUSED
+    except Exception:  # noqa: BLE001 - the top of the process: a fault of ours has a code of its own
+        traceback.print_exc()
+        return Exit.BUG
+    return code if isinstance(code, int) else Exit.DONE
 
 
 def with_example(example: str) -> Callable[[F], F]:
@@ -72,7 +80,7 @@ def group() -> None:
 @with_example("softlanding up --port 8080 --data /srv/softlanding")
 def up_command(
     data: str | None, port: int | None, lan: bool, empty: bool, without_nats: bool, sample_on: str | None, as_json: bool
-) -> None:
+) -> int:
     """Run the whole system on this machine, until Ctrl-C."""
     from softlanding.app.up import UpOptions, up
 
@@ -87,30 +95,44 @@ def up_command(
         first_day=sample_on,
         tell_line=functools.partial(print, flush=True),
     )
-    raise click.exceptions.Exit(up(options))
+    try:
+        return up(options)
+    except Refused as error:
+        click.echo(f"Softlanding: {error}", err=True)
+        return Exit.CANNOT_START
 
 
 @group.command("serve")
-@click.argument("service", type=click.Choice(["schedule", "dispatch", "statistics"]))
-@with_example("SOFTLANDING__PROFILE=production softlanding serve dispatch")
-def serve_command(service: Any) -> None:
-    """Run one service, as a container does."""
-    from softlanding.app.serve import serve
+@click.argument("service", type=click.Choice(SERVICES), required=False)
+@with_example("softlanding serve dispatch")
+def serve_command(service: Service | None) -> int:
+    """Run one service, as a container does: the one named, or the one that the setting `service` names.
 
-    raise click.exceptions.Exit(serve(service, load_settings(folder=Path.cwd(), service=service)))
+    It is in production unless SOFTLANDING__PROFILE says otherwise: nothing is guessed, and nothing is touched before
+    all that it needs is set.
+    """
+    from softlanding.app.serve import refuse_settings, serve
+
+    try:
+        settings = load_settings(folder=Path.cwd(), service=service, assumed={"profile": "production"})
+        name: Service = required(service or settings.service, "service")
+    except Misconfigured as error:
+        return refuse_settings(service, error)
+    return serve(name, settings)
 
 
 @group.command("settings")
 @json_option
 @click.option("--example", is_flag=True, help="Print .env.example: every setting with its meaning and default.")
+@click.option("--service", type=click.Choice(SERVICES), help="As this one reads them. Default: the setting `service`.")
 @data_option
-@with_example("softlanding settings --json")
-def settings_command(as_json: bool, example: bool, data: str | None) -> None:
+@with_example("softlanding settings --service dispatch --json")
+def settings_command(as_json: bool, example: bool, service: Service | None, data: str | None) -> None:
     """Show every setting: its value, where it came from, what it means. Secrets show as fingerprints."""
     if example:
         click.echo(example_text(), nl=False)
         return
-    settings = _settings(data)
+    settings = load_settings(folder=Path.cwd(), command_line={"data_folder": data}, service=service)
     for warning in settings.warnings:
         click.echo(f"warning: {warning}", err=True)
     for setting in explain(settings):
@@ -121,7 +143,7 @@ def settings_command(as_json: bool, example: bool, data: str | None) -> None:
 
 
 @group.command("migrate")
-@click.argument("service", type=click.Choice(["schedule", "dispatch", "statistics", "common"]))
+@click.argument("service", type=click.Choice([*SERVICES, "common"]))
 @click.option("--draft", metavar="NAME", help="For developers: write the migration that the tables in code ask for.")
 @data_option
 @json_option
@@ -135,8 +157,9 @@ def migrate_command(service: Any, draft: str | None, data: str | None, as_json: 
     from softlanding.database import writer_engine
     from softlanding.database.schema import migrate
 
-    settings = _settings(data)
-    engine = writer_engine(settings.of(service).database_url or "")
+    name = f"{service}.database_url"
+    settings = _settings(data, needs=(name,))
+    engine = writer_engine(required(settings.of(service).database_url, name))
     applied = migrate(engine, migrations_of(make_service(service, settings)))
     _say({"service": service, "applied": applied}, as_json, f"{service}: {', '.join(applied) or 'nothing to do'}")
 
@@ -235,31 +258,31 @@ def import_programme_command(
 @import_group.command("arrivals")
 @table_options
 @with_example("softlanding import arrivals arrivals.csv --dry-run")
-def import_arrivals_command(**given: Any) -> None:
+def import_arrivals_command(**given: Any) -> int:
     """Take a table of speakers' flights and trains; each becomes a pickup request."""
     from softlanding.formats import arrivals_template
 
-    _import_table("schedule", "arrivals", arrivals_template, **given)
+    return _import_table("schedule", "arrivals", arrivals_template, **given)
 
 
 @import_group.command("places")
 @table_options
 @with_example("softlanding import places --template > places.csv")
-def import_places_command(**given: Any) -> None:
+def import_places_command(**given: Any) -> int:
     """Take a table of places: airports, stations, hotels, the venue."""
     from softlanding.formats import places_template
 
-    _import_table("dispatch", "places", places_template, **given)
+    return _import_table("dispatch", "places", places_template, **given)
 
 
 @import_group.command("fleet")
 @table_options
 @with_example("softlanding import fleet fleet.csv")
-def import_fleet_command(**given: Any) -> None:
+def import_fleet_command(**given: Any) -> int:
     """Take a table of vehicles, drivers and shifts."""
     from softlanding.formats import fleet_template
 
-    _import_table("dispatch", "fleet", fleet_template, **given)
+    return _import_table("dispatch", "fleet", fleet_template, **given)
 
 
 def _import_table(
@@ -273,13 +296,13 @@ def _import_table(
     template: bool,
     data: str | None,
     as_json: bool,
-) -> None:
+) -> int:
     from softlanding.app.client import new_key
     from softlanding.app.reach import reach
 
     if template:
         click.echo(printed(), nl=False)
-        return
+        return Exit.DONE
     if file is None:
         raise click.UsageError(f"name a file, or print one to begin with: softlanding import {what} --template")
     with reach(_settings(data), _note) as here:
@@ -295,8 +318,7 @@ def _import_table(
         for entry in report.get(kind, ()):
             click.echo(f"  row {entry['row']}: {entry.get('reason') or entry.get('what')}")
     _say(report, as_json, _table_words(report, dry_run))
-    if report["faults"]:
-        raise click.exceptions.Exit(EXIT_REFUSED)
+    return Exit.REFUSED if report["faults"] else Exit.DONE
 
 
 def _programme_words(report: Mapping[str, Any], when_and_where: str) -> str:
@@ -416,13 +438,13 @@ def _pickup(
 @click.option("--seed", type=click.IntRange(0), help="Play this one alone, and say each step.")
 @json_option
 @with_example("softlanding sim --seeds 100")
-def sim_command(seeds: int, first: int, seed: int | None, as_json: bool) -> None:
+def sim_command(seeds: int, first: int, seed: int | None, as_json: bool) -> int:
     """Play the whole system under simulated faults. Exit code 1 when a promise was broken; the seed is named."""
     from softlanding.sim.run import command
 
     result = command(first if seed is None else seed, seeds if seed is None else 1, seed is not None, _teller(as_json))
     _say(result, as_json, result.get("words") or json.dumps(result))
-    raise click.exceptions.Exit(0 if result["held"] else 1)
+    return Exit.DONE if result["held"] else Exit.REFUSED
 
 
 @group.command("drill")
@@ -431,7 +453,7 @@ def sim_command(seeds: int, first: int, seed: int | None, as_json: bool) -> None
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="For `crashes`.")
 @json_option
 @with_example("softlanding drill dispatcher-dies --json")
-def drill_command(name: str, kills: int, seed: int, as_json: bool) -> None:
+def drill_command(name: str, kills: int, seed: int, as_json: bool) -> int:
     """Play one lesson of the talk (or `all`) on a throw-away installation. Exit code 0 if the promise held."""
     from softlanding.drills import DRILLS, run_crashes
 
@@ -445,7 +467,7 @@ def drill_command(name: str, kills: int, seed: int, as_json: bool) -> None:
     result: dict[str, Any] = results.get(name, {"drills": results})
     held = all(each["held"] for each in results.values())
     _say(result | {"held": held}, as_json, "\n".join(f"{each}: {_in_words(value)}" for each, value in results.items()))
-    raise click.exceptions.Exit(0 if held else 1)
+    return Exit.DONE if held else Exit.REFUSED
 
 
 @group.command("bench")
@@ -479,8 +501,8 @@ def _in_words(result: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in result.items() if not isinstance(value, (dict, list)))
 
 
-def _settings(data: str | None) -> Settings:
-    return load_settings(folder=Path.cwd(), command_line={"data_folder": data})
+def _settings(data: str | None, needs: Collection[str] = TO_SIGN) -> Settings:
+    return load_settings(folder=Path.cwd(), command_line={"data_folder": data}, needs=needs)
 
 
 def _say(result: Mapping[str, Any], as_json: bool, words: str) -> None:

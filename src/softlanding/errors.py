@@ -1,6 +1,19 @@
 """The few ways to say no. Each is an answer in the domain's words; `web` turns it into a status, once."""
 
 from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """How a command or a process ends, for supervisors and scripts (docs/runbook.md has the same table)."""
+
+    DONE = 0
+    REFUSED = 1  # What was asked is not so: faulty rows, a refused request, a promise that did not hold.
+    USAGE = 2  # The command line cannot be read.
+    BUG = 70  # EX_SOFTWARE: a fault of ours; the log says which.
+    FENCED = 75  # EX_TEMPFAIL: another process is at work; this one may not go on.
+    CANNOT_START = 78  # EX_CONFIG: started again it would end again, unless somebody mends what it names.
+    INTERRUPTED = 130
 
 
 class SoftlandingError(Exception):
@@ -40,6 +53,10 @@ class Invalid(SoftlandingError):
     def __init__(self, *faults: Fault) -> None:
         self.faults = faults
         super().__init__("; ".join(str(fault) for fault in faults))
+
+
+class Misconfigured(Invalid):
+    """Settings that cannot be used: nothing was started, nothing was touched. All faults are listed at once."""
 
 
 class Unavailable(SoftlandingError):

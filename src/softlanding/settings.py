@@ -12,7 +12,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from ipaddress import ip_address
@@ -45,7 +45,7 @@ from pydantic_settings import (
 )
 
 from softlanding import secret_sources
-from softlanding.errors import Fault, Invalid
+from softlanding.errors import Fault, Misconfigured
 
 T = TypeVar("T")
 Service = Literal["schedule", "dispatch", "statistics"]
@@ -317,6 +317,12 @@ class Settings(BaseSettings):
         description="embedded: the whole system on this machine alone, as `softlanding up` runs it. production: "
         "nothing about other machines is guessed, and what is missing is refused.",
     )
+    service: Literal["schedule", "dispatch", "statistics"] | None = Field(
+        default=None,
+        description="The one service that this container or machine runs: `softlanding serve` runs it, and commands "
+        "ask only for what it needs.",
+        examples=["dispatch"],
+    )
     data_folder: Path = Field(
         default=Path("var"),
         description="Where files are kept. When not absolute, it is meant from the folder of the settings files.",
@@ -397,33 +403,37 @@ def load_settings(
     secrets_folder: Path | None = None,
     command_line: Mapping[str, object] = MappingProxyType({}),
     service: Service | None = None,
+    needs: Collection[str] | None = None,
+    assumed: Mapping[str, object] = MappingProxyType({}),
 ) -> Settings:
     """The settings in force, from `softlanding.toml` and `.env` in `folder` and all stronger sources.
 
     `environment` is the process's own unless given. `command_line` bears dotted names (`front_door.port`); None there
-    means "not given". In production all that `service` needs must be there; without `service`, what all three need.
-    Raises Invalid with every fault at once.
+    means "not given". In production all must be there that `needs` names; without it, all that `service` needs, or the
+    service that the setting of this name names, or all three. What is `assumed` gives way to whatever was said.
+    Raises Misconfigured with every fault at once.
     """
     strongest = _from_command_line({"secrets_folder": secrets_folder, **command_line})
     weaker = [
         _from_environment(os.environ if environment is None else environment),  # noqa: TID251 - the one place
         _from_dotenv(folder / ".env"),
         _from_toml(folder / "softlanding.toml"),
+        _from_command_line(assumed, where="this command"),
     ]
     named = _winners([strongest, *weaker]).get("secrets_folder")
     secrets = _from_secrets(_absolute(folder, named.value if named else None))
-    return _settle([strongest, secrets, *weaker], folder, service)
+    return _settle([strongest, secrets, *weaker], folder, _Asked(service, needs))
 
 
 def with_values(settings: Settings, values: Mapping[str, object], *, origin: str) -> Settings:
-    """These settings with some values (by dotted name) replaced, checked like all others. Raises Invalid.
+    """These settings with some values (by dotted name) replaced, checked like all others. Raises Misconfigured.
 
     For the supervisor, which finds ports and makes secrets: `origin` says who chose them.
     """
     history = settings._history
     chosen = _from_command_line(values, where=origin)
     before = _Layer(tuple(history.given.values()), warnings=history.warnings)
-    return _settle([chosen, before], history.folder, history.service)
+    return _settle([chosen, before], history.folder, history.asked)
 
 
 def explain(settings: Settings) -> list[Setting]:
@@ -466,9 +476,9 @@ def plain_environment(environment: Mapping[str, str] | None = None) -> dict[str,
 
 
 def required(value: T | None, name: str) -> T:
-    """`value`, which whoever calls cannot do without. Raises Invalid, naming the variable, if it is not set."""
+    """`value`, which whoever calls cannot do without. Raises Misconfigured, naming the variable, if it is not set."""
     if value is None:
-        raise Invalid(_missing(_known_settings()[name], "is not set"))
+        raise Misconfigured(_missing(_known_settings()[name], "is not set"))
     return value
 
 
@@ -578,12 +588,20 @@ class _Layer:
     warnings: tuple[Fault, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """For whom settings are read: one service, or whoever needs just these names; neither: all three services."""
+
+    service: Service | None = None
+    needs: Collection[str] | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class _History:
     """How settings came to be: no part of what they are, so settings are equal whatever theirs."""
 
     folder: Path = Path()
-    service: Service | None = None
+    asked: _Asked = _Asked()
     given: Mapping[str, _Given] = field(default_factory=dict)
     warnings: tuple[Fault, ...] = ()
 
@@ -777,24 +795,24 @@ def _slips(one: str, other: str) -> int:
 # From sources to settings
 
 
-def _settle(layers: Sequence[_Layer], folder: Path, service: Service | None) -> Settings:
-    """The settings that `layers` (strongest first) and the profile's defaults amount to. Raises Invalid."""
+def _settle(layers: Sequence[_Layer], folder: Path, asked: _Asked) -> Settings:
+    """The settings that `layers` (strongest first) and the profile's defaults amount to. Raises Misconfigured."""
     layers = [_with_absolute_folders(layer, folder) for layer in layers]
     given = _winners(layers)
     layers.append(_profile_defaults(given, folder))
     settings, wrong = _build(layers)
     faults = [fault for layer in layers for fault in layer.faults]
     faults += [_wrong_value(given[name], complaint) for name, complaint in wrong.items() if name in given]
-    faults += _missing_in_production(settings, given, service) if "profile" not in wrong else []
+    faults += _missing_in_production(settings, given, asked) if "profile" not in wrong else []
     faults += [
         Fault(given[names[0]].where if names[0] in given else names[0], f"{_spelled(given, names[0])} {complaint}")
         for names, complaint in _contradictions(settings)
         if not wrong.keys() & {*names, "profile"}
     ]
     if faults:
-        raise Invalid(*dict.fromkeys(faults))
+        raise Misconfigured(*dict.fromkeys(faults))
     warnings = tuple(warning for layer in layers for warning in layer.warnings)
-    settings._history = _History(folder, service, given, warnings)
+    settings._history = _History(folder, asked, given, warnings)
     return settings
 
 
@@ -903,10 +921,11 @@ def _spelled(given: Mapping[str, _Given], name: str) -> str:
     return given[name].spelled if name in given else name
 
 
-def _missing_in_production(settings: Settings, given: Mapping[str, _Given], service: Service | None) -> list[Fault]:
+def _missing_in_production(settings: Settings, given: Mapping[str, _Given], asked: _Asked) -> list[Fault]:
     if settings.profile != "production":
         return []
-    needed = [known for known in _known_settings().values() if known.name in _needed(service)]
+    names = _needed(asked.service or settings.service) if asked.needs is None else asked.needs
+    needed = [known for known in _known_settings().values() if known.name in names]
     what = "is missing and has no default in production"
     return [_missing(known, what) for known in needed if known.name not in given]
 

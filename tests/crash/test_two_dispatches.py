@@ -47,7 +47,12 @@ class Bare(Installation):
     def serve(self, name: str, database_url: str, nats_url: str) -> "subprocess.Popen[bytes]":
         """One service. `name` is the service, or `dispatch` with a letter."""
         service = name.partition("-")[0]
-        values = {"data_folder": str(self.data), "nats__urls": nats_url, "dispatch__database_url": database_url}
+        values = {
+            "profile": "embedded",
+            "data_folder": str(self.data),
+            "nats__urls": nats_url,
+            "dispatch__database_url": database_url,
+        }
         for secret in ("session_secret", "peer_token"):
             values[secret] = (self.data / "secrets" / secret).read_text()
         for peer in ("schedule", "dispatch", "statistics"):

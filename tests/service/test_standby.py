@@ -90,7 +90,8 @@ def two(request, tmp_path):
 def serving(folder, url, name):
     ports = free_ports([f"{name}-{each}" for each in range(6)], folder, random.Random(name))
     numbers = list(ports.values())
-    values = {"data_folder": str(folder), "session_secret": SECRET, "peer_token": SECRET, "schedule__database_url": url}
+    values = {"profile": "embedded", "data_folder": str(folder), "schedule__database_url": url}
+    values |= {"session_secret": SECRET, "peer_token": SECRET}
     for place, service in enumerate(SERVICES):
         port, health = numbers[2 * place : 2 * place + 2]
         values |= {f"{service}__port": str(port), f"{service}__health_port": str(health)}

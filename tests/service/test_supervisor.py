@@ -364,7 +364,7 @@ def test_a_broken_service_is_tried_for_ever_and_told(tmp_path: Path, installatio
     assert "4 times" in up.until_told("restart_loop", "dispatch")["words"]
     up.until_told("ended", "dispatch", times=8)
     words = [entry["words"] for entry in up.told("ended", "dispatch")]
-    assert words[0].endswith("ended: exit code 1; it is started again at once")
+    assert words[0].endswith("ended: exit code 70; it is started again at once")
     assert words[7].endswith("started again in 0.1 s")
     assert "broken by design" in (tmp_path / "data/logs/dispatch.log").read_text()
     assert up.ask("schedule")["last_end"] is None

@@ -106,8 +106,9 @@ async def begin_life(
 
 
 async def ensure_first_person(work: Work) -> None:
-    """On one machine: whoever set it up may do everything. Grants nothing when there is staff already."""
-    if work.service.name == "schedule" and work.settings.profile == "embedded":
+    """Whoever set it up may do everything: their link can only be made with the installation's secret. Grants nothing
+    when there is staff already."""
+    if work.service.name == "schedule":
         await work.database.write(_ensure_first_person)
 
 

@@ -21,7 +21,7 @@ from softlanding.app.life import begin_life, ensure_first_person, make_engines, 
 from softlanding.clock import Clock, SystemClock, retry
 from softlanding.database import DATABASE_ERRORS, HoldLock, ThreadedDatabase, brief
 from softlanding.database.schema import migrate
-from softlanding.errors import Fenced, Refused, Unavailable
+from softlanding.errors import Exit, Fenced, Misconfigured, Refused, Unavailable
 from softlanding.ids import system_ids
 from softlanding.lifecycle import Parts, Phases, Service, Standby, Work
 from softlanding.lifecycle.work import LastEnd
@@ -37,9 +37,6 @@ from softlanding.telemetry import Log, Metrics, set_up_logs
 from softlanding.web import make_app, make_health_app, make_standby_app
 from softlanding.web.health import Health
 
-EXIT_FENCED = 75  # EX_TEMPFAIL: somebody else is at work; this process may not go on.
-EXIT_LOOP_DIED = 70  # EX_SOFTWARE: a bug; the log says which.
-EXIT_REFUSED = 78  # EX_CONFIG: started again it would end again, but perhaps somebody mends it meanwhile.
 DATABASE_WAIT_S = 600.0
 SOFT_ERRORS = (BusDown, Unavailable)
 CHORE_ERRORS = (*SOFT_ERRORS, OSError)  # Chores write files: a full disk is waited out, as the database does.
@@ -80,12 +77,18 @@ def serve(
     server = ServiceProcess(name, settings, last_end or LastEnd(), sample_on, log)
     try:
         return uvloop.run(server.run())
-    except Refused as refusal:
+    except (Refused, Misconfigured) as refusal:
         log.error("refused to start", why=str(refusal))
-        return EXIT_REFUSED
+        return Exit.CANNOT_START
     except LoopDied as death:
         log.error("a loop died; the process ends", loop=death.name, exc_info=death.__cause__)
-        return EXIT_LOOP_DIED
+        return Exit.BUG
+
+
+def refuse_settings(name: ServiceName | None, error: Misconfigured) -> int:
+    """Say what is wrong with the settings, as a log line like all others; the exit code."""
+    set_up_logs(name or "softlanding").error("refused to start", why=str(error), faults=[str(f) for f in error.faults])
+    return Exit.CANNOT_START
 
 
 def _last_end(told: Any) -> LastEnd:
@@ -402,9 +405,9 @@ class ServiceProcess:
         """Nothing may be flushed or finished any more: whoever has the lease now writes."""
         if isinstance(error, Fenced):
             self.log.error("fenced; the process ends", why=str(error))
-            os._exit(EXIT_FENCED)
+            os._exit(Exit.FENCED)
         self.log.error("the writer died; the process ends", exc_info=error)
-        os._exit(EXIT_LOOP_DIED)
+        os._exit(Exit.BUG)
 
 
 def _ping(engine: sa.Engine) -> None:

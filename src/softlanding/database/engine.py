@@ -144,18 +144,24 @@ def lock_key(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
 
 
+def take_its_time(connection: sa.Connection) -> None:
+    """No limits for this connection: what a migration does may take minutes, and waits for others' locks."""
+    if connection.dialect.name == "postgresql":
+        for limit in ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout"):
+            connection.execute(sa.text(f"SET {limit} = 0"))
+        connection.commit()
+
+
 @contextmanager
 def exclusively(engine: sa.Engine, name: str) -> Iterator[None]:
-    """One process at a time inside, for migrations. Waits; a dead holder lets go by itself."""
+    """One process at a time inside, for migrations. Waits; a dead holder lets go by itself, its connection closed."""
     if engine.dialect.name == "postgresql":
-        with engine.connect() as connection:
-            connection.execute(sa.text("SET statement_timeout = 0"))
+        # Without a transaction: one that is idle for long is ended by the server, and the lock with it.
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            take_its_time(connection)
             connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": lock_key(name)})
-            try:
-                yield
-            finally:
-                connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": lock_key(name)})
-                connection.commit()
+            yield
+            connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": lock_key(name)})
         return
     file = os.open(f"{engine.url.database}.{name}", os.O_CREAT | os.O_RDWR, 0o600)
     try:

@@ -12,17 +12,15 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from softlanding.database.engine import Moment
-from softlanding.errors import Refused
+from softlanding.database.engine import Moment, take_its_time
 
 Stage = Literal["pre", "post"]
 
 
 def upgrade(engine: sa.Engine, packages: Sequence[str], stage: Stage) -> list[str]:
-    """Apply what is lacking, under the caller's lock; the revisions applied. Raises Refused when it is newer."""
+    """Apply what is lacking, under the caller's lock; the revisions applied."""
     with _alembic(engine, packages) as (config, script, connection):
         before = _current(connection)
-        _refuse_newer(script, before)
         for head in sorted(script.get_heads()):
             if head.startswith(f"{stage}_") and head not in before:
                 command.upgrade(config, head)
@@ -31,10 +29,9 @@ def upgrade(engine: sa.Engine, packages: Sequence[str], stage: Stage) -> list[st
 
 
 def pending(engine: sa.Engine, packages: Sequence[str]) -> list[str]:
-    """Heads that are not applied yet. Raises Refused when the database is newer than this code."""
+    """Heads that are not applied yet."""
     with _alembic(engine, packages) as (_config, script, connection):
         current = _current(connection)
-        _refuse_newer(script, current)
         return sorted(set(script.get_heads()) - set(current))
 
 
@@ -84,23 +81,13 @@ def _alembic(engine: sa.Engine, packages: Sequence[str]) -> Iterator[tuple[Confi
     config.set_main_option("version_locations", "\n".join(str(files(package)) for package in packages))
     config.set_main_option("file_template", "%%(rev)s")
     with engine.connect() as connection:
+        take_its_time(connection)
         config.attributes["connection"] = connection
         yield config, ScriptDirectory.from_config(config), connection
 
 
 def _current(connection: sa.Connection) -> tuple[str, ...]:
     return tuple(MigrationContext.configure(connection).get_current_heads())
-
-
-def _refuse_newer(script: ScriptDirectory, current: Sequence[str]) -> None:
-    known = {revision.revision for revision in script.walk_revisions()}
-    strange = sorted(set(current) - known)
-    if strange:
-        newest = ", ".join(sorted(script.get_heads())) or "none"
-        raise Refused(
-            f"the database is at {', '.join(strange)}, which this release does not know (it knows up to {newest}): "
-            "start the newer release, or restore the backup from before the update"
-        )
 
 
 def _render(kind: str, thing: Any, _context: Any) -> str | Literal[False]:

@@ -23,9 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from softlanding.errors import Exit
+
 MESSAGE_BYTES_MAX = 65_536
 PR_SET_PDEATHSIG = 1  # prctl(2)
-NOT_STARTED = 70  # Exit code (EX_SOFTWARE) of a child that could not even begin.
 
 
 @dataclass
@@ -94,7 +95,7 @@ def die_with_parent(parent: int) -> None:
     if _PRCTL is not None:
         _PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # It died between the fork and the line above.
-        os._exit(NOT_STARTED)
+        os._exit(Exit.BUG)
 
 
 def assert_alone() -> None:
@@ -139,7 +140,7 @@ def _be_nursery(control: socket.socket, preload: Sequence[str], parent: int) -> 
         _serve(control, wake)
     except BaseException:  # noqa: BLE001 - told on stderr; the supervisor sees the end and its code
         traceback.print_exc()
-        os._exit(NOT_STARTED)
+        os._exit(Exit.BUG)
     os._exit(0)
 
 
@@ -219,8 +220,8 @@ def _tell(control: socket.socket, message: Mapping[str, object]) -> None:
 
 
 def _be_child(control: socket.socket, request: Mapping[str, Any], output: int, parent: int) -> NoReturn:
-    """The service's whole life: its function's number, or 0, is the exit code; an exception is 1 and its traceback."""
-    code = 1
+    """The service's whole life: its function's number, or 0, is the exit code; an exception is a bug and is printed."""
+    code: int = Exit.BUG
     try:
         os.setsid()
         die_with_parent(parent)

@@ -9,6 +9,7 @@ from fastapi import Header, Query, Request
 from softlanding import keys
 from softlanding.auth import as_seen_by
 from softlanding.conferences import list_conferences
+from softlanding.errors import Refused
 from softlanding.lifecycle import Work
 from softlanding.schedule import store, views
 from softlanding.schedule.actions.people import must_organise
@@ -142,5 +143,7 @@ def _add_conferences(doors: Doors, work: Work) -> None:
         summary="Bring the sample conference in where there is none, or move an untouched one",
     )
     async def sample(given: SampleDay) -> dict[str, Any]:
+        if work.settings.profile == "production":
+            raise Refused("the sample is made up, and would be public here: try it with `softlanding up`")
         first_day = given.first_day or work.parts.clock.now().date() + timedelta(days=1)
         return await at_up(work.database, first_day, promise_of(work.settings))
