@@ -251,6 +251,8 @@ def import_programme_command(
     for remark in report["notes"] if not as_json else ():
         times = f" (and {remark['times'] - 1} more)" if remark["times"] > 1 else ""
         click.echo(f"  {remark['where']}: {remark['what']}{times}")
+    for warning in () if as_json else {**report, **report.get("release", {})}["warnings"]:
+        click.echo(f"  look at this: {warning}")
     when = "once `softlanding up` runs" if here.is_alone else "in a moment"
     _say(report, as_json, _programme_words(report, f"{when}: {here.address}/{report['conference']}/"))
 

@@ -6,13 +6,13 @@ from datetime import time, timedelta
 import pytest
 import sqlalchemy as sa
 
-from conferences_made import DAY, PROMISE, SLUG, a_programme, a_talk, an_arrival, at, bring, dispatch_says, told
+from conferences_made import DAY, PROMISE, SLUG, ZONE, a_programme, a_talk, an_arrival, at, bring, dispatch_says, told
 from house import House
 from softlanding import keys
 from softlanding.conferences import load_conference
 from softlanding.errors import NotFound, Refused
 from softlanding.formats import read_arrivals
-from softlanding.schedule import store
+from softlanding.schedule import store, views
 from softlanding.schedule.actions import programme
 from softlanding.schedule.actions.journeys import (
     announce_arrival,
@@ -22,6 +22,7 @@ from softlanding.schedule.actions.journeys import (
     withdraw_arrival,
 )
 from softlanding.schedule.actions.journeys import import_table as import_table_of
+from softlanding.schedule.actions.programme import import_programme, prepare, release_draft
 from softlanding.schedule.model import News
 from softlanding.schedule.tables import pickups
 
@@ -110,13 +111,56 @@ def test_a_landing_long_past_is_taken_with_a_warning(house):
     assert len(told(house, "pickup.requested")) == 1
 
 
-def test_late_news_move_the_pickup_and_its_deadline(house):
+LOST = "the landing (Sat 9 May 11:00) is after “On KEY” begins (Sat 9 May 10:00): that talk is lost"
+
+
+def test_late_news_move_the_pickup_and_a_talk_that_is_lost_is_told_and_warned_of(house):
     journey = announce(house)["journey"]
     heard = News("late", at(11), house.clock.now())
-    write(house, enter_flight_news, SLUG, journey, heard, PROMISE)
+    answer = write(house, enter_flight_news, SLUG, journey, heard, PROMISE)
     [changed] = told(house, "pickup.changed")
-    assert (changed.landing_at, changed.expires_at, changed.deadline_at) == (at(11), at(12, 30), None)
-    assert changed.reason == "LH2078: late"
+    assert (changed.landing_at, changed.expires_at, changed.deadline_at) == (at(11), at(12, 30), at(10))
+    assert (changed.talk, changed.talk_title, changed.reason) == ("KEY", "On KEY", "LH2078: late")
+    assert answer["warnings"] == [LOST]
+
+
+def test_an_arrival_entered_or_changed_to_land_after_the_talk_is_taken_with_a_warning(house):
+    late = an_arrival(at=time(11))
+    answer = announce(house, arrival=late)
+    assert (answer["warnings"], told(house, "pickup.requested")[0].deadline_at) == ([LOST], at(10))
+    journey = announce(house, "GRACE")["journey"]
+    assert write(house, change_arrival, SLUG, journey, an_arrival(at=time(18)), PROMISE)["warnings"]
+    assert told(house, "pickup.changed")[-1].deadline_at == at(14)
+
+
+def test_a_lost_talk_stands_on_the_desk_the_list_and_the_speakers_page_until_it_is_mended(house):
+    late = News("late", at(11), house.clock.now())
+    journey = announce(house)["journey"]
+    write(house, enter_flight_news, SLUG, journey, late, PROMISE)
+    read, now = house["schedule"].database.read_now, house.clock.now()
+    assert read(views.desk.desk, SLUG, now)["lost"] == [f"Ada Lovelace: {LOST}."]
+    assert read(views.desk.desk, SLUG, now, by_name=False)["lost"] == [
+        "1 of the speakers land after their talk begins."
+    ]
+    assert [row["lost"] for row in read(views.journeys.arrivals, SLUG, ZONE)] == [LOST]
+    assert read(views.speaker.journey_of_speaker, SLUG, "ADA", now)["journey"]["lost"]["start_at"] == at(10)
+    assert read(views.desk.desk, SLUG, at(12, 30))["lost"] == []  # Nothing can be done any more.
+    write(house, enter_flight_news, SLUG, journey, News("on_time", at(9), house.clock.now()), PROMISE)
+    assert read(views.desk.desk, SLUG, now)["lost"] == []
+    assert read(views.speaker.journey_of_speaker, SLUG, "ADA", now)["journey"]["lost"] is None
+
+
+def test_a_draft_that_moves_a_talk_before_its_speakers_landing_says_so_before_it_is_released(house):
+    announce(house)
+    early = a_programme(a_talk(starts_at=at(6)), a_talk("SQL", at(14), persons=("GRACE",)))
+    words = "Ada Lovelace: the landing (Sat 9 May 07:30) is after “On KEY” begins (Sat 9 May 06:00): that talk is lost."
+    assert write(house, import_programme, prepare(early, "early.xml"))["warnings"] == [words]
+    read, now = house["schedule"].database.read_now, house.clock.now()
+    review = read(views.desk.desk, SLUG, now)
+    assert (review["faults"], review["lost"]) == ([{"blocks": False, "text": words}], [])
+    assert write(house, release_draft, SLUG, promise=PROMISE)["warnings"] == [words]
+    assert read(views.desk.desk, SLUG, now)["lost"] == [words]
+    assert [(fact.talk, fact.deadline_at) for fact in told(house, "pickup.changed")] == [("KEY", at(6))]
 
 
 def test_older_news_never_overwrite_newer(house):
@@ -192,6 +236,12 @@ def test_the_same_table_twice_changes_nothing(house):
     before = len(told(house))
     assert counts(take(house, ROW, GRACE)) == (0, 0, 2, 0)
     assert len(told(house)) == before
+
+
+def test_a_row_that_lands_after_the_talk_is_warned_of_in_a_dry_run_too(house):
+    for dry_run in (True, False):
+        report = take(house, ROW.replace("07:30", "11:00"), GRACE, dry_run=dry_run)
+        assert (counts(report), report["warnings"]) == ((2, 0, 0, 0), [{"row": 2, "reason": LOST}])
 
 
 def test_a_changed_row_is_the_next_revision(house):

@@ -124,9 +124,9 @@ def test_a_broken_file_is_refused_with_file_line_and_reason():
 
 def test_the_desk_shows_the_draft_against_what_is_public(house):
     bring(house, a_programme(a_talk("A"), a_talk("B", at(11))))
-    assert read(house, views.desk.desk, SLUG)["changes_total"] == 0
+    assert read(house, views.desk.desk, SLUG, house.clock.now())["changes_total"] == 0
     write(house, import_programme, prepare(a_programme(a_talk("A"), a_talk("B", at(10, 15))), "next.xml"))
-    desk = read(house, views.desk.desk, SLUG)
+    desk = read(house, views.desk.desk, SLUG, house.clock.now())
     assert [(change["kind"], change["code"]) for change in desk["changes"]] == [("moved", "B")]
     assert [fault["blocks"] for fault in desk["faults"]] == [False, False]
     assert "Hall is taken twice" in desk["faults"][0]["text"]

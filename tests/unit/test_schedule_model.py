@@ -12,7 +12,7 @@ from softlanding.schedule.model import (
     News,
     compare,
     find_faults,
-    first_talk_after,
+    is_lost,
     is_same_wish,
     pickup_state,
     read_news,
@@ -20,6 +20,7 @@ from softlanding.schedule.model import (
     slug_of,
     stamp,
     still_removed,
+    talk_of,
 )
 
 
@@ -27,8 +28,10 @@ def a_journey(arrival=None, **more):
     return Journey("j1", "wharf-2026", "ADA", "Ada Lovelace", arrival or an_arrival(), at(0), **more)
 
 
-def asked(journey, talks=(), now=None, revision=1):
-    return pickup_state(journey, talks, PROMISE, now or at(0), pickup="p1", code="K7QX", revision=revision)
+def asked(journey, talks=(), now=None, revision=1, before=None, theirs=()):
+    now = now or at(0)
+    talk = talk_of(journey, talks, now, theirs=theirs, asked=before)
+    return pickup_state(journey, talk, PROMISE, now, pickup="p1", code="K7QX", revision=revision)
 
 
 def test_times_are_those_of_the_clocks_where_it_lands():
@@ -74,21 +77,56 @@ def test_all_faults_come_at_once():
     assert {fault.where for fault in refusal.value.faults} == {"number", "party", "time"}
 
 
+def slots_of(*talks):
+    return slots_by_speaker(a_programme(*talks))["ADA"]
+
+
 def test_a_pickup_says_what_it_is_for_and_until_when():
-    talks = slots_by_speaker(a_programme(a_talk("LATE", at(15)), a_talk("EARLY", at(9)), a_talk("BEFORE", at(6))))[
-        "ADA"
-    ]
-    state = asked(a_journey(), talks, now=at(1))
+    state = asked(a_journey(), slots_of(a_talk("LATE", at(15)), a_talk("EARLY", at(9))), now=at(1))
     assert (state.talk, state.deadline_at) == ("EARLY", at(9))
     assert state.answer_by == at(1) + timedelta(seconds=30)
     assert state.expires_at == at(7, 30) + timedelta(minutes=90)
 
 
-def test_late_news_move_landing_deadline_and_expiry():
-    talks = slots_by_speaker(a_programme(a_talk("EARLY", at(9)), a_talk("NOON", at(12))))["ADA"]
-    late = a_journey(news=News("late", at(10), at(5)))
-    state = asked(late, talks)
-    assert (state.landing_at, state.talk, state.expires_at) == (at(10), "NOON", at(11, 30))
+@pytest.mark.parametrize("hours", [8.99, 9, 10, 15, 40])
+def test_a_delay_however_long_leaves_the_talk_that_was_asked_for(hours):
+    talks, expected = slots_of(a_talk("EARLY", at(9)), a_talk("NOON", at(12))), at(0) + timedelta(hours=hours)
+    first = asked(a_journey(), talks)
+    state = asked(a_journey(news=News("late", expected, at(5))), talks, now=at(5), before=first)
+    assert (state.landing_at, state.talk, state.deadline_at) == (expected, "EARLY", at(9))
+    assert is_lost(state.landing_at, state.deadline_at) == (hours >= 9)
+    after = asked(a_journey(news=News("late", expected, at(20))), talks, now=at(20), before=state)
+    assert (after.talk == "EARLY") == (hours >= 9)  # Over and in time for it: held. Over and lost: it stays lost.
+
+
+def test_a_talk_before_the_landing_is_what_the_arrival_is_for_and_lost():
+    talks = slots_of(a_talk("BEFORE", at(6)), a_talk("EARLY", at(9)))
+    assert asked(a_journey(), talks, now=at(1)).talk == "BEFORE"
+    assert asked(a_journey(), slots_of(a_talk("ONLY", at(6))), now=at(1)).deadline_at == at(6)
+
+
+def test_a_talk_that_is_over_when_the_arrival_is_announced_is_nobodys_deadline():
+    over = a_talk("OVER", at(6))
+    assert asked(a_journey(), slots_of(over, a_talk("EARLY", at(9))), now=at(6, 45)).talk == "EARLY"
+    assert asked(a_journey(), slots_of(over), now=at(6, 45)).talk is None
+    assert asked(a_journey(), slots_of(over), now=at(6, 44)).talk == "OVER"
+
+
+def test_a_talk_that_another_arrival_is_in_time_for_is_not_lost_by_the_next_one():
+    talks, friday = slots_of(a_talk("FIRST", at(9)), a_talk("NEXT", at(9, day=DAY + timedelta(days=1)))), a_journey()
+    saturday = replace(friday, id="j2", arrival=an_arrival(on=DAY + timedelta(days=1)))
+    assert asked(friday, talks, theirs=(friday, saturday)).talk == "FIRST"
+    assert asked(saturday, talks, theirs=(friday, saturday)).talk == "NEXT"
+    cancelled = replace(friday, news=News("cancelled", None, at(5)))
+    assert asked(saturday, talks, theirs=(cancelled, saturday)).talk == "FIRST"
+
+
+def test_an_earlier_talk_than_the_one_asked_for_is_the_one_to_be_there_for():
+    first = asked(a_journey(), slots_of(a_talk("NOON", at(12))))
+    for start in (at(11), at(7, 30), at(2)):
+        assert asked(a_journey(), slots_of(a_talk("NOON", start)), now=at(1), before=first).deadline_at == start
+        both = slots_of(a_talk("NOON", at(12)), a_talk("MORE", start))
+        assert asked(a_journey(), both, now=at(1), before=first).talk == "MORE"
 
 
 def test_a_cancelled_flight_brings_nobody():
@@ -114,7 +152,7 @@ def test_a_cancelled_talk_is_nobodys_deadline():
     programme = a_programme(a_talk("OFF", at(9), is_cancelled=True), a_talk("ON", at(12)))
     slots = slots_by_speaker(programme)["ADA"]
     assert [slot.code for slot in slots] == ["ON"]
-    assert first_talk_after(slots, at(12)) is None
+    assert asked(a_journey(), slots).deadline_at == at(12)
 
 
 def test_what_changed_is_found_by_guid():

@@ -101,7 +101,7 @@ class PickupState(Fact):
     wheelchairs: int = Field(default=0, ge=0, le=10)
     talk: str | None = None
     talk_title: str | None = None
-    deadline_at: datetime | None = None  # The talk begins: to be there well before.
+    deadline_at: datetime | None = None  # The talk begins: to be there well before. Not after `landing_at`: it is lost.
     note: PersonalText = ""
     reason: str = ""
     requested_at: datetime

@@ -278,6 +278,10 @@ def organise() -> dict[str, Any]:
             Value(blocks=False, text="Ada Lovelace lands 09:05 and speaks 10:30; the drive takes 45 min."),
             Value(blocks=False, text="Gate 7 has two talks at 16:00."),
         ],
+        "lost": [
+            "Grace Hopper: the landing (Mon 23 Nov 11:40) is after “Ships that stay” begins (Mon 23 Nov 10:00): "
+            "that talk is lost."
+        ],
         "imported": imported,
         "journeys": Value(count=38, planned=35, waiting=3),
     }
@@ -306,6 +310,7 @@ def journey(number: str, name: str, lands: datetime, **more: Any) -> Value:
         "vehicle": "Grey van, Dana",
         "revision": 1,
         "talk_at": at(10, 30, day=23),
+        "lost": "",
     }
     return Value(**(values | more))
 
@@ -880,6 +885,7 @@ def driven(code: str, passenger: str, state: str, board: datetime, **more: Any) 
         "to_place": Value(name="Hotel Adlon", address="Unter den Linden 77, 10117 Berlin", note=""),
         "note": "",
         "said": "",
+        "lost": None,
         "no_show_from": None,
     }
     return Value(

@@ -10,14 +10,25 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from softlanding.conferences import Conference, load_conference
+from softlanding.conferences import Conference, load_conference, zone_of
+from softlanding.contracts.schedule import PickupState
 from softlanding.database import Database, Transaction
 from softlanding.errors import Fault, Invalid, NotFound, Refused, SoftlandingError
 from softlanding.formats import ArrivalRow, RowFault, read_arrivals
 from softlanding.formats.airports import airport
 from softlanding.schedule import store
 from softlanding.schedule.actions.pickups import ask_for_pickup, is_aboard, withdraw_pickup
-from softlanding.schedule.model import Arrival, Journey, News, Promise, Speaker, leg_of, read_arrival
+from softlanding.schedule.model import (
+    Arrival,
+    Journey,
+    News,
+    Promise,
+    Speaker,
+    is_lost,
+    leg_of,
+    lost_in_words,
+    read_arrival,
+)
 from softlanding.schedule.views.speaker import present_journey
 
 ROWS_AT_ONCE = 40  # A row takes 2 to 4 ms: an action stays below 250 ms.
@@ -290,6 +301,8 @@ def _answer(tx: Transaction, now: datetime, journey: Journey) -> dict[str, Any]:
     warnings: list[str] = []
     if pickup is not None and pickup.is_open and pickup.asked.expires_at <= now:
         warnings.append("this landing is too long ago for a pickup: Dispatch will call it missed")
+    if pickup is not None and pickup.is_open and (lost := _lost(tx, pickup.asked)):
+        warnings.append(lost)
     if pickup is not None and pickup.by_hand_at is not None and journey.withdrawn_at is None:
         warnings.append(f"{pickup.by_hand_by} has taken this by hand ({pickup.by_hand_word}): tell them")
     return {
@@ -303,6 +316,13 @@ def _answer(tx: Transaction, now: datetime, journey: Journey) -> dict[str, Any]:
         "is_changed": True,
         "warnings": warnings,
     }
+
+
+def _lost(tx: Transaction, asked: PickupState) -> str:
+    if asked.deadline_at is None or not is_lost(asked.landing_at, asked.deadline_at):
+        return ""
+    zone = zone_of(tx.connection, asked.conference)
+    return lost_in_words(asked.landing_at, asked.talk_title or asked.talk or "", asked.deadline_at, zone)
 
 
 def _digest(row: ArrivalRow) -> str:

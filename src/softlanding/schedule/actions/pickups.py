@@ -16,7 +16,15 @@ from softlanding.incidents import open_incident, settle_incident
 from softlanding.messaging import outbox
 from softlanding.notices import add_notice
 from softlanding.schedule import store
-from softlanding.schedule.model import HAS_TAKEN_PLACE, Journey, Promise, TalkSlot, is_same_wish, pickup_state
+from softlanding.schedule.model import (
+    HAS_TAKEN_PLACE,
+    Journey,
+    Promise,
+    TalkSlot,
+    is_same_wish,
+    pickup_state,
+    talk_of,
+)
 from softlanding.schedule.store.pickups import Pickup, Ride, Watch
 from softlanding.settings import Settings
 
@@ -40,7 +48,10 @@ def ask_for_pickup(tx: Transaction, now: datetime, journey: Journey, promise: Pr
     speaker = store.speakers.load_speaker(tx.connection, journey.conference, journey.speaker)
     last = store.pickups.load_pickup(tx.connection, journey.pickup) if journey.pickup else None
     ride = store.pickups.load_ride(tx.connection, last.id) if last else None
-    return settle_wish(tx, now, journey, last, ride, speaker.talks if speaker else (), promise, reason)
+    theirs = store.journeys.list_of_speaker(tx.connection, journey.conference, journey.speaker)
+    talks, asked = speaker.talks if speaker else (), last.asked if last else None
+    talk = talk_of(journey, talks, now, theirs=theirs, asked=asked)
+    return settle_wish(tx, now, journey, last, ride, talk, promise, reason)
 
 
 def settle_wish(
@@ -49,7 +60,7 @@ def settle_wish(
     journey: Journey,
     last: Pickup | None,
     ride: Ride | None,
-    talks: tuple[TalkSlot, ...],
+    talk: TalkSlot | None,
     promise: Promise,
     reason: str,
 ) -> Journey:
@@ -61,9 +72,9 @@ def settle_wish(
             withdraw_pickup(tx, now, last, reason)
         return journey
     if last is not None and last.is_open:
-        _change_pickup(tx, now, journey, last, talks, promise, reason)
+        _change_pickup(tx, now, journey, last, talk, promise, reason)
         return journey
-    return _request_pickup(tx, now, journey, talks, promise, reason)
+    return _request_pickup(tx, now, journey, talk, promise, reason)
 
 
 def is_aboard(ride: Ride | None) -> bool:
@@ -189,10 +200,10 @@ def _in_words(asked: PickupState, zone: ZoneInfo) -> str:
 
 
 def _request_pickup(
-    tx: Transaction, now: datetime, journey: Journey, talks: tuple[TalkSlot, ...], promise: Promise, reason: str
+    tx: Transaction, now: datetime, journey: Journey, talk: TalkSlot | None, promise: Promise, reason: str
 ) -> Journey:
     identity, code = tx.ids.new(), _free_code(tx)
-    asked = pickup_state(journey, talks, promise, now, pickup=identity, code=code, revision=1, reason=reason)
+    asked = pickup_state(journey, talk, promise, now, pickup=identity, code=code, revision=1, reason=reason)
     pickup = Pickup(identity, journey.conference, journey.id, journey.leg, code, 1, "requested", asked)
     store.pickups.add_pickup(tx, pickup)
     store.pickups.begin_watch(tx, now, asked)
@@ -205,12 +216,12 @@ def _change_pickup(
     now: datetime,
     journey: Journey,
     last: Pickup,
-    talks: tuple[TalkSlot, ...],
+    talk: TalkSlot | None,
     promise: Promise,
     reason: str,
 ) -> None:
     revision = last.revision + 1
-    asked = pickup_state(journey, talks, promise, now, pickup=last.id, code=last.code, revision=revision, reason=reason)
+    asked = pickup_state(journey, talk, promise, now, pickup=last.id, code=last.code, revision=revision, reason=reason)
     if is_same_wish(last.asked, asked):
         return
     changed = replace(last, revision=revision, status="changed", asked=asked, open_leg=journey.leg)

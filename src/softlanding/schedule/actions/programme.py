@@ -24,8 +24,10 @@ from softlanding.schedule.model import (
     slug_of,
     stamp,
     still_removed,
+    talk_of,
 )
 from softlanding.schedule.store.programmes import Release, ReleaseHead
+from softlanding.schedule.views.desk import lost_in_sentences
 
 NOTES_KEPT = 100
 FOLLOWED_AT_ONCE = 200  # Pickups told anew in one action take 0.1 s, and the release itself as long.
@@ -69,17 +71,22 @@ def import_programme(tx: Transaction, now: datetime, prepared: Prepared, *, dry_
     slug, programme = prepared.conference, prepared.programme
     head = store.programmes.load_draft_head(tx.connection, slug)
     if head is not None and head.digest == prepared.digest:
-        return _report(prepared, Diff(same=len(programme.talks))) | {"is_same": True, "dry_run": dry_run}
+        return _report(prepared, Diff(same=len(programme.talks))) | {
+            "is_same": True,
+            "dry_run": dry_run,
+            "warnings": [],
+        }
     diff = compare(store.programmes.load_draft(tx.connection, slug) if head else None, programme)
     report = _report(prepared, diff) | {"is_same": False, "dry_run": dry_run}
+    warnings = {"warnings": lost_in_sentences(tx.connection, slug, now, programme)}
     if dry_run:
-        return report
+        return report | warnings
     store.programmes.touch_sample(tx)
     store.programmes.save_draft(tx, now, slug, prepared.text, prepared.digest, report | {"at": now.isoformat()})
     store.speakers.keep_persons(tx, slug, programme.persons, None)
     if head is None or head.release == 0:
         _tell_conference(tx, now, slug, programme)
-    return report
+    return report | warnings
 
 
 def _report(prepared: Prepared, diff: Diff) -> dict[str, Any]:
@@ -117,7 +124,7 @@ def release_draft(
     head = store.programmes.need_draft(tx.connection, conference)
     old = store.programmes.load_release(tx.connection, conference, head.release) if head.release else None
     if old is not None and old.head.draft_digest == head.digest:
-        return _released(old.head, is_same=True)
+        return _released(old.head, is_same=True) | {"warnings": lost_in_sentences(tx.connection, conference, now)}
     draft = store.programmes.load_draft(tx.connection, conference)
     assert draft is not None
     if not draft.talks:
@@ -129,7 +136,8 @@ def release_draft(
     _tell_conference(tx, now, conference, draft)
     _tell_release(tx, release, compare(None if is_fresh or old is None else old.programme, release.programme), old)
     _begin_to_follow(tx, now, conference, promise)
-    return _released(release.head, is_same=False)
+    warnings = lost_in_sentences(tx.connection, conference, now, release.programme)
+    return _released(release.head, is_same=False) | {"warnings": warnings}
 
 
 def _freeze(
@@ -261,7 +269,8 @@ def follow_talks(tx: Transaction, now: datetime, promise: Promise) -> bool:
 def _follow(tx: Transaction, now: datetime, conference: str, left: list[str], promise: Promise) -> None:
     """Who must be there earlier or later than was asked for: the next revision of their pickups."""
     these = frozenset(left[:FOLLOWED_AT_ONCE])
-    journeys = [one for one in store.journeys.list_open(tx.connection, conference) if one.id in these]
+    by_speaker = store.journeys.open_by_speaker(tx.connection, conference)
+    journeys = [one for theirs in by_speaker.values() for one in theirs if one.id in these]
     wanted = [journey.pickup for journey in journeys if journey.pickup]
     pickups = store.pickups.pickups_by_id(tx.connection, wanted)
     rides = store.pickups.rides_by_pickup(tx.connection, wanted)
@@ -269,6 +278,7 @@ def _follow(tx: Transaction, now: datetime, conference: str, left: list[str], pr
     for journey in journeys:
         last = pickups.get(journey.pickup or "")
         if last is not None and last.is_open:
-            ride, slots = rides.get(last.id), talks.get(journey.speaker, ())
-            settle_wish(tx, now, journey, last, ride, slots, promise, "a new release of the programme")
+            slots, theirs = talks.get(journey.speaker, ()), by_speaker[journey.speaker]
+            talk = talk_of(journey, slots, now, theirs=theirs, asked=last.asked)
+            settle_wish(tx, now, journey, last, rides.get(last.id), talk, promise, "a new release of the programme")
     store.programmes.keep_followers(tx, conference, left[FOLLOWED_AT_ONCE:])

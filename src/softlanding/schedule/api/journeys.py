@@ -47,7 +47,7 @@ from softlanding.web import Doors, asked
 from softlanding.web.common import Key
 
 # What tells about persons, where a view has its own names for it.
-_OF_ARRIVALS = (PickupState, "name", "number", "vehicle", "why")  # A vehicle is named with who drives it.
+_OF_ARRIVALS = (PickupState, "name", "number", "vehicle", "why", "lost")  # A vehicle is named with who drives it.
 _OF_PICKUPS = (PickupState, RideState, "by_hand", "why")
 _OF_UNANSWERED = (PickupState, "passenger", "arrival", "late_plan")
 

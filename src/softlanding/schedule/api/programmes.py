@@ -82,8 +82,8 @@ def _add_programme(doors: Doors, work: Work) -> None:
         summary="The draft against what is public, what is wrong with it, and the releases",
     )
     async def programme(request: Request, conference: Slug) -> dict[str, Any]:
-        visitor = request.state.visitor
-        found = await work.database.read(views.desk.programme_summary, conference, by_name=visitor.sees_personal)
+        visitor, now = request.state.visitor, work.parts.clock.now()
+        found = await work.database.read(views.desk.programme_summary, conference, now, by_name=visitor.sees_personal)
         return as_seen_by(visitor, found, *_OF_PROGRAMMES)
 
 

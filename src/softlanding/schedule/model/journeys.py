@@ -29,6 +29,10 @@ class TalkSlot:
     starts_at: datetime
     minutes: int
 
+    @property
+    def ends_at(self) -> datetime:
+        return self.starts_at + timedelta(minutes=self.minutes)
+
 
 @dataclass(frozen=True)
 class Speaker:
@@ -127,15 +131,57 @@ def leg_of(conference: str, speaker: str, on: date) -> str:
     return f"{conference}/{speaker}/{on.isoformat()}/arrival"
 
 
-def first_talk_after(talks: Iterable[TalkSlot], landing_at: datetime) -> TalkSlot | None:
-    return min(
-        (talk for talk in talks if talk.starts_at > landing_at), key=lambda t: (t.starts_at, t.code), default=None
-    )
+def talk_of(
+    journey: Journey,
+    talks: Iterable[TalkSlot],
+    now: datetime,
+    *,
+    theirs: Iterable[Journey] = (),
+    asked: PickupState | None = None,
+) -> TalkSlot | None:
+    """The talk that this arrival is for: the first one of its speaker that it alone brings them to.
+
+    Judged by the landing as planned: news takes no talk away. A talk that begins before the landing is meant too,
+    however much before: it is lost, and that must be told. Not meant is one that is over, and one that another arrival
+    of `theirs` is in time for. The talk that was `asked` for stays meant, unless it is over and they were in time.
+    """
+    elsewhere = tuple(other.expected_at for other in theirs if other.id != journey.id and other.needs_pickup)
+    landing_at = journey.arrival.landing_at
+    meant = [talk for talk in talks if _is_for(talk, landing_at, now, elsewhere) or _stays(talk, now, asked)]
+    return min(meant, key=lambda talk: (talk.starts_at, talk.code), default=None)
+
+
+def _is_for(talk: TalkSlot, landing_at: datetime, now: datetime, elsewhere: tuple[datetime, ...]) -> bool:
+    is_reached = landing_at < talk.starts_at
+    return now < talk.ends_at and (is_reached or not any(other < talk.starts_at for other in elsewhere))
+
+
+def _stays(talk: TalkSlot, now: datetime, asked: PickupState | None) -> bool:
+    if asked is None or asked.talk != talk.code:
+        return False
+    return now < talk.ends_at or is_lost(asked.landing_at, asked.deadline_at)
+
+
+def is_lost(landing_at: datetime, starts_at: datetime | None) -> bool:
+    """Who lands then cannot be there when the talk begins."""
+    return starts_at is not None and starts_at <= landing_at
+
+
+def lost_in_words(landing_at: datetime, title: str, starts_at: datetime, zone: ZoneInfo) -> str:
+    """`the landing (Sat 9 May 17:00) is after “On SQL” begins (Sat 9 May 08:00): that talk is lost`"""
+    landing, start = at_in_words(landing_at, zone), at_in_words(starts_at, zone)
+    return f"the landing ({landing}) is after “{title}” begins ({start}): that talk is lost"
+
+
+def at_in_words(moment: datetime, zone: ZoneInfo) -> str:
+    """`Sat 9 May 08:00`, by the clocks of `zone`."""
+    at = moment.astimezone(zone)
+    return f"{at:%a} {at.day} {at:%b} {at:%H:%M}"
 
 
 def pickup_state(
     journey: Journey,
-    talks: Iterable[TalkSlot],
+    talk: TalkSlot | None,
     promise: Promise,
     now: datetime,
     *,
@@ -144,9 +190,8 @@ def pickup_state(
     revision: int,
     reason: str = "",
 ) -> PickupState:
-    """The whole of what is asked for, as revision `revision`."""
+    """The whole of what is asked for, as revision `revision`; `talk` is the one that the arrival is for."""
     arrival, landing_at = journey.arrival, journey.expected_at
-    talk = first_talk_after(talks, landing_at)
     note = "; ".join(part for part in (arrival.note, _news_note(journey)) if part)
     return PickupState(
         conference=journey.conference,

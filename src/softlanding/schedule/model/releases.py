@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from softlanding.errors import Fault, Invalid
 from softlanding.formats.programme import Programme, Talk
-from softlanding.schedule.model.journeys import TalkSlot
+from softlanding.schedule.model.journeys import TalkSlot, at_in_words
 
 RESERVED = frozenset({"api", "operations", "sign-in", "sign-out", "static", "trees", "-"})
 FAULTS_SHOWN = 20
@@ -126,8 +126,7 @@ def slots_by_speaker(programme: Programme) -> Mapping[str, tuple[TalkSlot, ...]]
 
 
 def _when(talk: Talk, zone: ZoneInfo) -> str:
-    at = talk.starts_at.astimezone(zone)
-    return f"{at:%a} {at.day} {at:%b} {at:%H:%M}, {talk.room}"
+    return f"{at_in_words(talk.starts_at, zone)}, {talk.room}"
 
 
 def _change(old: Talk, new: Talk) -> Change:
@@ -183,5 +182,4 @@ def _overlaps(talks: list[Talk], holders: Mapping[str, tuple[str, ...]]) -> list
 
 
 def _pair(pair: tuple[Talk, Talk], zone: ZoneInfo) -> str:
-    at = pair[1].starts_at.astimezone(zone)
-    return f"“{pair[0].title}” and “{pair[1].title}”, {at:%a} {at.day} {at:%b} {at:%H:%M}"
+    return f"“{pair[0].title}” and “{pair[1].title}”, {at_in_words(pair[1].starts_at, zone)}"

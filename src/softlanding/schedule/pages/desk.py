@@ -32,7 +32,8 @@ Show = Callable[..., Awaitable[Response]]
 def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
     async def show(request: Request, slug: str, error: SoftlandingError | None = None, form: Any = None) -> Response:
         conference = await _conference(work, slug)
-        values = await work.database.read(views.desk.desk, slug) | await alarms(work, conference)
+        now = work.parts.clock.now()
+        values = await work.database.read(views.desk.desk, slug, now) | await alarms(work, conference)
         return pages.show(
             request,
             "organise.html",

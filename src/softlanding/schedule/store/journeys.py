@@ -47,6 +47,14 @@ def list_open(connection: sa.Connection, conference: str) -> list[Journey]:
     return [_journey(row) for row in connection.execute(_OPEN, {"of": conference})]
 
 
+def open_by_speaker(connection: sa.Connection, conference: str) -> dict[str, list[Journey]]:
+    """Those not withdrawn; who lands first comes first."""
+    found: dict[str, list[Journey]] = {}
+    for journey in list_open(connection, conference):
+        found.setdefault(journey.speaker, []).append(journey)
+    return found
+
+
 def list_recent(connection: sa.Connection, conference: str, most: int = 2000) -> list[Journey]:
     """All, the withdrawn too, by planned landing time."""
     query = sa.select(journeys).where(journeys.c.conference == conference)

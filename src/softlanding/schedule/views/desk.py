@@ -7,28 +7,32 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from softlanding.conferences import zone_of
+from softlanding.formats.programme import Programme
 from softlanding.schedule import store
-from softlanding.schedule.model import compare, find_faults
+from softlanding.schedule.model import compare, find_faults, slots_by_speaker
 from softlanding.schedule.store.programmes import DraftHead, ReleaseHead
-from softlanding.schedule.views.journeys import load_ways
+from softlanding.schedule.views.journeys import load_ways, lost_talks
 
 CHANGES_SHOWN = 100
 
 
-def desk(connection: sa.Connection, conference: str, *, by_name: bool = True) -> dict[str, Any]:
+def desk(connection: sa.Connection, conference: str, now: datetime, *, by_name: bool = True) -> dict[str, Any]:
     """All of organise.html but its live fragments. Speakers are spoken of by name, or by their codes."""
     head = store.programmes.load_draft_head(connection, conference)
     if head is None:
         return _empty() | {"journeys": _journeys(connection, conference)}
     release = store.programmes.load_newest_head(connection, conference)
-    changes, faults = _against_release(connection, head, release, by_name=by_name)
+    lost = lost_in_sentences(connection, conference, now, by_name=by_name)
+    changes, faults = _against_release(connection, head, release, now, by_name=by_name)
     return {
         "draft": {name: head.imported[name] for name in ("talks", "speakers", "rooms")}
         | {"changed_at": head.changed_at},
         "release": _release(release),
         "changes": changes[:CHANGES_SHOWN],
         "changes_total": len(changes) if release else head.imported["talks"],
-        "faults": faults,
+        "faults": [fault for fault in faults if fault["text"] not in lost],
+        "lost": lost,
         "imported": _imported(head),
         "journeys": _journeys(connection, conference),
     }
@@ -41,12 +45,25 @@ def _empty() -> dict[str, Any]:
         "changes": [],
         "changes_total": 0,
         "faults": [],
+        "lost": [],
         "imported": None,
     }
 
 
+def lost_in_sentences(
+    connection: sa.Connection, conference: str, now: datetime, draft: Programme | None = None, *, by_name: bool = True
+) -> list[str]:
+    """Talks that begin before their speakers land, each in a sentence; without names only how many."""
+    zone = zone_of(connection, conference).key
+    slots = slots_by_speaker(draft) if draft else None
+    found = lost_talks(connection, conference, zone, now, slots)
+    if by_name:
+        return [f"{name}: {words}." for name, words in found]
+    return [f"{len(found)} of the speakers land after their talk begins."] if found else []
+
+
 def _against_release(
-    connection: sa.Connection, head: DraftHead, release: ReleaseHead | None, *, by_name: bool
+    connection: sa.Connection, head: DraftHead, release: ReleaseHead | None, now: datetime, *, by_name: bool
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """(changes, faults). A draft that is public is not read: there is nothing to say about it."""
     if release is not None and release.draft_digest == head.digest:
@@ -54,6 +71,8 @@ def _against_release(
     draft = store.programmes.load_draft(connection, head.conference)
     assert draft is not None
     faults = [{"blocks": blocks, "text": text} for blocks, text in find_faults(draft, by_name=by_name)]
+    lost = lost_in_sentences(connection, head.conference, now, draft, by_name=by_name)
+    faults += [{"blocks": False, "text": text} for text in lost]
     if release is None:
         return [], faults
     public = store.programmes.load_release(connection, head.conference, release.number)
@@ -96,16 +115,19 @@ def _journeys(connection: sa.Connection, conference: str) -> dict[str, int]:
     return {"count": len(states), "planned": len(states) - waiting - off, "waiting": waiting}
 
 
-def programme_summary(connection: sa.Connection, conference: str, *, by_name: bool = True) -> dict[str, Any]:
+def programme_summary(
+    connection: sa.Connection, conference: str, now: datetime, *, by_name: bool = True
+) -> dict[str, Any]:
     """Draft and releases, for programs; speakers by name, or by their codes. Raises NotFound."""
     head = store.programmes.need_draft(connection, conference)
-    found = desk(connection, conference, by_name=by_name)
+    found = desk(connection, conference, now, by_name=by_name)
     return {
         "conference": conference,
         "draft": found["draft"] | {"digest": head.digest},
         "changes": found["changes"],
         "changes_total": found["changes_total"],
         "faults": found["faults"],
+        "lost": found["lost"],
         "imported": found["imported"],
         "releases": [release_view(each) for each in store.programmes.list_release_heads(connection, conference)],
     }

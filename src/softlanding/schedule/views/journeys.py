@@ -1,6 +1,7 @@
 """Journeys with their pickups and rides, and the pickups that nobody has answered."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 
 from softlanding import incidents
 from softlanding.schedule import store
-from softlanding.schedule.model import Journey
+from softlanding.schedule.model import Journey, TalkSlot, is_lost, lost_in_words, talk_of
 from softlanding.schedule.store.pickups import Pickup, Ride, Watch
 
 MAY_STILL_COME = "a driver may still come"
@@ -50,7 +51,15 @@ class Way:
         """Dispatch has said something about this very revision."""
         return self.ride is not None and self.pickup is not None and self.ride.revision >= self.pickup.revision
 
+    def is_lost_at(self, now: datetime) -> bool:
+        """The talk began before they land, and something may still be done about it."""
+        if self.pickup is None or self.state in _IS_OVER:
+            return False
+        asked = self.pickup.asked
+        return is_lost(asked.landing_at, asked.deadline_at) and now < asked.expires_at
 
+
+_IS_OVER = ("boarded", "delivered", "no_show", "missed", "withdrawn", "stood_down")
 _GOES_ON = ("accepted", "arrived", "boarded", "delivered", "no_show")  # What happens, whatever is asked meanwhile.
 
 
@@ -98,7 +107,45 @@ def journey_view(way: Way, zone: str) -> dict[str, Any]:
         "vehicle": vehicle_in_words(way.ride) if ride else "",
         "revision": way.pickup.revision if way.pickup else 0,
         "talk_at": way.pickup.asked.deadline_at if way.pickup else None,
+        "lost": _lost(way, zone),
     }
+
+
+def _lost(way: Way, zone: str) -> str:
+    """That they land after their talk began, in words; "" when they do not."""
+    if way.pickup is None or way.state in ("withdrawn", "stood_down"):
+        return ""
+    asked = way.pickup.asked
+    if asked.deadline_at is None or not is_lost(asked.landing_at, asked.deadline_at):
+        return ""
+    return lost_in_words(asked.landing_at, asked.talk_title or asked.talk or "", asked.deadline_at, ZoneInfo(zone))
+
+
+def lost_talks(
+    connection: sa.Connection,
+    conference: str,
+    zone: str,
+    now: datetime,
+    draft: Mapping[str, tuple[TalkSlot, ...]] | None = None,
+) -> list[tuple[str, str]]:
+    """(speaker's name, words) of talks that begin before their speakers land: as asked for, or as a draft would have
+    it."""
+    by_speaker = store.journeys.open_by_speaker(connection, conference)
+    ways = load_ways(connection, [journey for theirs in by_speaker.values() for journey in theirs])
+    if draft is not None:
+        ways = [_as_drafted(way, draft, by_speaker[way.journey.speaker], now) for way in ways]
+    return [(way.journey.speaker_name, _lost(way, zone)) for way in ways if way.is_lost_at(now)]
+
+
+def _as_drafted(way: Way, draft: Mapping[str, tuple[TalkSlot, ...]], theirs: list[Journey], now: datetime) -> Way:
+    """The way with the talk that its pickup would have after a release of the draft."""
+    if way.pickup is None:
+        return way
+    asked = way.pickup.asked
+    talk = talk_of(way.journey, draft.get(way.journey.speaker, ()), now, theirs=theirs, asked=asked)
+    title, starts_at = (talk.title, talk.starts_at) if talk else (None, None)
+    drafted = asked.model_copy(update={"talk_title": title, "deadline_at": starts_at})
+    return replace(way, pickup=replace(way.pickup, asked=drafted))
 
 
 def chosen_view(connection: sa.Connection, conference: str, zone: str, journey: str) -> dict[str, Any]:

@@ -79,8 +79,17 @@ def _journey(way: Way, now: datetime) -> dict[str, Any]:
         "pickup": way.pickup.code if way.pickup else None,
         "state": way.state,
         "said": SAID.get(way.state, ""),
+        "lost": _lost(way, now),
         "steps": _steps(way, now),
     }
+
+
+def _lost(way: Way, now: datetime) -> dict[str, Any] | None:
+    """The talk of theirs that begins before they land."""
+    if way.pickup is None or not way.is_lost_at(now):
+        return None
+    asked = way.pickup.asked
+    return {"title": asked.talk_title, "start_at": asked.deadline_at, "landing_at": asked.landing_at}
 
 
 def _ride(way: Way) -> dict[str, Any] | None:
