@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from softlanding.errors import Exit, Invalid, Misconfigured, Refused, SoftlandingError
+from softlanding.private_files import keep_private
 from softlanding.settings import SERVICES, Service, Settings, example_text, explain, load_settings, required
 
 TO_SIGN = ("session_secret", "front_door.public_url")  # What a command needs that asks the running system.
@@ -27,6 +28,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 
 def main() -> None:
     """The command `softlanding`. It ends with one of the codes in errors.Exit."""
+    keep_private()  # First of all: any command may be the one that makes the data folder.
     sys.exit(run())
 
 

@@ -229,7 +229,11 @@ class NatsSettings(_Section):
         "any, facts travel by the second path alone, a little later.",
         examples=["nats://nats-1:4222,nats://nats-2:4222"],
     )
-    user: str | None = Field(default=None, description="The user that signs in to NATS.", examples=["softlanding"])
+    user: str | None = Field(
+        default=None,
+        description="The user that signs in to NATS; under `softlanding up` the service's name.",
+        examples=["dispatch"],
+    )
     password: SecretStr | None = Field(default=None, description="That user's password.")
     credentials: SecretStr | None = Field(
         default=None,
@@ -241,7 +245,7 @@ class NatsSettings(_Section):
     monitor_url: Address | None = Field(
         default=None,
         description="Where the NATS server tells its settings (/varz), by which it is proven to sync each "
-        "write to disk.",
+        "write to disk. Without it the server is asked by the bus, if the service's NATS user may ask.",
         examples=["http://nats-1:8222"],
     )
 

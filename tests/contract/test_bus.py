@@ -14,12 +14,15 @@ import uvloop
 
 from nats_server import NatsServer, running_nats
 from softlanding.clock import SystemClock
+from softlanding.front_door import nats_accounts
 from softlanding.messaging import jetstream
 from softlanding.messaging.bus import Bus, BusDown, Delivery
 from softlanding.messaging.envelope import Envelope
-from softlanding.messaging.jetstream import JetStreamBus
+from softlanding.messaging.jetstream import Access, JetStreamBus
 from softlanding.messaging.memory import KIND, MemoryBroker, MemoryBus, Nastiness
 from waiting import until
+
+PASSWORDS = {name: f'"{name}-word"' for name in ("schedule", "dispatch", "statistics")}
 
 
 class World(Protocol):
@@ -34,15 +37,16 @@ class World(Protocol):
     async def pass_time(self) -> None: ...
 
 
-@pytest.fixture(params=["memory", "jetstream", "jetstream on asyncio"])
+@pytest.fixture(params=["memory", "jetstream", "jetstream on asyncio", "jetstream with users"])
 def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(jetstream, "ANSWER_S", 3.0)  # How quickly a laden disk syncs is not asked here.
     with ExitStack() as stack:
         if request.param == "memory":
             yield MemoryWorld()
         else:
-            server = stack.enter_context(running_nats(tmp_path / "nats"))
-            yield NatsWorld(server, asyncio.run if "asyncio" in request.param else uvloop.run)
+            users = nats_accounts(PASSWORDS) if "users" in request.param else ""
+            server = stack.enter_context(running_nats(tmp_path / "nats", extra=users))
+            yield NatsWorld(server, asyncio.run if "asyncio" in request.param else uvloop.run, has_users=bool(users))
 
 
 def test_facts_come_in_the_order_of_publishing_with_all_they_say(world: World) -> None:
@@ -429,18 +433,25 @@ class MemoryWorld:
 
 
 class NatsWorld:
-    def __init__(self, server: NatsServer, run: Callable[..., None]) -> None:
+    def __init__(self, server: NatsServer, run: Callable[..., None], *, has_users: bool) -> None:
+        self._has_users = has_users
         self._server = server
         self._run = run
         self._buses: list[JetStreamBus] = []
 
     async def bus(self, receiver: str, *sources: str) -> Bus:
-        bus = JetStreamBus([self._server.url], receiver, sources, SystemClock(), rng=random.Random(1), redeliver_s=1.5)
+        access = self._access(receiver)
+        bus = JetStreamBus(
+            [self._server.url], receiver, sources, SystemClock(), rng=random.Random(1), redeliver_s=1.5, access=access
+        )
         self._buses.append(bus)
         await bus.start()
         if self._server.is_running:  # `start` gives up waiting after a while; beats sent until then are not heard.
             await until(async_of(lambda: bus.is_up), what=f"{receiver} is connected")
         return bus
+
+    def _access(self, service: str) -> Callable[[], Access]:
+        return lambda: Access(user=service, password=f"{service}-word") if self._has_users else Access()
 
     def stop(self) -> None:
         self._server.kill()
@@ -452,7 +463,9 @@ class NatsWorld:
         self._server.wipe()
 
     async def put(self, source: str, body: bytes) -> None:
-        stranger = await nats.connect(self._server.url)
+        access = self._access(source)()
+        inbox = f"_INBOX_{source}"
+        stranger = await nats.connect(self._server.url, user=access.user, password=access.password, inbox_prefix=inbox)
         await stranger.jetstream().publish(f"facts.{source}.odd", body)
         await stranger.close()
 

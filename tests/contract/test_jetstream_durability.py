@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import nats
@@ -15,6 +15,7 @@ from test_bus import an_envelope, async_of, numbers, received
 
 from nats_server import NatsServer, running_nats
 from softlanding.clock import SystemClock
+from softlanding.front_door import nats_accounts
 from softlanding.messaging import jetstream
 from softlanding.messaging.bus import BusDown
 from softlanding.messaging.jetstream import Access, JetStreamBus, Ledger
@@ -43,6 +44,18 @@ def test_what_no_monitor_says_is_not_proven(tmp_path: Path) -> None:
     assert "No NATS monitor is configured" in unasked.why
     assert not silent.is_durable
     assert "gave no answer to rely on" in silent.why
+
+
+def test_without_a_monitor_a_server_proves_by_the_bus_that_it_syncs_if_the_account_may_ask(tmp_path: Path) -> None:
+    users = nats_accounts({"schedule": '"s-word"', "dispatch": '"d-word"'})
+    access = {"access": lambda: Access(user="schedule", password="s-word")}
+    with running_nats(tmp_path / "syncs", monitor=False, extra=users) as server:
+        durable = asked_of(server, monitor_urls=[], **access)
+    with running_nats(tmp_path / "lazy", monitor=False, extra=users, sync_always=False) as server:
+        lazy = asked_of(server, monitor_urls=[], **access)
+    assert durable.is_durable, durable.why
+    assert not lazy.is_durable
+    assert "sync_interval to always" in lazy.why
 
 
 def test_another_server_s_monitor_proves_nothing(tmp_path: Path) -> None:
@@ -172,7 +185,7 @@ def test_a_frozen_life_keeps_nothing_from_the_next(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["STREAM.DELETE.facts-schedule", "CONSUMER.DELETE.facts-schedule.dispatch"])
-def test_a_receiver_makes_anew_what_a_hand_deleted(tmp_path: Path, what: str) -> None:
+def test_what_a_hand_deleted_is_made_anew_by_whom_it_belongs_to(tmp_path: Path, what: str) -> None:
     async def story(server: NatsServer) -> None:
         async with a_bus(server, "schedule") as producer, a_bus(server, "dispatch", "schedule") as receiver:
             await producer.publish([an_envelope(1)])
@@ -180,7 +193,14 @@ def test_a_receiver_makes_anew_what_a_hand_deleted(tmp_path: Path, what: str) ->
             waiting = asyncio.create_task(receiver.receive("schedule", limit=10, wait_s=1))
             await deleted(server, what)
             await waiting
-            await producer.publish([an_envelope(2), an_envelope(3)])
+
+            async def is_published() -> bool:
+                with suppress(BusDown):  # The first attempt finds no stream, and says so.
+                    await producer.publish([an_envelope(2), an_envelope(3)])
+                    return True
+                return False
+
+            await until(is_published, 3)
             assert numbers(await received(receiver, 2, within_s=3, unlike=[1])) == [2, 3]
 
     with running_nats(tmp_path) as server:
@@ -294,9 +314,9 @@ async def deleted(server: NatsServer, what: str) -> None:
         assert json.loads((await hand.request(f"$JS.API.{what}", timeout=5)).data)["success"]
 
 
-def asked_of(server: NatsServer, *, monitor_urls: Sequence[str]) -> jetstream.Durability:
+def asked_of(server: NatsServer, *, monitor_urls: Sequence[str], **others: object) -> jetstream.Durability:
     async def story() -> jetstream.Durability:
-        async with a_bus(server, "schedule", monitor_urls=monitor_urls) as bus:
+        async with a_bus(server, "schedule", monitor_urls=monitor_urls, **others) as bus:
             return await bus.durability()
 
     return uvloop.run(story())

@@ -498,7 +498,7 @@ def test_names_get_certificates_of_our_own(tmp_path: Path) -> None:
 
 
 def test_nats_is_told_to_sync_always(tmp_path: Path) -> None:
-    config = nats_config(NatsPlan(4222, 8222, tmp_path / 'a "b"', token="to ken"))
+    config = nats_config(NatsPlan(4222, tmp_path / 'a "b"', passwords={"schedule": 'to "ken', "dispatch": "x"}))
     (tmp_path / "nats.conf").write_text(config)
     checked = subprocess.run([nats_binary(), "-t", "-c", tmp_path / "nats.conf"], capture_output=True, timeout=20)
     assert checked.returncode == 0, checked.stderr

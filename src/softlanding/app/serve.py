@@ -29,6 +29,7 @@ from softlanding.messaging.bus import BusDown
 from softlanding.messaging.feed import HttpFeed
 from softlanding.messaging.jetstream import Access, JetStreamBus
 from softlanding.messaging.silent import NoBus
+from softlanding.private_files import open_to_others
 from softlanding.settings import SERVICES, Settings, load_settings, required
 from softlanding.settings import Service as ServiceName
 from softlanding.supervisor import Loop, LoopDied, Turns, run_loops
@@ -222,6 +223,7 @@ class ServiceProcess:
 
     async def _work(self, door: _Door) -> int:
         self.phases.enter("settings")
+        self._look_at_folder()
         service = self._make_service()
         engines = make_engines(self.name, self.settings)
         self.phases.enter("database")
@@ -333,6 +335,13 @@ class ServiceProcess:
             access=lambda: Access(user=nats.user, password=password),
             report=lambda words: self.log.info("bus", words=words),
         )
+
+    def _look_at_folder(self) -> None:
+        """Said at start, kept in /state; Operations shows the log line."""
+        faults = [str(fault) for fault in open_to_others(self.settings.data_folder)]
+        self.health.extra["open_to_others"] = faults
+        for fault in faults:
+            self.log.warning("the data folder is open", why=fault)
 
     async def _turn_loops(self, work: Work) -> None:
         proving = asyncio.create_task(self._prove_durability(work))

@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ from softlanding.app.hearing import wait_until_heard
 from softlanding.app.post_logs import LogPost
 from softlanding.clock import Clock, SystemClock
 from softlanding.errors import Refused
+from softlanding.private_files import close_to_others, open_to_others
 from softlanding.settings import (
     SERVICES,
     Settings,
@@ -93,6 +95,7 @@ def up(options: UpOptions) -> int:
     data = settings.data_folder
     data.mkdir(parents=True, exist_ok=True)
     with up_lock(data, clock):
+        _close_folder(data, options)
         settings = _with_parts(settings, options, clock)
         _refuse_taken_port(settings)
         processes = _processes(settings, options, clock)
@@ -100,9 +103,17 @@ def up(options: UpOptions) -> int:
     return 0
 
 
+def _close_folder(data: Path, options: UpOptions) -> None:
+    """What an older release, a copy or a restore left open is closed before anything runs; either way it is said."""
+    closed = close_to_others(data)
+    words = [f"{closed} files and folders in {data} were open to other users; they are closed now"] if closed else []
+    for sentence in [*words, *map(str, open_to_others(data))]:
+        options.tell_line(json.dumps({"warning": sentence}) if options.as_json else f"Warning: {sentence}")
+
+
 def _with_parts(settings: Settings, options: UpOptions, clock: Clock) -> Settings:
     """The settings with what only this run knows: free ports, addresses, secrets of the data folder."""
-    names = [*SERVICES, *(f"{service}_health" for service in SERVICES), "nats", "nats_monitor"]
+    names = [*SERVICES, *(f"{service}_health" for service in SERVICES), "nats"]
     ports = free_ports(names, settings.data_folder, random.Random(clock.monotonic()))
     values: dict[str, object] = {}
     for service in SERVICES:
@@ -114,7 +125,6 @@ def _with_parts(settings: Settings, options: UpOptions, clock: Clock) -> Setting
         }
     if not options.without_nats:
         values["nats.urls"] = [f"nats://{LOOPBACK}:{ports['nats']}"]
-        values["nats.monitor_url"] = f"http://{LOOPBACK}:{ports['nats_monitor']}"
     if settings.session_secret is None:
         values["session_secret"] = own_secret(settings.data_folder, "session_secret")
     if settings.peer_token is None:
@@ -144,7 +154,7 @@ def _service(name: str, settings: Settings, options: UpOptions, clock: Clock) ->
     arguments = {
         "service": name,
         "folder": str(options.folder),
-        "environment": to_environment(settings),
+        "environment": to_environment(settings if options.without_nats else _with_nats_user(settings, name)),
         "sample_on": None if options.is_empty else _sample_day(settings, options, clock),
     }
     return Process(
@@ -157,6 +167,16 @@ def _service(name: str, settings: Settings, options: UpOptions, clock: Clock) ->
     )
 
 
+def _with_nats_user(settings: Settings, service: str) -> Settings:
+    """Each service is told its own password alone."""
+    password = _nats_password(settings.data_folder, service)
+    return with_values(settings, {"nats.user": service, "nats.password": password}, origin="softlanding up")
+
+
+def _nats_password(data: Path, service: str) -> str:
+    return own_secret(data, f"nats_{service}")
+
+
 def _sample_day(settings: Settings, options: UpOptions, clock: Clock) -> str:
     """Tomorrow, where the conference is."""
     if options.first_day:
@@ -167,8 +187,11 @@ def _sample_day(settings: Settings, options: UpOptions, clock: Clock) -> str:
 
 def _nats(settings: Settings) -> Process:
     data = settings.data_folder
-    port, monitor = (int(url.rsplit(":", 1)[1]) for url in (settings.nats.urls[0], str(settings.nats.monitor_url)))
-    plan = front_door.NatsPlan(port, monitor, data / "nats")
+    port = int(settings.nats.urls[0].rsplit(":", 1)[1])
+    passwords: dict[str, str] = {name: _nats_password(data, name) for name in SERVICES}
+    # What was kept before anybody was asked who they are: nobody reads it any more, and the outboxes have it.
+    shutil.rmtree(data / "nats" / "jetstream" / "$G", ignore_errors=True)
+    plan = front_door.NatsPlan(port, data / "nats", passwords=passwords)
     config = _write_private(data / "run" / "nats.conf", front_door.nats_config(plan))
     argv = (str(front_door.nats_binary()), "-c", str(config))
     return Process("nats", External(argv, plain_environment() | SMALL_GO), PortReady(port), stage=1)

@@ -30,13 +30,13 @@ INSTALL_WITHIN_S = 180
 async def running_nats(folder: Path, clock: Clock, rng: random.Random) -> AsyncIterator[str]:
     """The URL of a nats-server that syncs before it acknowledges, configured as `softlanding up` does."""
     _make_folder(folder)
-    ports = free_ports(["nats", "nats_monitor"], folder, rng)
+    port = free_ports(["nats"], folder, rng)["nats"]
     config = folder / "nats.conf"
-    config.write_text(nats_config(NatsPlan(ports["nats"], ports["nats_monitor"], folder / "jetstream")))
-    address = ("127.0.0.1", ports["nats"])
+    config.write_text(nats_config(NatsPlan(port, folder / "jetstream")))
+    address = ("127.0.0.1", port)
     with _running([str(nats_binary()), "-c", str(config)], folder / "nats.log"):
         await _until_listening(socket.AF_INET, address, clock, rng)
-        yield f"nats://127.0.0.1:{ports['nats']}"
+        yield f"nats://127.0.0.1:{port}"
 
 
 @asynccontextmanager

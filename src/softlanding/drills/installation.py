@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -260,7 +261,7 @@ class Installation:
         if process == "front-door":
             return self._answers(f"{self.address}/-/front-door")
         if process == "nats":
-            return self._answers(f"http://127.0.0.1:{self.ports()['nats_monitor']}/healthz")
+            return _listens(self.ports()["nats"])
         return self._answers(f"{self.health_address(process)}/readyz")
 
     def state(self, service: str) -> dict[str, Any]:
@@ -321,6 +322,14 @@ class Installation:
             for source, inbox in state.get("inboxes", {}).items()
             if source in states and _place(inbox) != _tail(states[source])
         ]
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 def _place(inbox: Mapping[str, Any]) -> tuple[Any, Any]:

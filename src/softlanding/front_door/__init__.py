@@ -6,7 +6,7 @@ while a service restarts, and says in words what is down.
 
 from softlanding.front_door.binaries import caddy_binary, nats_binary
 from softlanding.front_door.caddy import FrontDoorPlan, caddyfile
-from softlanding.front_door.nats import NatsPlan, nats_config
+from softlanding.front_door.nats import NatsPlan, nats_accounts, nats_config
 from softlanding.front_door.pages import down_answer, down_page
 from softlanding.front_door.site import (
     RESERVED,
@@ -30,6 +30,7 @@ __all__ = [
     "down_page",
     "lead_home",
     "lead_to_all",
+    "nats_accounts",
     "nats_binary",
     "nats_config",
     "prepare_site",

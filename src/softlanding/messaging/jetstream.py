@@ -27,7 +27,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from softlanding.clock import Clock, retry
-from softlanding.errors import Invalid
+from softlanding.errors import Fault, Invalid
 from softlanding.messaging.bus import BATCH_MAX, BusDown, Delivery, Durability
 from softlanding.messaging.envelope import Envelope, envelope_from_json
 
@@ -41,6 +41,7 @@ BEATS_MAX = 100  # As the protocol says.
 SERVER_VERSION_MIN = (2, 15, 1)  # Atomic batches, consumer reset, and fsyncs as this system was measured with.
 
 BEAT_SUBJECT = "softlanding.beat"
+DURABILITY_SUBJECT = "$SYS.REQ.SERVER.PING.JSZ"  # Each server of a cluster answers with its settings.
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
 _STREAM_NOT_FOUND = 10059
 _STREAM_HAS_OTHER_CONFIG = 10058
@@ -75,7 +76,8 @@ class JetStreamBus:
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`rng` spreads reconnects. What is not acknowledged comes again after `redeliver_s`, or to the next connection
-        at once. `monitor_urls` are the HTTP monitors of all servers. `report` gets sentences for the log."""
+        at once. `monitor_urls` are the HTTP monitors of all servers; without any they are asked by the bus. `report`
+        gets sentences for the log."""
         for name in (receiver, *sources):
             assert _NAME.fullmatch(name), f"{name!r} cannot be part of a NATS subject"
         self.undecodable = 0
@@ -131,9 +133,14 @@ class JetStreamBus:
             pull = link.pulls.get(source)
             if pull is None or (pull.is_gone and self._clock.monotonic() >= pull.look_again_at):
                 pull = await self._open_pull(link, source)
+            if pull is None:
+                if (rest := give_up_at - self._clock.monotonic()) <= 0:
+                    return []
+                await link.wait(min(rest, PAUSE_S))
+                continue
             async with _answered_in_time(link):
                 await pull.keep_asking(self._clock.monotonic())
-            deliveries = self._decoded(pull, limit)
+            deliveries = self._decoded(source, pull, limit)
             await self._settle(link, pull)
             now = self._clock.monotonic()
             if deliveries or now >= give_up_at:
@@ -170,7 +177,18 @@ class JetStreamBus:
         if _version(info["version"]) < SERVER_VERSION_MIN:
             wanted = ".".join(map(str, SERVER_VERSION_MIN))
             return Durability(False, f"nats-server {info['version']} is too old; install {wanted} or newer.")
-        return await _prove_fsync(self._monitor_urls, info["server_id"], info["version"])
+        states = await self._states()
+        return states if isinstance(states, Durability) else _proof(states, info["server_id"], info["version"])
+
+    async def _states(self) -> "list[dict[str, Any]] | Durability":
+        """What the servers say about JetStream: by their HTTP monitors, or by the bus."""
+        if self._monitor_urls:
+            return await _monitored_states(self._monitor_urls)
+        try:
+            return await _told_states(self._need_link())
+        except (BusDown, ValueError, KeyError, TypeError) as error:
+            why = "No NATS monitor is configured, and by the bus no server proves that it syncs"
+            return Durability(False, f"{why} ({error}); name its HTTP address, or let the account ask it.")
 
     async def close(self) -> None:
         """As the protocol. The last acknowledgement is confirmed first, if the server still answers."""
@@ -235,6 +253,7 @@ class JetStreamBus:
                     max_outstanding_pings=2,
                     no_echo=True,  # Our own beats are no news to us.
                     pending_size=64 * UNSENT_BYTES_MAX,  # Never reached: at the limit, nats-py waits without an end.
+                    inbox_prefix=f"_INBOX_{self._receiver}",  # Others may not listen to our answers.
                     user=access.user,
                     password=access.password,
                     token=access.token,
@@ -244,6 +263,9 @@ class JetStreamBus:
                 link = _Link(client, lost)
                 await link.subscribe()
                 await client.flush(1)  # The server knows our subscriptions: from here on, we hear all beats.
+                with suppress(BusDown):  # Others may only read it, so it is there before we say anything.
+                    async with _answered_in_time(link):
+                        await self._make_stream(link, self._receiver)
         except BaseException:
             await _let_go(client)
             raise
@@ -322,9 +344,11 @@ class JetStreamBus:
 
     # Receiving.
 
-    async def _open_pull(self, link: "_Link", source: str) -> "_Pull":
+    async def _open_pull(self, link: "_Link", source: str) -> "_Pull | None":
         """A pull on this receiver's consumer, both made when they are not there. The consumer starts again at the first
-        fact that nobody acknowledged: what the life before was given and did not finish comes first, in order."""
+        fact that nobody acknowledged: what the life before was given and did not finish comes first, in order.
+
+        None while there is no stream: its producer alone may make it."""
         assert source in self._sources, f"{self._receiver} does not follow {source}"
         stream, consumer = _stream(source), self._receiver
         config = {
@@ -336,20 +360,26 @@ class JetStreamBus:
             "max_deliver": -1,  # JetStream would drop in silence what was delivered that often.
         }
         async with _answered_in_time(link):
-            await self._make_stream(link, source)
-            await link.ask_api(f"CONSUMER.CREATE.{stream}.{consumer}", {"stream_name": stream, "config": config})
+            try:
+                await link.ask_api(f"CONSUMER.CREATE.{stream}.{consumer}", {"stream_name": stream, "config": config})
+            except _ApiError as error:
+                if error.code != _STREAM_NOT_FOUND:
+                    raise
+                return None
             await link.ask_api(f"CONSUMER.RESET.{stream}.{consumer}", None)
             pull = _Pull(link.client, f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}", self._clock)
             await pull.subscribe()
         link.pulls[source] = pull
         return pull
 
-    def _decoded(self, pull: "_Pull", limit: int) -> list[Delivery]:
+    def _decoded(self, source: str, pull: "_Pull", limit: int) -> list[Delivery]:
         deliveries: list[Delivery] = []
         while pull.arrived and len(deliveries) < limit:
             message, sequence = pull.arrived.popleft()
             try:
                 envelope = envelope_from_json(message.data)
+                if envelope.source != source:
+                    raise Invalid(Fault("source", f"it says that it is of {envelope.source}"))
             except (Invalid, RecursionError) as error:
                 self.undecodable += 1
                 self._report(f"no fact: message {sequence} on {message.subject} is skipped: {str(error)[:200]}")
@@ -396,6 +426,12 @@ class _Link:
     def is_up(self) -> bool:
         return self.client.is_connected
 
+    async def wait(self, longest_s: float) -> None:
+        """Until then, or until the connection seems lost."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(longest_s):
+                await self._lost.wait()
+
     async def until_lost(self) -> None:
         while self.is_up:
             # Asked as well as told: nats-py may fail before it tells.
@@ -436,6 +472,24 @@ class _Link:
         if (message.headers or {}).get("Status") == "503":
             raise nats.errors.NoRespondersError
         return message
+
+    async def ask_all(self, subject: str, body: bytes) -> list[dict[str, Any]]:
+        """The answers of all servers of a cluster: the first says how many there are. Waits for ever, as `ask` does."""
+        inbox, answers = self.client.new_inbox(), asyncio.Queue[Msg]()
+        subscription = await self.client.subscribe(inbox, cb=answers.put)
+        try:
+            await self.client.publish(subject, body, reply=inbox)
+            heard: list[dict[str, Any]] = []
+            wanted = 1
+            while len(heard) < wanted:
+                message = await answers.get()
+                if (message.headers or {}).get("Status") == "503":
+                    raise nats.errors.NoRespondersError
+                heard.append(json.loads(message.data))
+                wanted = heard[0]["data"].get("meta_cluster", {}).get("cluster_size", 1)
+            return heard
+        finally:
+            await subscription.unsubscribe()
 
     async def _take_answer(self, message: Msg) -> None:
         answer = self._awaited.get(message.subject)
@@ -574,18 +628,30 @@ async def _let_go(client: Client) -> None:
             await client.close()
 
 
-async def _prove_fsync(monitor_urls: Sequence[str], server_id: str, version: str) -> Durability:
-    """By the servers' HTTP monitors. One must be of the server that we talk to, and no member of a cluster may lack."""
-    if not monitor_urls:
-        return Durability(
-            False, "No NATS monitor is configured, so nothing proves that it syncs; name its HTTP address."
-        )
+async def _monitored_states(monitor_urls: Sequence[str]) -> list[dict[str, Any]] | Durability:
     states = []
     for url in monitor_urls:
         state = await _monitored(url)
         if isinstance(state, str):
             return Durability(False, state)
         states.append(state)
+    return states
+
+
+async def _told_states(link: _Link) -> list[dict[str, Any]]:
+    """What each server says about JetStream when the bus asks. Raises BusDown; whatever an odd answer raises."""
+    async with _answered_in_time(link):
+        answers = await link.ask_all(DURABILITY_SUBJECT, b'{"config": true}')
+    return [answer["data"] for answer in answers]
+
+
+def _proof(states: Sequence[Mapping[str, Any]], server_id: str, version: str) -> Durability:
+    """One must be of the server that we talk to, all must sync, and no member of a cluster may lack."""
+    for state in states:
+        if state.get("config", {}).get("sync_always") is not True:
+            return Durability(
+                False, "A NATS server acknowledges before it syncs; set jetstream.sync_interval to always."
+            )
     proven = {state["server_id"] for state in states}
     cluster_size = max(state.get("meta_cluster", {}).get("cluster_size", 1) for state in states)
     if server_id not in proven:
@@ -594,7 +660,7 @@ async def _prove_fsync(monitor_urls: Sequence[str], server_id: str, version: str
         )
     if len(proven) < cluster_size:
         return Durability(False, f"{len(proven)} of {cluster_size} NATS servers are proven; name all their monitors.")
-    return Durability(True, f"nats-server {version} syncs before it acknowledges, as its monitor says.")
+    return Durability(True, f"nats-server {version} syncs before it acknowledges, as it says itself.")
 
 
 async def _monitored(url: str) -> dict[str, Any] | str:

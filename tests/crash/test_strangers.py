@@ -1,0 +1,49 @@
+"""A running installation, met by those who have no business there: other users of the machine, foreign names."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from softlanding.drills.installation import SERVICES, Installation, throw_away
+from softlanding.private_files import is_open
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[Installation]:
+    with throw_away() as installation:
+        installation.start()
+        installation.wait_calm()
+        yield installation
+
+
+def test_nothing_in_the_data_folder_is_open_to_others(here: Installation) -> None:
+    everything = [here.data, *here.data.rglob("*")]
+    names = {path.name for path in everything}
+    assert {"schedule.db", "dispatch.db", "statistics.db", "ports.json", "site", "logs", "nats_dispatch"} <= names
+    assert [str(path) for path in everything if not path.is_symlink() and is_open(path)] == []
+    assert [here.state(service)["open_to_others"] for service in SERVICES] == [[], [], []]
+
+
+def test_what_an_older_release_left_open_is_closed_at_the_next_start_and_said(here: Installation) -> None:
+    here.stop()
+    (here.data / "schedule.db").chmod(0o644)
+    here.data.chmod(0o755)
+    here.start()
+    assert any("2 files and folders" in line.get("warning", "") for line in here.happenings())
+    assert not is_open(here.data)
+    assert not is_open(here.data / "schedule.db")
+
+
+def test_nats_lets_no_stranger_in_and_has_no_open_monitor(here: Installation) -> None:
+    assert "nats_monitor" not in here.ports()
+    with socket.create_connection(("127.0.0.1", here.ports()["nats"]), timeout=5) as wire:
+        wire.recv(4096)
+        wire.sendall(b'CONNECT {"verbose":true}\r\nSUB > 1\r\nPING\r\n')
+        assert b"Authorization Violation" in wire.recv(4096)
+
+
+def test_each_service_is_on_the_bus_and_knows_that_it_is_durable(here: Installation) -> None:
+    for service in SERVICES:
+        state = here.state(service)
+        assert (state["state"], state["bus_is_durable"]) == ("ready", True), state
