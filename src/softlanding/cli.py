@@ -236,9 +236,9 @@ def table_options(function: F) -> F:
 @with_example("softlanding import programme schedule.xml --release")
 def import_programme_command(
     file: Path, zone: str | None, release: bool, note: str, dry_run: bool, data: str | None, as_json: bool
-) -> None:
+) -> int:
     """Take a programme (schedule.xml or schedule.json, also gzipped) into the draft of its conference."""
-    from softlanding.app.client import new_key
+    from softlanding.app.client import new_key, published_soon
     from softlanding.app.reach import reach
 
     parameters = {"filename": file.name, "release": release, "note": note, "dry_run": dry_run}
@@ -250,13 +250,17 @@ def import_programme_command(
             content=file.read_bytes(),
             parameters=parameters | ({"zone": zone} if zone else {}),
         )
+        if "release" in report and not here.is_alone:
+            report["release"]["published"] = published_soon(here, report["conference"])
     for remark in report["notes"] if not as_json else ():
         times = f" (and {remark['times'] - 1} more)" if remark["times"] > 1 else ""
         click.echo(f"  {remark['where']}: {remark['what']}{times}")
     for warning in () if as_json else {**report, **report.get("release", {})}["warnings"]:
         click.echo(f"  look at this: {warning}")
-    when = "once `softlanding up` runs" if here.is_alone else "in a moment"
-    _say(report, as_json, _programme_words(report, f"{when}: {here.address}/{report['conference']}/"))
+    address = f"{here.address}/{report['conference']}/"
+    _say(report, as_json, _programme_words(report, _public_words(report, address, is_alone=here.is_alone)))
+    is_waiting = "release" in report and not here.is_alone and not report["release"]["published"]["is_public"]
+    return Exit.REFUSED if is_waiting else Exit.DONE
 
 
 @import_group.command("arrivals")
@@ -325,9 +329,21 @@ def _import_table(
     return Exit.REFUSED if report["faults"] else Exit.DONE
 
 
-def _programme_words(report: Mapping[str, Any], when_and_where: str) -> str:
+def _public_words(report: Mapping[str, Any], address: str, *, is_alone: bool) -> str:
+    """Where it can be read, and whether it can be read yet."""
+    if "release" not in report:
+        return "It is a draft; --release publishes it."
+    if is_alone:
+        return f"It is public once `softlanding up` runs: {address}"
+    published = report["release"]["published"]
+    if published["is_public"]:
+        return f"It is public: {address}"
+    why = f" ({published['why']})" if published["why"] else ""
+    return f"It is waiting to be public since {published['waiting_since']}{why}; follow it at {address}organise/"
+
+
+def _programme_words(report: Mapping[str, Any], then: str) -> str:
     counts = f"{report['talks']} talks, {report['speakers']} speakers, {report['rooms']} rooms"
-    then = f"It is public {when_and_where}" if "release" in report else "It is a draft; --release publishes it."
     if report["is_same"]:
         return f"{report['title']}: {counts}. The draft is the same already. {then if 'release' in report else ''}"
     changes = f"{report['added']} added, {report['changed']} changed, {report['removed']} removed"

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from lxml import etree
 
 from conferences_made import SLUG, a_programme, a_talk, at, bring
 from house import House
+from softlanding import incidents
 from softlanding.formats import read_programme
-from softlanding.schedule import store
+from softlanding.schedule import store, views
 from softlanding.schedule.publish import pages, publisher
 
 
@@ -211,3 +213,92 @@ def test_a_talk_after_midnight_belongs_to_the_day_before(house):
     release = house["schedule"].database.read_now(store.programmes.load_newest_release, SLUG)
     shown = pages._Shown(release).programme()
     assert [[talk.code for slot in day["slots"] for talk in slot["talks"]] for day in shown["days"]] == [["A", "NIGHT"]]
+
+
+def spoilt(monkeypatch, slug):
+    """Files of one conference cannot be written, as when a name is too long for the disk."""
+    real = publisher.publish
+
+    def publish(site, conference, *more):
+        if conference == slug:
+            raise OSError(36, "File name too long", str(site / conference / ("a" * 300)))
+        real(site, conference, *more)
+
+    monkeypatch.setattr(publisher, "publish", publish)
+
+
+def on_the_desk(house, slug):
+    return house["schedule"].database.read_now(views.desk.published, slug)
+
+
+def incidents_of(house):
+    return [one for one in house["schedule"].database.read_now(incidents.list_incidents) if one.kind == "other"]
+
+
+def test_a_conference_that_cannot_be_published_keeps_no_other_from_it(house, monkeypatch):
+    spoilt(monkeypatch, SLUG)
+    for acronym in ("alpha-2026", SLUG, "zulu-2026"):
+        bring(house, a_programme(acronym=acronym))
+    house.run()
+    assert [on_the_desk(house, slug)["is_public"] for slug in ("alpha-2026", SLUG, "zulu-2026")] == [True, False, True]
+    assert (site_of(house) / "zulu-2026" / "current.txt").exists()
+
+
+def test_public_is_said_when_the_files_are_served_and_until_then_why_not(house, monkeypatch):
+    bring(house, a_programme())
+    at_once = on_the_desk(house, SLUG)
+    assert (at_once["is_public"], at_once["shown"], at_once["waiting_since"]) == (False, 0, house.clock.now())
+    house.run()
+    released_at = house.clock.now()
+    assert on_the_desk(house, SLUG)["public_at"] == released_at
+    with monkeypatch.context() as patched:
+        spoilt(patched, SLUG)
+        bring(house, a_programme(a_talk("B", at(11))))
+        house.run()
+        waiting = on_the_desk(house, SLUG)
+        assert (waiting["is_public"], waiting["shown"], waiting["waiting_since"]) == (False, 1, released_at)
+        assert waiting["why"] == "File name too long: " + "a" * 40 + "…"
+        assert "publishing wharf-2026: File name too long" in house["schedule"].summary()["waiting_for"]
+        assert house["schedule"].wanting
+    house.clock.advance(61)
+    house.run()
+    assert on_the_desk(house, SLUG)["is_public"]
+    assert not house["schedule"].wanting
+
+
+def test_a_release_that_is_not_public_in_time_calls_a_person_once(house, monkeypatch):
+    house.clock.advance(60)
+    spoilt(monkeypatch, SLUG)
+    bring(house, a_programme())
+    house.run()
+    assert incidents_of(house) == []
+    house.clock.advance(11)
+    house.run()
+    [incident] = incidents_of(house)
+    assert "Release v1 of wharf-2026 waits since" in incident.sentence
+    assert "File name too long" in incident.sentence
+    house.clock.advance(600)
+    house.run()
+    assert len(incidents_of(house)) == 1
+
+
+def test_a_publisher_that_never_comes_back_calls_a_person_too(house):
+    house.clock.advance(60)
+    bring(house, a_programme())
+    house.clock.advance(11)
+    [timer] = [step for step in house["schedule"].steps() if step.name == "timer.unpublished"]
+    asyncio.run(timer.run())
+    assert len(incidents_of(house)) == 1
+
+
+def test_what_the_files_of_earlier_lives_say_is_what_is_public(house):
+    bring(house, a_programme())
+    house.run()
+    house.kill("schedule")
+    shutil.rmtree(site_of(house) / SLUG)
+    house.start("schedule")
+    [step] = [step for step in house["schedule"].steps() if step.name == "chore.publish"]
+    with pytest.MonkeyPatch.context() as patched:
+        spoilt(patched, SLUG)
+        asyncio.run(step.run())
+    assert (on_the_desk(house, SLUG)["is_public"], on_the_desk(house, SLUG)["shown"]) == (False, 0)

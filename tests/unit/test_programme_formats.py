@@ -17,7 +17,7 @@ from lxml import etree
 
 from softlanding.errors import Invalid
 from softlanding.formats import Reading, read_programme, write_ics, write_json, write_xml
-from softlanding.formats.identity import acronym_from, code_from, guid_from, slug_from, unused
+from softlanding.formats.identity import acronym_from, code_from, guid_from, slug_from, slug_given, unused
 from softlanding.formats.programme import (
     LINK_KINDS,
     Break,
@@ -563,3 +563,13 @@ def test_a_change_rises_through_the_calendar() -> None:
     )
     event = next(event for event in calendar.walk("VEVENT") if str(event["uid"]) == changed.guid)
     assert (event["sequence"], event["last-modified"].dt, event["dtstamp"].dt) == (2, at, at)
+
+
+def test_addresses_from_a_file_are_cut_like_those_made_here() -> None:
+    """They are the names of files."""
+    assert slug_given("a" * 59 + "-" + "b" * 240) == "a" * 59
+    assert slug_given("hall-1") == "hall-1"
+    assert slug_given("../etc") == ""
+    assert len(slug_from("x" * 300, "room")) == len(slug_given("x" * 300)) == 60
+    spoilt = read_small(old='<room name="Lamp room"', new=f'<room name="Lamp room" slug="{"r" * 300}"')
+    assert [len(room.slug) for room in spoilt.programme.rooms if room.name == "Lamp room"] == [60]

@@ -1,14 +1,17 @@
 """What a command asks: an installation, by its API, with a token that its secret makes."""
 
+import asyncio
+import random
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
 from softlanding.app.addresses import ADDRESS_FILE, Signing, own_secret
-from softlanding.clock import SystemClock
+from softlanding.clock import SystemClock, retry
 from softlanding.errors import Fault, Invalid, NotFound, Refused, Unavailable
 from softlanding.settings import Settings, with_values
 
@@ -53,6 +56,32 @@ class Installation:
         if not slugs:
             raise Refused("there is no conference yet: begin with `softlanding import programme FILE --release`")
         raise Refused(f"there are several conferences: say --conference {' or '.join(sorted(slugs))}")
+
+
+PUBLIC_WITHIN_S = 10.0  # As Schedule promises; later than this, a person is called.
+
+
+def published_soon(here: Installation, conference: str) -> dict[str, Any]:
+    """What the public sees of the newest release, as soon as it sees it, or after `PUBLIC_WITHIN_S`."""
+    found: dict[str, Any] = {}
+
+    async def look() -> None:
+        found.update(here.request("GET", f"/api/schedule/{conference}/programme")["published"])
+        if not found["is_public"]:
+            raise Unavailable("not public yet")
+
+    with suppress(Unavailable):
+        asyncio.run(
+            retry(
+                look,
+                clock=SystemClock(),
+                rng=random.Random(),
+                deadline_s=PUBLIC_WITHIN_S,
+                errors=(Unavailable,),
+                longest_s=0.5,
+            )
+        )
+    return found
 
 
 def new_key() -> str:

@@ -32,7 +32,6 @@ from softlanding.formats.texts import one_line, plain, safe_html, web_address
 GENERATOR = "softlanding"
 UNNAMED_ROOM = "Unnamed room"
 DURATION_ASSUMED = timedelta(minutes=30)
-_SLUG = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
 _CODE = re.compile(r"[A-Z0-9]{2,20}")
 # Peers have no field for it and write it into the title.
 _CANCELLED = re.compile(r"\s*(?:[\[(]\s*cancell?ed\s*[\])]\s*[:–-]?|cancell?ed\s*[:–])\s*", re.IGNORECASE)
@@ -113,7 +112,7 @@ def _rooms(raw: RawProgramme, acronym: str, report: Report) -> tuple[Room, ...]:
 
 
 def _room(name: str, raw: RawRoom, acronym: str, slugs: set[str], guids: set[str]) -> Room:
-    slug = raw.slug if _SLUG.fullmatch(raw.slug) else identity.slug_from(name, "room")
+    slug = identity.slug_given(raw.slug) or identity.slug_from(name, "room")
     guid = (
         raw.guid if identity.is_uuid(raw.guid) and raw.guid not in guids else identity.guid_from(acronym, "room", name)
     )
@@ -140,7 +139,7 @@ def _tracks(raw: RawProgramme, report: Report) -> tuple[Track, ...]:
         name = one_line(each.name)
         if not name or name in tracks:
             continue
-        slug = each.slug if _SLUG.fullmatch(each.slug) else identity.slug_from(name, "track")
+        slug = identity.slug_given(each.slug) or identity.slug_from(name, "track")
         color = each.color.lower() if re.fullmatch(r"#[0-9a-fA-F]{6}", each.color) else ""
         if each.color and not color:
             report.note(each.line, "a colour that is not #rrggbb was left out", each.color)

@@ -12,6 +12,8 @@ from softlanding.ids import CODE_LETTERS
 
 NAMESPACE = UUID("3f0c5b0e-6f3c-5d0b-9a52-7b1c64a3a5d1")  # Ours alone; changing it would rename every talk.
 UUID_SHAPE = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+SLUG_MAX = 60
+_SLUG = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
 NUMBER_MAX = 2**31 - 1  # What the smallest reader of the legacy integer can hold.
 
 
@@ -37,10 +39,15 @@ def code_from(*parts: str) -> str:
 def slug_from(name: str, prefix: str) -> str:
     """An address for a name: a letter, then letters, digits and hyphens; at least two characters, at most 60."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-")
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_MAX].strip("-")
     if not slug:  # A name in another script: its digest is ugly, but stays the same.
         slug = hashlib.sha256(name.encode()).hexdigest()[:6]
-    return slug if re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]", slug) else f"{prefix}-{slug}"
+    return slug if _SLUG.fullmatch(slug) else f"{prefix}-{slug}"
+
+
+def slug_given(slug: str) -> str:
+    """A file's own address, cut to the length of made ones: files bear it as their name. "" when it is none."""
+    return slug[:SLUG_MAX].rstrip("-") if _SLUG.fullmatch(slug) else ""
 
 
 def acronym_from(text: str) -> str:

@@ -44,6 +44,8 @@ from softlanding.messaging.relay import Relay
 
 _COMMON_TIMERS = (Timer("keys", keys.has_ended, keys.drop_ended, pause_s=60.0),)
 
+NO_BUS = "NATS; facts travel by the second path"
+WANTING_MAX = 500  # It travels with each beat.
 WATCHER_LATE_S = 2.0  # A watcher that comes to itself so late begins its count anew.
 ASK_AFTER_S = 1.5
 ASK_AT_START_S = 1.0  # What a dead peer may cost each start.
@@ -223,6 +225,7 @@ class Work:
     beat: Beat | None = None
     held_noted: str | None = None
     parked: int = 0
+    troubles: dict[str, str] = field(default_factory=dict)  # A part's name to what keeps it from its work: degraded.
     is_standby: bool = False  # Another process is at work; this one only reads.
     is_stopping: bool = False  # Live pages end their streams, so that the server can close.
     _unnoted: list[Change] = field(default_factory=list)
@@ -317,8 +320,8 @@ class Work:
             receipts=receipts,
             backlog=max(0, self.database.last_number - self.relay.sent),
             parked=self.parked,
-            is_degraded=not self.parts.bus.is_up,
-            detail=self.guard.held or "",
+            is_degraded=bool(self.wanting),
+            detail=self.wanting,
         )
         try:
             await self.parts.bus.send_beat(self.service.name, self.beat.to_json())
@@ -382,9 +385,19 @@ class Work:
 
         return {"subject": subject, "replayed": dead_letters.replay(tx, now, subject, by=by, apply=apply)}
 
+    @property
+    def wanting(self) -> str:
+        """What it lacks to be whole, in words: it works, but degraded. "" when it lacks nothing."""
+        lacks = [f"a clock to trust: {self.guard.held}"] if self.guard.held else []
+        lacks += [] if self.parts.bus.is_up else [NO_BUS]
+        lacks += [f"{part}: {why}" for part, why in sorted(self.troubles.items())]
+        return "; ".join(lacks)[:WANTING_MAX]
+
     def summary(self) -> dict[str, Any]:
         """For /state."""
-        return self.phases.summary() | {
+        phases = self.phases.summary()
+        return phases | {
+            "waiting_for": phases["waiting_for"] or self.wanting or None,
             "service": self.service.name,
             "life": self.life.epoch,
             "number": self.database.last_number,

@@ -34,6 +34,16 @@ releases = sa.Table(
     sa.Column("speakers", sa.Integer, nullable=False),
     sa.Column("rooms", sa.Integer, nullable=False),
 )
+publications = sa.Table(
+    "publication",
+    tables,
+    sa.Column("conference", sa.String(80), primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),  # The release whose files are served; 0: none.
+    sa.Column("public_at", Moment),
+    sa.Column("failing_since", Moment),  # The publisher tries the newest release, and cannot.
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("called_for", sa.Integer, nullable=False),  # The release for which a person was called.
+)
 speakers = sa.Table(
     "speaker",
     tables,

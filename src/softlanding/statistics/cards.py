@@ -8,8 +8,6 @@ from softlanding.messaging.beats import Peer
 from softlanding.statistics.views.operations import ServiceRows
 from softlanding.web import peers_view
 
-NO_BUS = "NATS; facts travel by the second path"
-
 
 def service_cards(work: Work, rows: ServiceRows, now: datetime) -> list[dict[str, Any]]:
     """For _services.html: the peers, then ourselves."""
@@ -28,7 +26,7 @@ def _peer_card(work: Work, peer: Peer, seen: dict[str, Any], rows: ServiceRows, 
         "life": beat.life[:13] if beat else "",
         "release": beat.release if beat else "",
         "beat_at": peer.heard_at,
-        "waiting_for": _waiting_for(beat.detail, is_degraded=beat.is_degraded) if beat else "its first sign of life",
+        "waiting_for": beat.detail if beat else "its first sign of life",
         "lag": _lag(work, peer, rows.applied_at.get(peer.service), now),
         "backlog": beat.backlog if beat else 0,
         "expired": rows.expired.get(peer.service, 0),
@@ -38,8 +36,7 @@ def _peer_card(work: Work, peer: Peer, seen: dict[str, Any], rows: ServiceRows, 
 
 
 def _own_card(work: Work, now: datetime) -> dict[str, Any]:
-    is_degraded = not work.parts.bus.is_up
-    ready = "degraded" if is_degraded or work.guard.held else "ready"
+    ready = "degraded" if work.wanting else "ready"
     return {
         "service": work.service.name,
         "state": ready if work.phases.is_ready else "starting",
@@ -47,19 +44,13 @@ def _own_card(work: Work, now: datetime) -> dict[str, Any]:
         "life": work.life.epoch[:13],
         "release": work.parts.release,
         "beat_at": work.beat.at if work.beat else now,
-        "waiting_for": work.phases.waiting_for or _waiting_for(work.guard.held or "", is_degraded=is_degraded),
+        "waiting_for": work.phases.waiting_for or work.wanting,
         "lag": None,
         "backlog": max(0, work.database.last_number - work.relay.sent),
         "expired": 0,
         "parked": work.parked,
         "beats": [],
     }
-
-
-def _waiting_for(held: str, *, is_degraded: bool) -> str:
-    if held:
-        return f"a clock to trust: {held}"
-    return NO_BUS if is_degraded else ""
 
 
 def _lag(work: Work, peer: Peer, applied_at: datetime | None, now: datetime) -> timedelta | None:

@@ -28,7 +28,7 @@ class Health:
             return 503, "standby"
         if not self.phases.is_ready or self.work is None:
             return 503, "starting"
-        return 200, "ready" if self.work.parts.bus.is_up and not self.work.guard.held else "degraded"
+        return 200, "degraded" if self.work.wanting else "ready"
 
 
 def make_health_app(health: Health) -> Starlette:

@@ -278,6 +278,14 @@ def organise() -> dict[str, Any]:
             Value(blocks=False, text="Ada Lovelace lands 09:05 and speaks 10:30; the drive takes 45 min."),
             Value(blocks=False, text="Gate 7 has two talks at 16:00."),
         ],
+        "published": Value(
+            number=RELEASE.number,
+            is_public=True,
+            public_at=at(13, 50),
+            shown=RELEASE.number,
+            waiting_since=None,
+            why="",
+        ),
         "lost": [
             "Grace Hopper: the landing (Mon 23 Nov 11:40) is after “Ships that stay” begins (Mon 23 Nov 10:00): "
             "that talk is lost."
@@ -476,6 +484,7 @@ def speaker_page() -> dict[str, Any]:
         to_place="Hotel Adlon",
         pickup="K7QX",
         state="arrived",
+        lost=None,
         said="Your driver waits for you.",
         steps=steps,
     )
@@ -885,7 +894,6 @@ def driven(code: str, passenger: str, state: str, board: datetime, **more: Any) 
         "to_place": Value(name="Hotel Adlon", address="Unter den Linden 77, 10117 Berlin", note=""),
         "note": "",
         "said": "",
-        "lost": None,
         "no_show_from": None,
     }
     return Value(

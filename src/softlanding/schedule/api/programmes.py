@@ -107,7 +107,12 @@ async def _take(
         by=request.state.visitor.name,
         promise=promise_of(work.settings),
     )
-    return report | {"release": released}
+    return report | {"release": released | await _published(work, prepared.conference)}
+
+
+async def _published(work: Work, conference: str) -> dict[str, Any]:
+    """Whether the public sees the newest release yet, and since when or why not."""
+    return {"published": await work.database.read(views.desk.published, conference)}
 
 
 def _add_releases(doors: Doors, work: Work) -> None:
@@ -119,7 +124,7 @@ def _add_releases(doors: Doors, work: Work) -> None:
 
     @doors.api("/api/schedule/{conference}/releases", who=ORGANISERS, methods=("POST",), summary="Release the draft")
     async def release(request: Request, conference: Slug, key: Key, given: Release) -> dict[str, Any]:
-        return await work.database.write(
+        released = await work.database.write(
             keys.once,
             await asked(request, key, "programme.release"),
             release_draft,
@@ -129,6 +134,7 @@ def _add_releases(doors: Doors, work: Work) -> None:
             by=request.state.visitor.name,
             promise=promise_of(work.settings),
         )
+        return released | await _published(work, conference)
 
 
 def _add_conferences(doors: Doors, work: Work) -> None:

@@ -61,7 +61,8 @@ def _add_looking(doors: Doors, work: Work, pages: Pages, show: Show) -> None:
 
         async def values() -> Values:
             given = await alarms(work, found)
-            return {name: {name: given[name]} for name in ("peers", "unanswered")}
+            given["published"] = await work.database.read(views.desk.published, found.slug)
+            return {name: {name: given[name]} for name in ("peers", "unanswered", "published")}
 
         return live(request, work, pages, found, values)
 
@@ -99,7 +100,7 @@ def _add_release(doors: Doors, work: Work, show: Show) -> None:
             )
         except ANSWERS as error:
             return await show(request, conference, error, form)
-        already = "was released already" if done["is_same"] else "is released; the public sees it in a moment"
+        already = "was released already" if done["is_same"] else "is released; below you see when it is public"
         return see_other(f"/{conference}/organise/", f"v{done['number']} {already}.")
 
 

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -19,14 +19,26 @@ from softlanding.conferences import Conference, list_conferences
 from softlanding.front_door import lead_home, lead_to_all, published, switch_release
 from softlanding.lifecycle import Chore, Work
 from softlanding.schedule import store
+from softlanding.schedule.actions.publications import note_not_published, note_public, note_served
 from softlanding.schedule.publish.pages import list_page, pages_of
 from softlanding.schedule.store.programmes import Release, ReleaseHead
 from softlanding.settings import Settings
+from softlanding.telemetry import get_log
 
+REST_MAX_S = 60.0  # Between two tries of a release that cannot be published.
 FOLDERS_KEPT = 3  # The public one and the two before: answers under way end whole.
 MAKING = ".making"
 LIST = "files.json"  # Names and sizes of all files: a power cut may leave empty ones behind a renamed folder.
 COMPRESSED = (".html", ".xml", ".json", ".ics")
+
+
+@dataclass
+class _Failing:
+    """A conference whose release cannot be published just now."""
+
+    folder: str
+    tries: int
+    again_at: float  # On the monotonic clock.
 
 
 @dataclass
@@ -37,26 +49,61 @@ class Publisher:
     release: str
     public: dict[str, str]  # Conference to folder, each looked through once.
     home: str = ""  # The conference or the page behind `/`.
+    failing: dict[str, _Failing] = field(default_factory=dict)
+    has_looked: bool = False  # The database knows what the files of earlier lives say.
 
     @property
     def site(self) -> Path:
         return self.settings.data_folder / "site"
 
     async def step(self, work: Work) -> bool:
-        """Publish one conference's newest release, or nothing. True if there was work."""
-        for conference, number, digest in await work.database.read(store.programmes.list_newest):
+        """Publish one conference's newest release, or nothing. True if there was work.
+
+        One that cannot be published keeps no other from it: it is tried again, at longer and longer distances.
+        """
+        newest = await work.database.read(store.programmes.list_newest)
+        if not self.has_looked:
+            served = {conference: served_number(self.site, conference) for conference, _, _ in newest}
+            await work.database.write(note_served, served)
+            self.has_looked = True
+        for conference, number, digest in newest:
             folder = wanted_folder(number, digest, self.base_url(conference), self.release)
-            if self.public.get(conference) == folder:
-                continue
-            if not await asyncio.to_thread(is_public, self.site, conference, folder):
-                release = await work.database.read(store.programmes.load_release, conference, number)
-                history = await work.database.read(store.programmes.list_release_heads, conference)
-                assert release is not None
-                await asyncio.to_thread(self._publish, conference, folder, release, history)
-            self.public[conference] = folder
-            self._lead_home(await work.database.read(list_conferences))
-            return True
+            if self.public.get(conference) != folder and not self._rests(work, conference, folder):
+                await self._see_to(work, conference, number, folder)
+                return True
         return False
+
+    def _rests(self, work: Work, conference: str, folder: str) -> bool:
+        failing = self.failing.get(conference)
+        return failing is not None and failing.folder == folder and work.parts.clock.monotonic() < failing.again_at
+
+    async def _see_to(self, work: Work, conference: str, number: int, folder: str) -> None:
+        """The folder is public afterwards, or it is said why not."""
+        release = await work.database.read(store.programmes.load_release, conference, number)
+        history = await work.database.read(store.programmes.list_release_heads, conference)
+        assert release is not None
+        conferences = await work.database.read(list_conferences)
+        try:
+            await asyncio.to_thread(self._publish, conference, folder, release, history)
+            self._lead_home(conferences)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with this conference, the others go on
+            await self._note_failure(work, conference, folder, error)
+            return
+        self.public[conference] = folder
+        self.failing.pop(conference, None)
+        work.troubles.pop(_trouble(conference), None)
+        await work.database.write(note_public, conference, number)
+
+    async def _note_failure(self, work: Work, conference: str, folder: str, error: Exception) -> None:
+        known = self.failing.get(conference)
+        tries = known.tries + 1 if known is not None and known.folder == folder else 1
+        again_s = min(REST_MAX_S, 2.0 ** (tries - 1))
+        self.failing[conference] = _Failing(folder, tries, work.parts.clock.monotonic() + again_s)
+        why = _why(error)
+        if work.troubles.get(_trouble(conference)) != why:  # Once, not at each try.
+            get_log().error("not published", conference=conference, folder=folder, why=why, exc_info=error)
+        work.troubles[_trouble(conference)] = why
+        await work.database.write(note_not_published, conference, why)
 
     def base_url(self, conference: str) -> str:
         """The public address of the conference's pages, as exports and calendars bear it."""
@@ -65,7 +112,9 @@ class Publisher:
         return f"{known.rstrip('/')}/{conference}"
 
     def _publish(self, conference: str, folder: str, release: Release, history: list[ReleaseHead]) -> None:
-        publish(self.site, conference, folder, release, history, self.base_url(conference), self.release)
+        """Nothing, when it is public already."""
+        if not is_public(self.site, conference, folder):
+            publish(self.site, conference, folder, release, history, self.base_url(conference), self.release)
 
     def _lead_home(self, conferences: list[Conference]) -> None:
         """`/` leads to the conference that the settings name, else to the only one; of several it shows a list."""
@@ -94,6 +143,26 @@ def make_chore(settings: Settings) -> Chore:
         return await known.step(work)
 
     return Chore("publish", step)
+
+
+def _trouble(conference: str) -> str:
+    return f"publishing {conference}"
+
+
+def _why(error: Exception) -> str:
+    """In words, without the places of this machine."""
+    if isinstance(error, OSError) and error.strerror:
+        named = Path(str(error.filename)).name if error.filename else ""
+        return error.strerror + (f": {named[:40]}{'…' if len(named) > 40 else ''}" if named else "")
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+def served_number(site: Path, conference: str) -> int:
+    """The release whose folder the public sees; 0 for none."""
+    pointer = site / conference / "current.txt"
+    named = pointer.read_text().strip() if pointer.exists() else ""
+    found = re.fullmatch(r"r(\d+)-[0-9a-f]{8}", named)
+    return int(found[1]) if found and (pointer.parent / named).is_dir() else 0
 
 
 def wanted_folder(number: int, digest: str, base_url: str, release: str) -> str:

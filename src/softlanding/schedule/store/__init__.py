@@ -1,5 +1,5 @@
 """Rows to model and back: programmes and releases, speakers and their links, journeys, pickups and their watches."""
 
-from softlanding.schedule.store import journeys, pickups, programmes, speakers
+from softlanding.schedule.store import journeys, pickups, programmes, publications, speakers
 
-__all__ = ["journeys", "pickups", "programmes", "speakers"]
+__all__ = ["journeys", "pickups", "programmes", "publications", "speakers"]

@@ -29,6 +29,7 @@ def desk(connection: sa.Connection, conference: str, now: datetime, *, by_name: 
         "draft": {name: head.imported[name] for name in ("talks", "speakers", "rooms")}
         | {"changed_at": head.changed_at},
         "release": _release(release),
+        "published": published(connection, conference),
         "changes": changes[:CHANGES_SHOWN],
         "changes_total": len(changes) if release else head.imported["talks"],
         "faults": [fault for fault in faults if fault["text"] not in lost],
@@ -42,6 +43,7 @@ def _empty() -> dict[str, Any]:
     return {
         "draft": {"talks": 0, "speakers": 0, "rooms": 0, "changed_at": None},
         "release": None,
+        "published": None,
         "changes": [],
         "changes_total": 0,
         "faults": [],
@@ -78,6 +80,21 @@ def _against_release(
     public = store.programmes.load_release(connection, head.conference, release.number)
     lines = compare(public.programme if public else None, draft).lines(draft.conference.zone)
     return [asdict(line) for line in lines], faults
+
+
+def published(connection: sa.Connection, conference: str) -> dict[str, Any] | None:
+    """What the public sees of the newest release; None while there is none. As templates/_published.html wants it."""
+    known = store.publications.load_publication(connection, conference)
+    if known is None:
+        return None
+    return {
+        "number": known.newest,
+        "is_public": known.is_public,
+        "public_at": known.public_at if known.is_public else None,
+        "shown": known.number,
+        "waiting_since": known.waiting_since,
+        "why": known.why,
+    }
 
 
 def _release(head: ReleaseHead | None) -> dict[str, Any] | None:
@@ -129,6 +146,7 @@ def programme_summary(
         "faults": found["faults"],
         "lost": found["lost"],
         "imported": found["imported"],
+        "published": found["published"],
         "releases": [release_view(each) for each in store.programmes.list_release_heads(connection, conference)],
     }
 
