@@ -190,3 +190,38 @@ def test_where_there_is_a_conference_no_sample_comes(house):
     bring(house, a_programme())
     assert run_up(house, 1)["did"] == "nothing"
     assert [each.slug for each in read(house, list_conferences)] == [SLUG]
+
+
+MERGED = """<schedule><version>{version}</version><conference><acronym>merged</acronym><title>Merged</title>
+<time_zone_name>Europe/Berlin</time_zone_name></conference>
+<day index="1" date="2026-05-09"><room name="Hall">{events}</room></day></schedule>"""
+EVENT = """<event guid="{guid}" id="{number}"><date>2026-05-09T{hour}:00:00+02:00</date><duration>0:30</duration>
+<title>Talk of {name}</title><persons><person id="2">{name}</person></persons></event>"""
+ALVA = EVENT.format(guid="37eb085e-89c8-5118-b191-ab67301779d6", number=852, hour=12, name="Alva Ahlgren")
+BODO = EVENT.format(guid="93bbd488-19b6-517a-8f24-78ddcd10fbfc", number=340, hour=11, name="Bodo Brandt")
+
+
+@pytest.mark.parametrize("first", [ALVA + BODO, ALVA], ids=["both", "one"])
+@pytest.mark.parametrize("then", [BODO + ALVA, BODO], ids=["both", "the other"])
+def test_link_journey_and_pickup_stay_with_whom_they_were_made_for_though_two_share_an_id(house, first, then):
+    def take(version, events):
+        body = MERGED.format(version=version, events=events).encode()
+        write(house, import_programme, prepare_import(body, "merged.xml", None))
+        write(house, release_draft, "merged", promise=PROMISE)
+
+    take(1, first)
+    house.run()  # Links are made.
+    [alva] = read(house, store.speakers.find_speakers, "merged", "Alva Ahlgren")
+    link = read(house, store.speakers.links_by_speaker, "merged")[alva.code]
+    write(house, announce_arrival, "merged", alva.code, an_arrival(), PROMISE)
+    take(2, then)
+    house.run()
+    assert read(house, store.speakers.find_speakers, "merged", "Alva Ahlgren")[0].code == alva.code
+    assert read(house, store.speakers.load_speaker, "merged", alva.code).name == "Alva Ahlgren"
+    assert read(house, store.speakers.load_link, "merged", link.token).speaker == alva.code
+    [bodo] = read(house, store.speakers.find_speakers, "merged", "Bodo Brandt")
+    assert [talk.title for talk in bodo.talks] == ["Talk of Bodo Brandt"]
+    assert bodo.code != alva.code
+    [way] = read(house, views.journeys.arrivals, "merged", "Europe/Berlin")
+    assert (way["speaker"]["code"], way["speaker"]["name"]) == (alva.code, "Alva Ahlgren")
+    assert {fact.talk_title for fact in told(house, "pickup.changed")} <= {None}  # Her talk alone, or none any more.

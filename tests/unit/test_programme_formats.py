@@ -83,7 +83,7 @@ def test_every_repair_is_reported_with_its_line() -> None:
     assert "small.xml:4: the conference's address is lighthouse-2026: made from LightHouse 2026" in notes
     assert "small.xml:37: a link that is no web address was left out: javascript:alert(1)" in notes
     assert "small.xml:59: a control character, which XML forbids, was left out" in notes
-    assert len(notes) == 10
+    assert len(notes) == 11
 
 
 def test_what_recurs_is_said_once_with_its_count() -> None:
@@ -141,6 +141,38 @@ def test_one_person_id_for_different_people_keeps_them_apart() -> None:
     names = {person.code: person.name for person in programme.persons}
     assert [names[code] for code in programme.talks[1].persons] == ["Someone Else"]
     assert len({person.number for person in programme.persons}) == len(programme.persons) == 3
+
+
+def talks_by(*persons: tuple[str, str]) -> Reading:
+    """A programme with one talk each of these (id, name)."""
+    event = (
+        '<event guid="{0}" id="{1}"><start>1{1}:00</start><duration>0:30</duration><title>T</title>'
+        '<persons><person id="{2}">{3}</person></persons></event>'
+    )
+    events = "".join(event.format(f"{n:08}-0000-4000-8000-000000000000", n, *one) for n, one in enumerate(persons, 1))
+    body = (
+        "<schedule><version>1</version><conference><acronym>merged</acronym><time_zone_name>Europe/Berlin"
+        '</time_zone_name></conference><day index="1" date="2027-01-16"><room name="Hall">'
+    )
+    return read_programme(f"{body}{events}</room></day></schedule>".encode(), "merged.xml")
+
+
+def test_whose_code_is_whose_does_not_depend_on_who_comes_first() -> None:
+    alva, bodo = ("2", "Alva Ahlgren"), ("2", "Bodo Brandt")
+    one, other = talks_by(alva, bodo), talks_by(bodo, alva)
+    codes = [{person.name: person.code for person in reading.programme.persons} for reading in (one, other)]
+    assert codes[0] == codes[1]
+    alone = talks_by(alva).programme.persons[0].code
+    assert alone not in codes[0].values()
+    assert alone in one.other_codes[codes[0]["Alva Ahlgren"]]
+    assert sum("kept apart" in note.what for note in one.notes) == 2
+
+
+def test_one_person_in_two_spellings_of_one_id_is_one_person() -> None:
+    reading = talks_by(("2", "Zoë Müller"), ("2", "ZOE MULLER"), ("3", "Bodo Brandt"))
+    assert [person.name for person in reading.programme.persons] == ["Zoë Müller", "Bodo Brandt"]
+    assert len({talk.persons for talk in reading.programme.talks}) == 2
+    assert not any("kept apart" in note.what for note in reading.notes)
 
 
 def test_a_persons_code_survives_a_change_of_name() -> None:

@@ -50,6 +50,12 @@ def slug_given(slug: str) -> str:
     return slug[:SLUG_MAX].rstrip("-") if _SLUG.fullmatch(slug) else ""
 
 
+def fold_name(name: str) -> str:
+    """A person's name however it is spelled: Zoë  Müller and zoe muller are one."""
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
+    return " ".join(plain.casefold().split())
+
+
 def acronym_from(text: str) -> str:
     """A conference's address from its acronym or title: a-z, 0-9, `-`, `_`, at least four characters."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()

@@ -2,7 +2,8 @@
 
 import re
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from softlanding.formats.assemble import assemble
 from softlanding.formats.json_in import parse_json
@@ -20,6 +21,8 @@ class Reading:
 
     programme: Programme
     notes: tuple[Note, ...]
+    other_codes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By a person's code, those that they may have been given by earlier files or releases."""
 
 
 def read_programme(body: bytes, filename: str, zone: str | None = None) -> Reading:
@@ -39,7 +42,7 @@ def read_programme(body: bytes, filename: str, zone: str | None = None) -> Readi
     else:
         raise report.refuse(1, _what_it_is_instead(begin))
     programme = assemble(raw, zone, report)
-    return Reading(programme, report.notes())
+    return Reading(programme, report.notes(), report.other_codes)
 
 
 def _unpacked(body: bytes, report: Report) -> bytes:

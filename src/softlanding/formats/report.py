@@ -26,6 +26,7 @@ class Report:
 
     def __init__(self, filename: str) -> None:
         self.filename = filename
+        self.other_codes: dict[str, tuple[str, ...]] = {}  # A person's code to those that they may have had before.
         self._notes: list[tuple[int, str, str]] = []
         self._faults: list[Fault] = []
 

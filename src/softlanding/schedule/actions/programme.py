@@ -1,7 +1,7 @@
 """Programmes taken into a draft, and drafts frozen into releases."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from softlanding.schedule.model import (
     Diff,
     Promise,
     compare,
+    recognise,
     slots_by_speaker,
     slug_of,
     stamp,
@@ -43,6 +44,7 @@ class Prepared:
     digest: str
     filename: str
     notes: tuple[Note, ...]
+    other_codes: Mapping[str, Sequence[str]] = field(default_factory=dict)  # Of its speakers, from other files.
 
 
 def prepare_import(body: bytes, filename: str, zone: str | None, otherwise_zone: str | None = None) -> Prepared:
@@ -56,7 +58,7 @@ def prepare_import(body: bytes, filename: str, zone: str | None, otherwise_zone:
         if zone is not None or otherwise_zone is None:
             raise
         reading = read_programme(body, filename, otherwise_zone)
-    return prepare(reading.programme, filename, reading.notes)
+    return replace(prepare(reading.programme, filename, reading.notes), other_codes=reading.other_codes)
 
 
 def prepare(programme: Programme, filename: str, notes: tuple[Note, ...] = ()) -> Prepared:
@@ -68,6 +70,7 @@ def prepare(programme: Programme, filename: str, notes: tuple[Note, ...] = ()) -
 
 def import_programme(tx: Transaction, now: datetime, prepared: Prepared, *, dry_run: bool = False) -> dict[str, Any]:
     """The programme becomes its conference's draft; nothing is public. The same file twice changes nothing."""
+    prepared = _with_known_speakers(tx, prepared)
     slug, programme = prepared.conference, prepared.programme
     head = store.programmes.load_draft_head(tx.connection, slug)
     if head is not None and head.digest == prepared.digest:
@@ -87,6 +90,16 @@ def import_programme(tx: Transaction, now: datetime, prepared: Prepared, *, dry_
     if head is None or head.release == 0:
         _tell_conference(tx, now, slug, programme)
     return report | warnings
+
+
+def _with_known_speakers(tx: Transaction, prepared: Prepared) -> Prepared:
+    """The same, with everybody under the code that was theirs here; nobody under another one's."""
+    known = store.speakers.names_by_code(tx.connection, prepared.conference)
+    found = recognise(prepared.programme, prepared.other_codes, known)
+    notes = (*(Note(prepared.filename, words) for words in found.notes), *prepared.notes)
+    if found.programme is prepared.programme:
+        return replace(prepared, notes=notes)
+    return replace(prepare(found.programme, prepared.filename, notes), other_codes=prepared.other_codes)
 
 
 def _report(prepared: Prepared, diff: Diff) -> dict[str, Any]:

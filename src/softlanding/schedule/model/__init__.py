@@ -21,6 +21,7 @@ from softlanding.schedule.model.journeys import (
     read_news,
     talk_of,
 )
+from softlanding.schedule.model.persons import recognise
 from softlanding.schedule.model.releases import (
     Change,
     Diff,
@@ -55,6 +56,7 @@ __all__ = [
     "pickup_state",
     "read_arrival",
     "read_news",
+    "recognise",
     "slots_by_speaker",
     "slug_of",
     "stamp",

@@ -52,6 +52,12 @@ def list_speakers(connection: sa.Connection, conference: str) -> list[Speaker]:
     return [_speaker(row) for row in connection.execute(_ALL, {"of": conference})]
 
 
+def names_by_code(connection: sa.Connection, conference: str) -> dict[str, str]:
+    """Everybody who was ever in a draft of it."""
+    query = sa.select(speakers.c.code, speakers.c.name).where(speakers.c.conference == conference)
+    return {row.code: row.name for row in connection.execute(query)}
+
+
 def find_speakers(connection: sa.Connection, conference: str, named: str) -> list[Speaker]:
     """Those whose code, name or e-mail address this is; more than one when a name is borne twice."""
     code = load_speaker(connection, conference, named.strip().upper())
