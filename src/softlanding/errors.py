@@ -63,6 +63,14 @@ class Unavailable(SoftlandingError):
     """It cannot be done now (503): nothing happened; the same request with the same key may be sent again."""
 
 
+class TooMany(SoftlandingError):
+    """Too much at once from one visitor (429): nothing happened; it may be sent again after `wait_s` seconds."""
+
+    def __init__(self, words: str, wait_s: int) -> None:
+        self.wait_s = wait_s
+        super().__init__(words)
+
+
 class OutcomeUnknown(Unavailable):
     """The connection broke during the commit (503): it may have happened; repeat with the same key to learn."""
 

@@ -1,12 +1,9 @@
 """What people see: numbers, one pickup's story, and who may look."""
 
 import asyncio
-import json
 from datetime import timedelta
 
 import pytest
-from starlette.requests import Request
-from starlette.routing import Match
 
 import statistics_told as told
 from clocks import NOON
@@ -21,6 +18,7 @@ from softlanding.contracts.dispatch import (
 from softlanding.contracts.schedule import PickupChanged, PickupWithdrawn
 from softlanding.lifecycle.work import LastEnd
 from statistics_told import asked, rode, tell, told_and_heard
+from streams import live_page
 
 BOARDED_AT, DELIVERED_AT = NOON + timedelta(minutes=18), NOON + timedelta(minutes=48)
 
@@ -194,39 +192,14 @@ async def stream_around(house, address):
     """What the stream sends on connect, and after Dispatch planned the ride."""
     work = house["statistics"]
     client = house.client("statistics", roles=["coordinator"])
-    events = endpoint_of(client, address)
-    request = make_request(client, address)
-    response = await events(request, conference="softconf", code="K1QX")
-    body = response.body_iterator
-    first = await take(body, 2)
-    tell(house, "dispatch", rode(PickupPlanned))
-    await house._run(50)
-    work.commits.fire()
-    changed = await take(body, 1)
-    await body.aclose()
+    headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in client.cookies.items())}
+    async with live_page(client.app, address, headers) as page:
+        first = await page.fragments(2)
+        tell(house, "dispatch", rode(PickupPlanned))
+        await house._run(50)
+        work.commits.fire()
+        changed = await page.fragments(1)
     return first, changed
-
-
-def endpoint_of(client, address):
-    scope = {"type": "http", "path": address, "method": "GET"}
-    return next(route for route in client.app.routes if route.matches(scope)[0] == Match.FULL).endpoint
-
-
-def make_request(client, address):
-    return Request(
-        {"type": "http", "path": address, "method": "GET", "headers": [], "query_string": b"", "app": client.app}
-    )
-
-
-async def take(body, count):
-    """The next fragments, by name."""
-    found = {}
-    while len(found) < count:
-        event = await asyncio.wait_for(anext(body), 5)
-        if event.startswith("event: fragment"):
-            message = json.loads(event.split("data: ", 1)[1])
-            found[message["id"]] = message["html"]
-    return found
 
 
 DOORS = {

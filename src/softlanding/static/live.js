@@ -1,6 +1,7 @@
 // A live page: <main data-stream="…"> follows its service's stream and replaces the fragments it sends.
 // The stream is read with fetch, not EventSource, so that its beats (comments) count as signs of life too.
 // A page that hears nothing for 25 s says so, and asks by itself; a hidden page closes its stream.
+// Too many streams (429): the page goes on by asking. Not for this visitor any more: it is opened anew, and says so.
 
 const STALE_S = 25; // Two beats of 10 s and some air.
 const SILENT_S = 60;
@@ -13,6 +14,7 @@ let pause = 500;
 let timer = 0;
 let polledAt = 0;
 let polling = false;
+const REFUSED = [401, 403, 404];
 
 const heard = () => { heardAt = Date.now(); };
 
@@ -23,6 +25,8 @@ async function follow() {
   const mine = (reading = new AbortController());
   try {
     const answer = await fetch(main.dataset.stream, { headers: { Accept: "text/event-stream" }, signal: mine.signal, cache: "no-store" });
+    if (REFUSED.includes(answer.status)) reopenIfRefused();
+    if (answer.status === 429) pause = 1000 * (Number(answer.headers.get("Retry-After")) || 30);
     if (!answer.ok || !answer.body) throw new Error(String(answer.status));
     pause = 500;
     await read(answer.body.pipeThrough(new TextDecoderStream()).getReader());
@@ -30,6 +34,12 @@ async function follow() {
   if (mine.signal.aborted) return;
   timer = setTimeout(follow, pause * (0.5 + Math.random()));
   pause = Math.min(pause * 2, 8000);
+}
+
+// The stream is refused: if the page itself is, too, its visitor is told why.
+async function reopenIfRefused() {
+  const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(8000) }).catch(() => null);
+  if (answer && REFUSED.includes(answer.status) && !(await answer.text()).includes("data-stream")) location.reload();
 }
 
 async function read(reader) {

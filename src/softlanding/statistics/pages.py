@@ -69,7 +69,7 @@ def _add_statistics(doors: Doors, work: Work, pages: Pages) -> None:
             values = await context(found)
             return _render(pages, page, values, ("peers", "numbers", "facts"))
 
-        return stream(work, fragments)
+        return stream(request, fragments)
 
 
 def _numbers(connection: sa.Connection, slug: str, clock: Clock) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _add_follow(doors: Doors, work: Work, pages: Pages) -> None:
             page = pages.frame(request, found, code)
             return _render(pages, page, await context(found, code.replace("\x00", "")[:100]), ("peers", "story"))
 
-        return stream(work, fragments)
+        return stream(request, fragments)
 
 
 def _story(connection: sa.Connection, slug: str, wanted: str, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def _add_operations(doors: Doors, work: Work, pages: Pages) -> None:
             values = await context(_log_filter(request), request.state.visitor)
             return _render(pages, page, values, ("services", "incidents", "lives", "dead-letters", "logs"))
 
-        return stream(work, fragments)
+        return stream(request, fragments)
 
 
 def _ways_back(connection: sa.Connection, visitor: Visitor) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from softlanding.web.app import make_app, make_standby_app
 from softlanding.web.asked import asked
-from softlanding.web.doors import EVERYONE, LINK, Doors, Who, staff
+from softlanding.web.doors import EVERYONE, Doors, Who, link, staff
 from softlanding.web.forms import Form, of_this_age, read_form, read_upload, refused, see_other
 from softlanding.web.health import make_health_app
 from softlanding.web.pages import Pages, peers_view
@@ -10,12 +10,12 @@ from softlanding.web.stream import stream
 
 __all__ = [
     "EVERYONE",
-    "LINK",
     "Doors",
     "Form",
     "Pages",
     "Who",
     "asked",
+    "link",
     "make_app",
     "make_health_app",
     "make_standby_app",

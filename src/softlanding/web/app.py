@@ -18,6 +18,7 @@ from softlanding.telemetry import get_log
 from softlanding.web import common
 from softlanding.web.doors import SAFE_METHODS, NotSignedIn
 from softlanding.web.pages import SERVICES, Pages
+from softlanding.web.stream import Streams
 
 STATUS: tuple[tuple[type[errors.SoftlandingError], int, str], ...] = (
     (errors.Invalid, 422, "That cannot be read"),
@@ -26,6 +27,7 @@ STATUS: tuple[tuple[type[errors.SoftlandingError], int, str], ...] = (
     (errors.NotFound, 404, "There is no such thing"),
     (errors.Conflict, 409, "Somebody was quicker"),
     (errors.Refused, 409, "That is not possible"),
+    (errors.TooMany, 429, "Too much at once"),
     (errors.Unavailable, 503, "Not just now"),
 )
 TODO = {
@@ -34,6 +36,7 @@ TODO = {
     404: "Check the address, or begin at the start page.",
     409: "Look at the page again; it shows the present state.",
     422: "Correct what is named above and send it again.",
+    429: "Wait as long as is said above. What is open already goes on.",
     503: "Wait a few seconds and send it again: the same form counts once, however often it is sent.",
 }
 
@@ -53,6 +56,7 @@ def make_app(work: Work) -> FastAPI:
     pages = Pages(work)
     app.state.work = work
     app.state.pages = pages
+    app.state.streams = Streams(work)
     made: list[BaseRoute] = []
     for doors in (*(work.service.doors(work) if work.service.doors else ()), common.make_doors(work, pages)):
         for route in doors.router.routes:
@@ -96,7 +100,10 @@ def _add_refusals(app: FastAPI, pages: Pages) -> None:
     @app.exception_handler(errors.SoftlandingError)
     async def refuse(request: Request, error: errors.SoftlandingError) -> Response:
         status, title = next(((s, t) for kind, s, t in STATUS if isinstance(error, kind)), (500, "Something broke"))
-        return _say(request, pages, status, title, str(error), faults=getattr(error, "faults", ()))
+        response = _say(request, pages, status, title, str(error), faults=getattr(error, "faults", ()))
+        if isinstance(error, errors.TooMany):
+            response.headers["Retry-After"] = str(error.wait_s)
+        return response
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

@@ -1,8 +1,9 @@
 """Doors: routes that say who may use them. A route without a stated `who` cannot be made."""
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -10,10 +11,15 @@ from fastapi import APIRouter, Depends, Request
 from softlanding.auth import EVERYWHERE, NOBODY, Signer, Visitor, load_person
 from softlanding.errors import Fault, Forbidden, Invalid
 from softlanding.lifecycle import Work
+from softlanding.web.bounds import Rate
 from softlanding.web.forms import parsed_form
 
 COOKIE = "softlanding"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+WRITES_PER_MINUTE = 30  # By one personal link: more than a hand can type, far less than a script can.
+
+Enter = Callable[[Work, str, str], Awaitable[Any]]
+"""(work, conference, token) to whoever bears this personal link. Raises NotFound for one that is not good."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,8 @@ class Who:
     roles: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     is_everywhere: bool = False  # A role counts only where it is held for the whole installation.
+    enter: Enter | None = None  # Of a personal link: whose it is.
+    writes_per_minute: int = WRITES_PER_MINUTE  # By one personal link.
 
     def admits(self, visitor: Visitor, conference: str | None) -> bool:
         if self.is_everyone or self.is_link:
@@ -34,7 +42,14 @@ class Who:
 
 
 EVERYONE = Who(is_everyone=True)
-LINK = Who(is_link=True)
+
+
+def link(enter: Enter, *, writes_per_minute: int = WRITES_PER_MINUTE) -> Who:
+    """Whoever bears the personal link in the path (`{conference}`, `{token}`); `enter` says who that is.
+
+    What it answers is `request.state.bearer`, asked anew at each request, and at each sending of a stream.
+    """
+    return Who(is_link=True, enter=enter, writes_per_minute=writes_per_minute)
 
 
 def staff(*roles: str, scopes: tuple[str, ...] = (), everywhere: bool = False) -> Who:
@@ -77,21 +92,37 @@ class Doors:
 
 
 def _admission(work: Work, who: Who) -> Callable[[Request], Any]:
+    writes = Rate(work.parts.clock, who.writes_per_minute)
+
     async def admit(request: Request) -> None:
-        visitor = await visitor_of(request, work)
-        request.state.visitor = visitor
-        conference = request.path_params.get("conference")
-        if not who.admits(visitor, conference):
-            wanted = " or ".join(who.roles) or "a token with scope " + " or ".join(who.scopes)
-            wanted += " of the whole installation" if who.is_everywhere else ""
-            if not visitor.is_known:
-                raise NotSignedIn(f"this is for {wanted}; open your sign-in link first")
-            raise Forbidden(f"this is for {wanted}; ask an organiser for that role")
-        _refuse_nul(request)
-        if request.method not in SAFE_METHODS and visitor.session and not who.is_link and not who.is_everyone:
-            await _check_csrf(request, signer_of(work), visitor)
+        request.state.visitor, request.state.bearer = await _come_in(work, who, request)
+        request.state.ask_again = partial(_come_in, work, who, request)
+        if request.method in SAFE_METHODS:
+            return
+        if who.is_link:
+            writes.take(request.path_params["token"])
+        elif request.state.visitor.session and not who.is_everyone:
+            await _check_csrf(request, signer_of(work), request.state.visitor)
 
     return admit
+
+
+async def _come_in(work: Work, who: Who, request: Request) -> tuple[Visitor, Any]:
+    """Who asks, and whose personal link they bear. Raises Forbidden, NotSignedIn, or NotFound for a dead link.
+
+    A door asks once; a stream asks this again for as long as it lasts.
+    """
+    visitor = await visitor_of(request, work)
+    conference = request.path_params.get("conference")
+    if not who.admits(visitor, conference):
+        wanted = " or ".join(who.roles) or "a token with scope " + " or ".join(who.scopes)
+        wanted += " of the whole installation" if who.is_everywhere else ""
+        if not visitor.is_known:
+            raise NotSignedIn(f"this is for {wanted}; open your sign-in link first")
+        raise Forbidden(f"this is for {wanted}; ask an organiser for that role")
+    _refuse_nul(request)
+    bearer = await who.enter(work, conference or "", request.path_params["token"]) if who.enter is not None else None
+    return visitor, bearer
 
 
 def _refuse_nul(request: Request) -> None:

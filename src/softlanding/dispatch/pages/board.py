@@ -53,7 +53,7 @@ def _add_looking(doors: Doors, work: Work, pages: Pages, desk: Desk) -> None:
                 "detail": {"chosen": given["chosen"]},
             }
 
-        return live(request, work, pages, found, values)
+        return live(request, pages, found, values)
 
 
 def _code(text: str) -> str:

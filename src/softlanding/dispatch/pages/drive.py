@@ -1,5 +1,6 @@
 """The driver's phone: the rides of whoever bears the link, and the word for each step."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -10,13 +11,15 @@ from softlanding import keys
 from softlanding.conferences import Conference
 from softlanding.dispatch import store, views
 from softlanding.dispatch.actions import taps
+from softlanding.dispatch.model import Driver
 from softlanding.dispatch.pages.shared import ANSWERS, Values, live
 from softlanding.dispatch.plans import Desk
-from softlanding.errors import Fault, Forbidden, Invalid, NotFound
+from softlanding.errors import Fault, Forbidden, Invalid, NotFound, Unavailable
 from softlanding.lifecycle import Work
-from softlanding.web import LINK, Doors, Form, Pages, asked, of_this_age, read_form, see_other
+from softlanding.web import Doors, Form, Pages, asked, link, of_this_age, read_form, see_other
 
-SEEN_EVERY_S = 30.0
+SEEN_EVERY_S = 60.0
+TAPS_PER_MINUTE = 300  # Beyond any hand; a phone that had no network for a day sends all it kept at once.
 
 Token = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 
@@ -24,6 +27,17 @@ Token = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 def add_doors(doors: Doors, work: Work, pages: Pages, desk: Desk) -> None:
     _add_looking(doors, work, pages)
     _add_taps(doors, work, pages, desk)
+
+
+async def _driver(work: Work, slug: str, token: str) -> Driver:
+    found = await work.database.read(store.find_driver_by_token, slug, token)
+    if found is None:
+        raise NotFound("this link is not valid (any more); ask the desk for yours")
+    return found
+
+
+DRIVER = link(_driver)
+TAPPING = link(_driver, writes_per_minute=TAPS_PER_MINUTE)
 
 
 async def _driven(work: Work, conference: Conference, token: str) -> views.Drive:
@@ -34,7 +48,17 @@ async def _driven(work: Work, conference: Conference, token: str) -> views.Drive
 
 
 def _add_looking(doors: Doors, work: Work, pages: Pages) -> None:
-    @doors.page("/{conference}/drive/{token}", who=LINK)
+    seen_s: dict[str, float] = {}
+
+    async def note_seen(driver: str) -> None:
+        """An open page is a sign of life of the phone; written down once a minute, for each commit wakes everybody."""
+        now_s = work.parts.clock.monotonic()
+        if now_s - seen_s.get(driver, -SEEN_EVERY_S) >= SEEN_EVERY_S:
+            seen_s[driver] = now_s
+            with suppress(Unavailable):  # The page is worth more than the mark.
+                await work.database.write(store.note_seen, driver)
+
+    @doors.page("/{conference}/drive/{token}", who=DRIVER)
     async def look(request: Request, conference: str, token: Token) -> Response:
         found = await pages.conference(conference)
         driven, address = await _driven(work, found, token), f"/{found.slug}/drive/{token}"
@@ -50,25 +74,20 @@ def _add_looking(doors: Doors, work: Work, pages: Pages) -> None:
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
-    @doors.page("/{conference}/drive/{token}/stream", who=LINK)
+    @doors.page("/{conference}/drive/{token}/stream", who=DRIVER)
     async def look_live(request: Request, conference: str, token: Token) -> Response:
-        found = await pages.conference(conference)
-        driver, seen_s = (await _driven(work, found, token)).driver, -SEEN_EVERY_S
+        found, driver = await pages.conference(conference), request.state.bearer
 
         async def values() -> Values:
-            # An open page is a sign of life of the phone; written down now and then, not at each commit.
-            nonlocal seen_s
-            if work.parts.clock.monotonic() - seen_s >= SEEN_EVERY_S:
-                seen_s = work.parts.clock.monotonic()
-                await work.database.write(store.note_seen, driver.id)
+            await note_seen(driver.id)
             driven = await _driven(work, found, token)
             return {"rides": driven.values | {"address": f"/{found.slug}/drive/{token}"}}
 
-        return live(request, work, pages, found, values)
+        return live(request, pages, found, values)
 
 
 def _add_taps(doors: Doors, work: Work, pages: Pages, desk: Desk) -> None:
-    @doors.page("/{conference}/drive/{token}/taps", who=LINK, methods=("POST",))
+    @doors.page("/{conference}/drive/{token}/taps", who=TAPPING, methods=("POST",))
     async def tap(request: Request, conference: str, token: Token) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         driver = (await _driven(work, found, token)).driver

@@ -30,9 +30,7 @@ def public_url(work: Work, request: Request) -> str:
     return str(work.settings.front_door.public_url or request.base_url).rstrip("/")
 
 
-def live(
-    request: Request, work: Work, pages: Pages, conference: Conference, values: Callable[[], Awaitable[Values]]
-) -> Response:
+def live(request: Request, pages: Pages, conference: Conference, values: Callable[[], Awaitable[Values]]) -> Response:
     """A stream of fragments. One whose values did not change is not rendered anew: its forms keep their keys."""
     shown: dict[str, tuple[Mapping[str, Any], str]] = {}
 
@@ -42,7 +40,7 @@ def live(
                 shown[name] = (given, pages.render(f"_{name}.html", pages.frame(request, conference), **given))
         return {name: html for name, (_, html) in shown.items()}
 
-    return stream(work, fragments)
+    return stream(request, fragments)
 
 
 def refused_form(form: Form, error: SoftlandingError) -> Any:

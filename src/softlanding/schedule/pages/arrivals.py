@@ -92,7 +92,7 @@ def _add_looking(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
             given["journeys"] = await work.database.read(views.journeys.arrivals, found.slug, found.zone)
             return {name: {name: given[name]} for name in ("peers", "unanswered", "journeys")}
 
-        return live(request, work, pages, found, values)
+        return live(request, pages, found, values)
 
     @doors.page("/{conference}/organise/arrivals/template.csv", who=TRAVEL)
     async def template() -> Response:

@@ -64,7 +64,7 @@ def _add_looking(doors: Doors, work: Work, pages: Pages, show: Show) -> None:
             given["published"] = await work.database.read(views.desk.published, found.slug)
             return {name: {name: given[name]} for name in ("peers", "unanswered", "published")}
 
-        return live(request, work, pages, found, values)
+        return live(request, pages, found, values)
 
 
 def _add_import(doors: Doors, work: Work, show: Show) -> None:

@@ -46,9 +46,7 @@ async def alarms(work: Work, conference: Conference) -> dict[str, Any]:
     return {"peers": peers_view(work), "unanswered": found}
 
 
-def live(
-    request: Request, work: Work, pages: Pages, conference: Conference, values: Callable[[], Awaitable[Values]]
-) -> Response:
+def live(request: Request, pages: Pages, conference: Conference, values: Callable[[], Awaitable[Values]]) -> Response:
     """A stream of fragments. One whose values did not change is not rendered anew: its forms keep their keys."""
     shown: dict[str, tuple[Mapping[str, Any], str]] = {}
 
@@ -59,7 +57,7 @@ def live(
                 shown[name] = (given, pages.render(f"_{name}.html", page, **given))
         return {name: html for name, (_, html) in shown.items()}
 
-    return stream(work, fragments)
+    return stream(request, fragments)
 
 
 def arrival_from(form: Form, zone: str) -> Any:

@@ -25,10 +25,21 @@ from softlanding.schedule.pages.shared import (
     refused_form,
     status_of,
 )
-from softlanding.web import LINK, Doors, Form, Pages, asked, read_form, see_other
+from softlanding.web import Doors, Form, Pages, asked, link, read_form, see_other
 
 SEEN_ANEW = timedelta(minutes=5)  # Not each look is worth a commit.
 PATH = "/{conference}/speaker/{token}"
+
+
+async def _speaker(work: Work, slug: str, token: str) -> Speaker:
+    """Whose page this link opens, now. Raises NotFound for a link that is not (any more) good."""
+    speaker = await work.database.read(views.staff.speaker_by_token, slug, token)
+    if speaker is None:
+        raise NotFound("this personal link does not work (any more); ask the organisers for your new one")
+    return speaker
+
+
+SPEAKER = link(_speaker)
 
 
 def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
@@ -46,7 +57,7 @@ class _Shown:
     async def page(
         self, request: Request, slug: str, token: str, form: Form | None = None, error: SoftlandingError | None = None
     ) -> Response:
-        conference, speaker = await _enter(self._work, self._pages, slug, token)
+        conference, speaker = await self._pages.conference(slug), request.state.bearer
         address, now = f"/{slug}/speaker/{token}", self._work.parts.clock.now()
         response = self._pages.show(
             request,
@@ -64,53 +75,44 @@ class _Shown:
 
 
 def _add_looking(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
-    @doors.page(PATH, who=LINK)
+    @doors.page(PATH, who=SPEAKER)
     async def speaker_page(request: Request, conference: str, token: Name) -> Response:
         answer = await show.page(request, conference, token)
         await _see(work, conference, token)
         return answer
 
-    @doors.page(PATH + "/stream", who=LINK)
-    async def speaker_stream(request: Request, conference: str, token: Name) -> Response:
-        found, speaker = await _enter(work, pages, conference, token)
+    @doors.page(PATH + "/stream", who=SPEAKER)
+    async def speaker_stream(request: Request, conference: str) -> Response:
+        found, speaker = await pages.conference(conference), request.state.bearer
 
         async def values() -> Values:
             now = work.parts.clock.now()
             given = await work.database.read(views.speaker.journey_of_speaker, found.slug, speaker.code, now)
             return {"journey": given}
 
-        return live(request, work, pages, found, values)
+        return live(request, pages, found, values)
 
 
 def _add_changing(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
-    @doors.page(PATH + "/arrival", who=LINK, methods=("POST",))
+    @doors.page(PATH + "/arrival", who=SPEAKER, methods=("POST",))
     async def arrival(request: Request, conference: str, token: Name) -> Response:
         form = await read_form(request)
-        found, speaker = await _enter(work, pages, conference, token)
+        found, speaker = await pages.conference(conference), request.state.bearer
         try:
             answer = await _announce_or_change(request, work, found, speaker, form)
         except ANSWERS as error:
             return await show.page(request, conference, token, form, error)
         return see_other(f"/{conference}/speaker/{token}", _said(answer))
 
-    @doors.page(PATH + "/withdraw", who=LINK, methods=("POST",))
+    @doors.page(PATH + "/withdraw", who=SPEAKER, methods=("POST",))
     async def withdraw(request: Request, conference: str, token: Name) -> Response:
         form = await read_form(request)
-        found, speaker = await _enter(work, pages, conference, token)
+        found, speaker = await pages.conference(conference), request.state.bearer
         try:
             await _withdraw(request, work, found, speaker, form)
         except ANSWERS as error:
             return await show.page(request, conference, token, form, error)
         return see_other(f"/{conference}/speaker/{token}", "Your pickup is withdrawn. Nobody is sent.")
-
-
-async def _enter(work: Work, pages: Pages, slug: str, token: str) -> tuple[Conference, Speaker]:
-    """Whose page this link opens, now. Raises NotFound for a link that is not (any more) good."""
-    conference = await pages.conference(slug)
-    speaker = await work.database.read(views.staff.speaker_by_token, slug, token)
-    if speaker is None:
-        raise NotFound("this personal link does not work (any more); ask the organisers for your new one")
-    return conference, speaker
 
 
 async def _see(work: Work, slug: str, token: str) -> None:
