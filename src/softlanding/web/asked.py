@@ -51,7 +51,7 @@ async def _body(request: Request, content: bytes) -> Any:
     body = await request.body()
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return hashlib.sha256(body).hexdigest()
 
 
