@@ -1,5 +1,6 @@
 """What a reader says about a file, line by line: notes on what it assumed or repaired, faults that it cannot mend."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from softlanding.errors import Fault, Invalid
@@ -22,20 +23,28 @@ class Note:
 
 
 class Report:
-    """Gathers notes and faults while one file is read."""
+    """Gathers notes and faults while one file is read: what recurs a million times takes no more room than once."""
 
     def __init__(self, filename: str) -> None:
         self.filename = filename
         self.other_codes: dict[str, tuple[str, ...]] = {}  # A person's code to those that they may have had before.
-        self._notes: list[tuple[int, str, str]] = []
+        self._notes: dict[str, list[tuple[int, str]]] = {}  # What, and the first places where.
+        self._times: Counter[str] = Counter()
         self._faults: list[Fault] = []
+        self._faults_left_out = 0
 
     def note(self, line: int, what: str, detail: str = "") -> None:
         """`what` is the same sentence each time it happens, `detail` what differs."""
-        self._notes.append((line, what, detail))
+        self._times[what] += 1
+        places = self._notes.setdefault(what, [])
+        if len(places) < SPELT_OUT_MAX:
+            places.append((line, detail))
 
     def fault(self, line: int, what: str) -> None:
-        self._faults.append(Fault(f"{self.filename}:{line}", what))
+        if len(self._faults) < FAULTS_MAX:
+            self._faults.append(Fault(f"{self.filename}:{line}", what))
+        else:
+            self._faults_left_out += 1
 
     def refuse(self, line: int, what: str) -> Invalid:
         """The error to raise at once, with all that was found so far."""
@@ -49,20 +58,15 @@ class Report:
 
     def notes(self) -> tuple[Note, ...]:
         """Notes by line; one that recurs often appears once, with its count."""
-        together: dict[str, list[tuple[int, str]]] = {}
-        for line, what, detail in self._notes:
-            together.setdefault(what, []).append((line, detail))
         written: list[tuple[int, Note]] = []
-        for what, places in together.items():
-            often = len(places) > SPELT_OUT_MAX
+        for what, places in self._notes.items():
+            times = self._times[what]
+            often = times > SPELT_OUT_MAX
             for line, detail in places[:1] if often else places:
                 text = f"{what}: {detail}" if detail else what
-                written.append((line, Note(f"{self.filename}:{line}", text, len(places) if often else 1)))
+                written.append((line, Note(f"{self.filename}:{line}", text, times if often else 1)))
         return tuple(note for _, note in sorted(written, key=lambda each: each[0]))
 
     def _invalid(self) -> Invalid:
-        left_out = len(self._faults) - FAULTS_MAX
-        faults = self._faults[:FAULTS_MAX]
-        if left_out > 0:
-            faults.append(Fault(self.filename, f"and {left_out} more faults"))
-        return Invalid(*faults)
+        more = [Fault(self.filename, f"and {self._faults_left_out} more faults")] if self._faults_left_out else []
+        return Invalid(*self._faults, *more)

@@ -40,9 +40,15 @@ _cleaner = nh3.Cleaner(
 )
 _SEEN = (*TAGS, "h1", "h2", "div", "span", "img", "script", "style", "font")  # A text with one of these is HTML.
 _TAG = re.compile(rf"</?(?:{'|'.join(_SEEN)})\b[^<>]*>", re.IGNORECASE)
+# Cleaning takes the square of how deep elements are nested, and opens what is open anew in each paragraph. Abstracts
+# have tens of elements. Those that hold none of their own kind are not counted as nested.
+NESTED_MAX, WORK_MAX = 1_000, 500_000
+_OPENING = re.compile(r"<[A-Za-z]")
+_NESTING = re.compile(r"<(?!(?:p|br|hr|li)[\s/>])[A-Za-z]", re.IGNORECASE)
 _HEADING = re.compile(r"<(/?)h[12]\b", re.IGNORECASE)
 # XML 1.0 forbids these; nothing else wants them. Surrogates are halves of characters.
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_ANY_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _NOT_IN_URLS = re.compile(r"[^A-Za-z0-9\-._~:/?#@!$&'()*+,;=%\[\]]+")
 
 
@@ -63,17 +69,31 @@ def safe_html(text: str) -> str:
         return ""
     if not _TAG.search(text):
         text = _from_markdown(text)
+    if _is_beyond_use(text):
+        text = _words_of(text)
     cleaned = plain(_cleaner.clean(_HEADING.sub(r"<\1h3", text)))
     if cleaned and not _TAG.search(cleaned):
         cleaned = f"<p>{cleaned}</p>"  # Else the next reader would take it for Markdown.
     return cleaned
 
 
+def _is_beyond_use(text: str) -> bool:
+    """HTML that nobody has written to be read: cleaning it could take hours."""
+    nested = sum(1 for _ in _NESTING.finditer(text))
+    return nested > NESTED_MAX or nested * sum(1 for _ in _OPENING.finditer(text)) > WORK_MAX
+
+
+def _words_of(text: str) -> str:
+    """The paragraphs of such HTML without its marks."""
+    words = html.unescape(_ANY_TAG.sub("\n\n", text))
+    return "\n".join(f"<p>{html.escape(each.strip(), quote=False)}</p>" for each in words.split("\n\n") if each.strip())
+
+
 def plain_from_html(text: str) -> str:
     """What a calendar or a search shows of safe HTML: paragraphs and list items on lines of their own."""
-    text = re.sub(r"<li[^>]*>", "\n- ", text)
-    text = re.sub(r"</(?:p|h\d|ul|ol|pre|blockquote|tr|dt|dd)>|<br[^>]*>|<hr[^>]*>", "\n", text)
-    lines = html.unescape(re.sub(r"<[^>]+>", "", text)).split("\n")
+    text = re.sub(r"<li[^<>]*>", "\n- ", text)
+    text = re.sub(r"</(?:p|h\d|ul|ol|pre|blockquote|tr|dt|dd)>|<br[^<>]*>|<hr[^<>]*>", "\n", text)
+    lines = html.unescape(re.sub(r"<[^<>]+>", "", text)).split("\n")
     return plain(re.sub(r"\n{3,}", "\n\n", "\n".join(line.strip() for line in lines)))
 
 
@@ -121,7 +141,7 @@ def _block(block: str) -> str:
 _MARKS = (
     ("ul", re.compile(r"\s{0,3}[-*+•]\s+(.+)")),
     ("ol", re.compile(r"\s{0,3}\d{1,3}[.)]\s+(.+)")),
-    ("h3", re.compile(r"#{1,6}\s+(.+?)\s*#*")),
+    ("h3", re.compile(r"#{1,6}\s+([^#\s].*)")),
 )
 
 
@@ -143,7 +163,7 @@ def _runs(lines: list[str]) -> list[tuple[str, list[str]]]:
 def _kind_of(line: str) -> tuple[str, str]:
     for kind, mark in _MARKS:
         if match := mark.fullmatch(line):
-            return kind, match.group(1)
+            return kind, match.group(1).rstrip("# \t") if kind == "h3" else match.group(1)
     return "p", line.strip()
 
 

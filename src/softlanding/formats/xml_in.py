@@ -67,9 +67,17 @@ def _fit_to_parse(body: bytes, report: Report) -> bytes:
     declared = _ENCODING.match(body)
     if declared is None or declared.group(1).lower() in (b"utf-8", b"utf8"):
         body = _whole_characters(body, report)
-    for match in _CONTROL.finditer(body):
-        report.note(_line_at(body, match.start()), "a control character, which XML forbids, was left out")
+    for line in control_lines(body):
+        report.note(line, "a control character, which XML forbids, was left out")
     return _CONTROL.sub(b"", body)
+
+
+def control_lines(body: bytes) -> Iterator[int]:
+    """The line of each control character. Each byte is looked at once, however many they are."""
+    line, counted = 1, 0
+    for match in _CONTROL.finditer(body):
+        line, counted = line + body.count(b"\n", counted, match.start()), match.start()
+        yield line
 
 
 def _from_utf16(body: bytes, report: Report) -> bytes:
