@@ -18,6 +18,7 @@ Log = structlog.typing.FilteringBoundLogger
 # Without local variables: names, phones and secrets may be in them.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
+STRANGERS_LINES_PER_MINUTE = 20  # With a traceback each, a day of them fits into the files that are kept.
 METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -43,8 +44,41 @@ def set_up_logs(service: str, *, level: str = "info", as_json: bool = True, to: 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    server = logging.getLogger("uvicorn.error")
+    server.filters[:] = [_BoundedServer()]
     structlog.contextvars.bind_contextvars(service=service)
     return get_log()
+
+
+class Bounded:
+    """Lines that strangers can cause: so many a minute of each kind, then none until the next minute counts them."""
+
+    def __init__(self, most: int = STRANGERS_LINES_PER_MINUTE) -> None:
+        self._most = most
+        self._minutes: dict[str, tuple[int, int]] = {}  # Kind to its minute and how many came in it.
+
+    def take(self, kind: str, now_s: float) -> tuple[bool, int]:
+        """(whether to say this one, how many of the kind were left out in its last minute)."""
+        minute, left_out = int(now_s // 60), 0
+        began, count = self._minutes.get(kind, (minute, 0))
+        if began != minute:
+            left_out, count = max(0, count - self._most), 0
+        self._minutes[kind] = (minute, count + 1)
+        return count < self._most, left_out
+
+
+class _BoundedServer(logging.Filter):
+    """The web server's own lines, such as one for each request that is no HTTP."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bounded = Bounded()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        is_said, left_out = self._bounded.take(str(record.msg), record.created)
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} (and {left_out} more a minute ago)", ()
+        return is_said
 
 
 def get_log() -> Log:

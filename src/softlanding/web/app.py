@@ -8,13 +8,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from softlanding import errors
 from softlanding.auth import SCOPES_IN_WORDS
 from softlanding.lifecycle import Work
-from softlanding.telemetry import get_log
+from softlanding.telemetry import Bounded, get_log
 from softlanding.web import common
 from softlanding.web.doors import SAFE_METHODS, NotSignedIn
 from softlanding.web.pages import SERVICES, Pages
@@ -115,9 +116,19 @@ def _add_refusals(app: FastAPI, pages: Pages) -> None:
         title = "There is no such page" if error.status_code == 404 else "That is not possible"
         return _say(request, pages, error.status_code, title, f"{error.detail}: {request.url.path}")
 
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, _error: ClientDisconnect) -> Response:
+        get_log().debug("a visitor hung up", door=_door_of(request))
+        return Response(status_code=400)  # Nobody is there to read it.
+
+    bounded, clock = Bounded(), app.state.work.parts.clock
+
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
-        get_log().error("a door broke", door=_door_of(request), exc_info=error)
+        is_said, left_out = bounded.take(_door_of(request), clock.monotonic())
+        if is_said:
+            more = {"left_out": left_out} if left_out else {}
+            get_log().error("a door broke", door=_door_of(request), exc_info=error, **more)
         return _say(request, pages, 500, "Something broke here", f"This is a fault of ours ({type(error).__name__}).")
 
 
