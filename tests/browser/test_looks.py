@@ -96,7 +96,8 @@ def faults_of(page: Page, width: int, *, by_axe: bool) -> list[str]:
 def test_no_page_needs_inline_styles_or_scripts(name: str) -> None:
     html = render(name)
     assert not re.search(r"<(style|script(?! type=\"module\" src))|\sstyle=|\son[a-z]+=", html)
-    assert not re.search(r"(src|href)=\"https?://(?!example\.org|softconf\.example)", html)
+    elsewhere = r"(src|href)=\"https?://(?!example\.org|softconf\.example|www\.google\.com/maps/dir/\?)"
+    assert not re.search(elsewhere, html)  # A map is a link: nothing is asked of others before somebody taps it.
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -316,6 +317,29 @@ def test_the_driver_s_main_button_is_large_and_in_sight(browser: Browser, previe
     assert box is not None
     assert box["height"] >= 64
     assert box["y"] + box["height"] < 740
+
+
+def test_all_who_board_at_a_stop_are_told_of_one_by_one_or_by_one_press(browser: Browser, preview: Preview) -> None:
+    page = visit(browser, preview, "drive-shared", 360)
+    now = page.locator("[data-stop].is-now")
+    expect(now.get_by_role("heading", name="BER Terminal 1")).to_be_visible()
+    now.get_by_role("button", name="I have arrived").press("Enter")
+    now.get_by_role("button", name="Aboard: Noor Haddad").press("Enter")
+    expect(now.get_by_role("button", name="Picked up", exact=True)).to_be_visible()  # Ada alone is still to board.
+    now.get_by_role("button", name="Picked up", exact=True).press("Enter")
+    expect(now.get_by_role("heading", name="Hotel Adlon", exact=True)).to_be_visible()
+    now.get_by_role("button", name="All dropped off").press("Enter")
+    expect(page.locator("#outbox .sent")).to_have_count(6)
+    told = [re.search(r"key=([^&]+)&pickup=(\w+)&tap=(\w+)", post["body"]).groups() for post in preview.posted]  # type: ignore[union-attr]
+    assert [f"{what} {code}" for _, code, what in told] == [
+        "arrived K7QX",
+        "arrived N8VG",
+        "boarded N8VG",
+        "boarded K7QX",
+        "delivered K7QX",
+        "delivered N8VG",
+    ]
+    assert len({key for key, _, _ in told}) == 6
 
 
 def test_the_board_stands_on_a_screen_without_scripts(browser: Browser, preview: Preview) -> None:

@@ -9,6 +9,8 @@ import pytest
 from clocks import NOON
 from dispatched import CONFERENCE, Dispatched, a_pickup
 from softlanding.dispatch import runsheets, store
+from softlanding.dispatch.actions import fleet, taps
+from softlanding.dispatch.model import Place
 from softlanding.lifecycle.work import LastEnd
 from softlanding.web.doors import signer_of
 
@@ -283,6 +285,59 @@ def test_without_scripts_a_tap_comes_back_to_the_page(here):
     values = {"pickup": "K7Q1", "tap": "accepted", "key": a_key(), "tapped_at": ""}
     answer = client.post(f"{drive_path(here)}/taps", data=values, follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, drive_path(here))
+
+
+def test_the_phone_shows_who_boards_and_alights_at_each_stop_in_driving_order(tmp_path, monkeypatch):
+    here = Dispatched(tmp_path, monkeypatch, cars=1)
+    here.ask(a_pickup(1, to_place="hotel"), a_pickup(2, to_place="hotel", phone="+49 40 555 0177"))
+    page = here.house.client("dispatch").get(drive_path(here)).text
+    stops = re.findall(r'data-stop="(\w+)-|data-ride="(\w+)" data-does="(\w+)"', page)
+    assert [one[0] or f"{one[2]} {one[1]}" for one in stops] == [
+        "board",
+        "board K7Q1",
+        "board K7Q2",
+        "alight",
+        "alight K7Q1",
+        "alight K7Q2",
+    ]
+    assert 'href="tel:+49405550177"' in page
+    assert "destination=53.6304%2C9.9882" in page
+    sheet = here.house.client("dispatch", roles=["coordinator"]).get(f"{BOARD}print").text
+    assert re.findall(r"(in|out): <b>(Speaker \d)", sheet) == [
+        ("in", "Speaker 1"),
+        ("in", "Speaker 2"),
+        ("out", "Speaker 1"),
+        ("out", "Speaker 2"),
+    ]
+
+
+def test_a_stop_on_the_way_is_the_next_stop(tmp_path, monkeypatch):
+    here = Dispatched(tmp_path, monkeypatch, cars=1)
+    station = Place(CONFERENCE, "dammtor", "Dammtor", "station", 53.5607, 9.9896, "Europe/Berlin")
+    here.act(fleet.save_place, here.desk, station)
+    here.ask(a_pickup(1, to_place="hotel"))
+    late = here.pickup(1).board_at + timedelta(minutes=10)
+    here.ask(a_pickup(2, from_place="Dammtor", to_place="hotel", landing_at=late))
+    for what in ("accepted", "arrived", "boarded"):
+        here.act(taps.tap, here.desk, CONFERENCE, "K7Q1", what, None, driver=here.drivers[0].id)
+        if what == "accepted":
+            here.pass_time(seconds=(here.pickup(1).board_at - here.now).total_seconds())
+    page = here.house.client("dispatch").get(drive_path(here)).text
+    first = page[page.index('data-stop="') : page.index('data-stop="', page.index('data-stop="') + 1)]
+    assert "<h2>Dammtor</h2>" in first
+    assert 'data-ride="K7Q2" data-does="board"' in first
+
+
+def test_without_scripts_one_press_tells_of_all_at_a_stop(tmp_path, monkeypatch):
+    here = Dispatched(tmp_path, monkeypatch, cars=1)
+    here.ask(a_pickup(1), a_pickup(2))
+    client = here.house.client("dispatch")
+    values = {"pickup": "K7Q1 K7Q2", "tap": "accepted", "key": a_key(), "tapped_at": ""}
+    for _ in range(2):
+        answer = client.post(f"{drive_path(here)}/taps", data=values, follow_redirects=False)
+        assert answer.status_code == 303
+    assert [here.pickup(number).status for number in (1, 2)] == ["accepted", "accepted"]
+    assert [here.said(number)[-1] for number in (1, 2)] == [("accepted", 1), ("accepted", 1)]
 
 
 def test_a_new_link_ends_the_old_one(here, coordinator):

@@ -11,7 +11,7 @@ from dispatched import AIRPORT, CONFERENCE, HOTEL, VENUE, a_pickup, changed, wit
 from house import settings_for
 from softlanding.conferences import Conference, keep
 from softlanding.database import Transaction, make_engine, shared
-from softlanding.dispatch import store, views
+from softlanding.dispatch import driving, store, views
 from softlanding.dispatch.actions import fleet, pickups, taps
 from softlanding.dispatch.model import Vehicle
 from softlanding.dispatch.plans import Desk
@@ -84,8 +84,13 @@ def test_every_view_answers(day):
     chosen = views.chosen(day.connection, day.desk, THE_CONFERENCE, day.now, "K7Q1")
     assert [option["code"] for option in chosen["options"]] == ["V1"]
     driver = store.list_drivers(day.connection, CONFERENCE)[0]
-    assert views.drive(day.connection, THE_CONFERENCE, day.now, driver.token).values["rides"][0]["code"] == "K7Q1"
+    assert (
+        driving.drive(day.connection, THE_CONFERENCE, day.now, driver.token).values["stops"][0]["rides"][0]["code"]
+        == "K7Q1"
+    )
     assert views.fleet(day.connection, CONFERENCE)["shifts"][0]["rides"] == 1
     assert len(views.places(day.connection, CONFERENCE, day.now)) == 3
-    assert views.sheets(day.connection, THE_CONFERENCE, day.now)["sheets"][0]["rides"][0]["code"] == "K7Q1"
+    assert (
+        driving.sheets(day.connection, THE_CONFERENCE, day.now)["sheets"][0]["stops"][0]["rides"][0]["code"] == "K7Q1"
+    )
     assert store.count_recovered(day.connection, NOON - timedelta(hours=1), NOON) == (0, 1)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from softlanding.conferences import Conference, load_conference
-from softlanding.dispatch import store, views
+from softlanding.dispatch import driving, store
 from softlanding.dispatch.store import PlanRow
 from softlanding.lifecycle import Work
 from softlanding.settings import Settings
@@ -80,7 +80,7 @@ async def _write(work: Work, pages: Pages, row: PlanRow) -> None:
     conference = await work.database.read(load_conference, row.conference)
     if conference is None:
         return  # It will be heard of; its zone is on every sheet.
-    given = await work.database.read(views.sheets, conference, work.parts.clock.now())
+    given = await work.database.read(driving.sheets, conference, work.parts.clock.now())
     # On a thread of its own: two hundred drivers are half a second, in which beats must go on.
     await asyncio.to_thread(_write_files, work.settings, pages, conference, row, given)
 

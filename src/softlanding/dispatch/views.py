@@ -1,17 +1,17 @@
 """Questions that pages ask, answered in the shape that their templates name. Nothing is changed here."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from softlanding import auth, incidents
+from softlanding import incidents
 from softlanding.conferences import Conference
 from softlanding.dispatch import model, plans, store, travel
-from softlanding.dispatch.model import ON_VEHICLE, Crew, Driver, Pickup, Place
+from softlanding.dispatch.model import ON_VEHICLE, Crew, Pickup, Place
 from softlanding.dispatch.plans import Desk, Hand
 from softlanding.lifecycle.deaths import Death, list_deaths
 
@@ -22,7 +22,6 @@ LATE_AFTER = timedelta(minutes=10)
 SOON = timedelta(minutes=30)
 QUEUE_MAX, OPTIONS_KEPT_MAX, EXPLAINED_MAX = 200, 200, 12
 DEATH_SHOWN = timedelta(hours=12)
-SHEETS_BEFORE, SHEETS_AHEAD = timedelta(hours=4), timedelta(hours=36)
 NEAR_MAX = 4
 
 Values = dict[str, Any]
@@ -233,7 +232,7 @@ def chosen(connection: sa.Connection, desk: Desk, conference: Conference, now: d
     crew = crews.get(found.shift or "")
     is_assignable = found.status in ("planned", "accepted", "arrived", "unplaced", "missed", "no_show")
     return {
-        **_passenger(found, places),
+        **passenger(found, places),
         "arrival": found.travel_number,
         "ready_at": found.ready_at,
         "expires_at": found.due_at,
@@ -251,7 +250,8 @@ def chosen(connection: sa.Connection, desk: Desk, conference: Conference, now: d
     }
 
 
-def _passenger(pickup: Pickup, places: Mapping[str, Place]) -> Values:
+def passenger(pickup: Pickup, places: Mapping[str, Place]) -> Values:
+    """Who rides, with what, from where to where."""
     return {
         "code": pickup.code,
         "passenger": pickup.speaker_name,
@@ -313,92 +313,7 @@ def _option(
     return option | times | {"why": words}
 
 
-# The driver's phone
-
-
-@dataclass(frozen=True)
-class Drive:
-    """What the driver's page shows."""
-
-    driver: Driver
-    values: Values
-
-
-def drive(connection: sa.Connection, conference: Conference, now: datetime, token: str) -> Drive | None:
-    """The rides of whoever bears this personal link; None if nobody does (any more)."""
-    driver = store.find_driver_by_token(connection, conference.slug, token)
-    if driver is None:
-        return None
-    crews = [crew for crew in store.load_crews(connection, conference.slug).values() if crew.driver == driver.id]
-    crew = next((one for one in crews if one.to_at > now), crews[-1] if crews else None)
-    places = store.load_places(connection, conference.slug)
-    shifts = {one.shift for one in crews if one.to_at > now - SHOWN_AFTER}
-    rides = [one for one in store.list_of_shifts(connection, shifts) if _is_drivers(one, shifts, now)]
-    rides.sort(key=lambda one: (one.board_at or one.ready_at, one.id))
-    return Drive(
-        driver,
-        {
-            "driver": {"name": driver.name},
-            "vehicle": {"name": crew.vehicle, "plate": crew.plate} if crew else None,
-            "plan": plan_of(connection, conference.slug),
-            "desk": desk_phone(connection, conference.slug),
-            "rides": [_card(pickup, pickup.shift in shifts, places, conference) for pickup in rides],
-        },
-    )
-
-
-def _is_drivers(pickup: Pickup, shifts: set[str], now: datetime) -> bool:
-    """On the driver's car, or just taken from it."""
-    if pickup.is_on_vehicle or pickup.status == "delivered":
-        over_at = pickup.delivered_at
-        return pickup.shift in shifts and (over_at is None or now - over_at < SHOWN_AFTER)
-    return pickup.ended_at is not None and now - pickup.ended_at < SHOWN_AFTER
-
-
-def _card(pickup: Pickup, is_mine: bool, places: Mapping[str, Place], conference: Conference) -> Values:
-    zone = ZoneInfo(conference.zone)
-    return {
-        **_passenger(pickup, places),
-        "sign": conference.slug.upper(),  # As the speaker is told.
-        "arrival": pickup.travel_number,
-        "arrival_news": f"lands {pickup.landing_at.astimezone(zone):%H:%M}" if pickup.travel_number else "",
-        "from_place": _spot(places, pickup.from_place, pickup.from_text),
-        "to_place": _spot(places, pickup.to_place, pickup.to_text),
-        "board_at": pickup.board_at or pickup.ready_at,
-        "deliver_at": pickup.deliver_at,
-        "state": pickup.status if is_mine or not pickup.is_on_vehicle else "stood_down",
-        "note": pickup.note,
-        "said": _last_said(pickup, zone),
-        "no_show_from": pickup.no_show_from if pickup.status == "arrived" else None,
-    }
-
-
-def _spot(places: Mapping[str, Place], slug: str | None, text: str) -> Values:
-    place = places.get(slug or "")
-    if place is None:
-        return {"name": text, "address": text, "note": ""}
-    return {"name": place.name, "address": place.address or place.name, "note": place.note}
-
-
-def _last_said(pickup: Pickup, zone: ZoneInfo) -> str:
-    """The last thing that the driver told, and when it was."""
-    steps = (
-        ("dropped off", pickup.delivered_at),
-        ("aboard since", pickup.boarded_at),
-        ("you arrived", pickup.arrived_at),
-        ("you took it", pickup.accepted_at),
-    )
-    return next((f"{words} {at.astimezone(zone):%H:%M}" for words, at in steps if at is not None), "")
-
-
-def desk_phone(connection: sa.Connection, conference: str) -> str:
-    """The phone of a coordinator; "" if none has one."""
-    wanted = {(conference, "coordinator"), (auth.EVERYWHERE, "coordinator")}
-    people = (person for person in auth.list_people(connection) if wanted & set(person.roles))
-    return next((person.phone for person in people if person.phone), "")
-
-
-# Fleet, places, paper
+# Fleet and places
 
 
 def fleet(connection: sa.Connection, conference: str) -> Values:
@@ -442,43 +357,6 @@ def _nearest(place: Place, known: Mapping[str, Place], at: datetime) -> list[Val
         if other.slug != place.slug
     ]
     return [{"name": name, "drive": timedelta(seconds=seconds)} for seconds, name in sorted(ways)[:NEAR_MAX]]
-
-
-def sheets(connection: sa.Connection, conference: Conference, now: datetime, driver: str = "") -> Values:
-    """Run sheets of the shifts of today and tomorrow, or of one driver's."""
-    known = store.load_places(connection, conference.slug)
-    crews = [
-        crew
-        for crew in store.load_crews(connection, conference.slug).values()
-        if crew.to_at > now - SHEETS_BEFORE and crew.from_at < now + SHEETS_AHEAD and driver in ("", crew.driver)
-    ]
-    return {
-        "plan": plan_of(connection, conference.slug),
-        "printed_at": now,
-        "desk": desk_phone(connection, conference.slug),
-        "sheets": [_sheet(connection, crew, known) for crew in crews],
-    }
-
-
-def _sheet(connection: sa.Connection, crew: Crew, known: Mapping[str, Place]) -> Values:
-    mine = [one for one in store.list_of_shifts(connection, {crew.shift}) if one.shift == crew.shift]
-    mine = [one for one in mine if one.is_on_vehicle]
-    return {
-        "driver": {"id": crew.driver, "name": crew.driver_name, "phone": crew.driver_phone},
-        "vehicle": {"name": crew.vehicle, "plate": crew.plate, "code": crew.code},
-        "shift": {"from_at": crew.from_at, "to_at": crew.to_at},
-        "qr": "",
-        "rides": [
-            _passenger(pickup, known)
-            | {
-                "arrival": pickup.travel_number,
-                "board_at": pickup.board_at,
-                "deliver_at": pickup.deliver_at,
-                "note": pickup.note,
-            }
-            for pickup in mine
-        ],
-    }
 
 
 # For programs

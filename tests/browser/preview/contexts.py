@@ -846,27 +846,12 @@ def places() -> dict[str, Any]:
 
 
 def runsheet() -> dict[str, Any]:
-    rides = [
-        Value(
-            code=r.code,
-            passenger=r.passenger,
-            phone="+49 30 5550 117",
-            party=2,
-            luggage=2,
-            wheelchair=False,
-            arrival="LH2034",
-            from_place="BER Terminal 1, gate B, exit 3",
-            to_place=r.to_place,
-            board_at=r.board_at,
-            deliver_at=r.deliver_at,
-            note="",
-        )
+    stops = [
+        stop(r.board_at, BER, driven(r.code, r.passenger, r.state, wheelchair=r.code == "K7QX"))
         for r in vehicles()[0].rides
     ]
-    rides[1].wheelchair = True
-    rides[1].note = "Will wear a red scarf."
     sheets = [
-        Value(driver=v.driver, vehicle=v, shift=v.shift, qr="/qr.svg", rides=rides if v.code == "V1" else rides[:2])
+        Value(driver=v.driver, vehicle=v, shift=v.shift, qr="/qr.svg", stops=stops if v.code == "V1" else stops[:2])
         for v in vehicles()[:3]
     ]
     return {
@@ -879,36 +864,54 @@ def runsheet() -> dict[str, Any]:
     }
 
 
-def driven(code: str, passenger: str, state: str, board: datetime, **more: Any) -> Value:
+BER = Value(name="BER Terminal 1", address="Willy-Brandt-Platz, 12529 Schönefeld", note="Gate B, exit 3")
+ADLON = Value(name="Hotel Adlon", address="Unter den Linden 77, 10117 Berlin", note="")
+for spot in (BER, ADLON):
+    spot.navigate = "https://www.google.com/maps/dir/?api=1&destination=52.36,13.5"
+
+
+def driven(code: str, passenger: str, state: str, does: str = "board", **more: Any) -> Value:
     values = {
         "phone": "+49 30 5550 117",
         "party": 2,
         "luggage": 2,
         "wheelchair": True,
         "sign": "SOFTCONF",
+        "does": does,
+        "is_to_do": True,
         "arrival": "LH2034",
         "arrival_news": "landed 13:49",
-        "from_place": Value(
-            name="BER Terminal 1", address="Willy-Brandt-Platz, 12529 Schönefeld", note="Gate B, exit 3"
-        ),
-        "to_place": Value(name="Hotel Adlon", address="Unter den Linden 77, 10117 Berlin", note=""),
+        "to_place": "Hotel Adlon",
         "note": "",
         "said": "",
         "no_show_from": None,
     }
+    return Value(code=code, passenger=passenger, state=state, **(values | more))
+
+
+def stop(at: datetime, place: Value, *rides: Value) -> Value:
+    steps = {"planned": "accepted", "accepted": "arrived", "arrived": "boarded", "boarded": "delivered"}
+    taps = [
+        Value(tap=tap, codes=[one.code for one in rides if steps.get(one.state) == tap and one.does == does])
+        for tap, does in (("delivered", "alight"), ("accepted", "board"), ("arrived", "board"), ("boarded", "board"))
+    ]
     return Value(
-        code=code, passenger=passenger, state=state, board_at=board, deliver_at=board + minutes(45), **(values | more)
+        key=f"{rides[0].does}-{rides[0].code}",
+        place=place,
+        at=at,
+        leave_at=at - minutes(25),
+        drive=minutes(25),
+        riding=0 if rides[0].does == "board" else 2,
+        rides=list(rides),
+        taps=taps,
+        next=next((one.tap for one in taps if one.codes), ""),
     )
 
 
 def drive() -> dict[str, Any]:
-    rides = [
-        driven("B6NE", "Tomasz Zielinski", "delivered", at(12, 40)),
-        driven("K7QX", "Ada Lovelace", "arrived", at(14, 10), said="you arrived 14:04", no_show_from=at(14, 25)),
-        driven(
-            "M2RT", "Grace Hopper", "planned", at(16, 20), party=1, wheelchair=False, arrival="SK675", arrival_news=""
-        ),
-    ]
+    waited = {"said": "you arrived 14:04", "no_show_from": at(14, 25)}
+    ada, grace = ("K7QX", "Ada Lovelace", "arrived"), ("M2RT", "Grace Hopper", "planned")
+    alone: dict[str, Any] = {"party": 1, "wheelchair": False, "arrival": "SK675", "arrival_news": ""}
     return {
         "page": page(None),
         "stream": f"{BASE}/drive/token/stream",
@@ -917,12 +920,30 @@ def drive() -> dict[str, Any]:
         "vehicle": Value(name="Grey van", plate="B-SL 26"),
         "plan": Value(number=13, made_at=at(14, 1)),
         "desk": "+49 30 5550 100",
-        "rides": rides,
+        "stops": [
+            stop(at(14, 10), BER, driven(*ada, **waited)),
+            stop(at(14, 55), ADLON, driven(*ada, "alight")),
+            stop(at(16, 20), BER, driven(*grace, **alone)),
+            stop(at(17, 5), ADLON, driven(*grace, "alight", **alone)),
+        ],
+        "over": [
+            Value(code="B6NE", passenger="Tomasz Zielinski", party=1, state="delivered", at=at(13, 25), may_come=False)
+        ],
+    }
+
+
+def shared_drive() -> dict[str, Any]:
+    """Two at one kerb."""
+    ada, bea = ("K7QX", "Ada Lovelace", "accepted"), ("N8VG", "Noor Haddad", "accepted")
+    first = stop(at(14, 10), BER, driven(*ada), driven(*bea, party=1, wheelchair=False))
+    return drive() | {
+        "stops": [first, stop(at(14, 55), ADLON, driven(*ada, "alight"), driven(*bea, "alight"))],
+        "over": [],
     }
 
 
 def idle_drive() -> dict[str, Any]:
-    return drive() | {"rides": [], "vehicle": None}
+    return drive() | {"stops": [], "over": [], "vehicle": None}
 
 
 # --- Statistics
@@ -1316,6 +1337,7 @@ PAGES = {
     "places": ("places.html", places),
     "runsheet": ("runsheet.html", runsheet),
     "drive": ("drive.html", drive),
+    "drive-shared": ("drive.html", shared_drive),
     "drive-idle": ("drive.html", idle_drive),
     "operations": ("operations.html", operations),
     "operations-calm": ("operations.html", calm_operations),

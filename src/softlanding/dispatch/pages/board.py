@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from softlanding import keys
 from softlanding.conferences import Conference
-from softlanding.dispatch import runsheets, views
+from softlanding.dispatch import driving, runsheets, views
 from softlanding.dispatch.actions import pickups
 from softlanding.dispatch.pages.shared import ANSWERS, COORDINATORS, Name, Values, live
 from softlanding.dispatch.plans import Desk
@@ -155,7 +155,7 @@ def _add_print(doors: Doors, work: Work, pages: Pages) -> None:
     @doors.page("/{conference}/dispatch/print", who=COORDINATORS)
     async def print_sheets(request: Request, conference: str, driver: str = "") -> Response:
         found = await pages.conference(conference)
-        given = await work.database.read(views.sheets, found, work.parts.clock.now(), driver[:36])
+        given = await work.database.read(driving.sheets, found, work.parts.clock.now(), driver[:36])
         for sheet in given["sheets"]:
             sheet["qr"] = f"/{found.slug}/dispatch/fleet/{sheet['driver']['id']}/qr.svg"
         given["files"] = runsheets.public_address(work.settings, found.slug)

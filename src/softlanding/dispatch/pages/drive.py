@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 
 from softlanding import keys
 from softlanding.conferences import Conference
-from softlanding.dispatch import store, views
+from softlanding.dispatch import driving, store
 from softlanding.dispatch.actions import taps
 from softlanding.dispatch.model import Driver
 from softlanding.dispatch.pages.shared import ANSWERS, Values, live
@@ -20,6 +20,7 @@ from softlanding.web import Doors, Form, Pages, asked, link, of_this_age, read_f
 
 SEEN_EVERY_S = 60.0
 TAPS_PER_MINUTE = 300  # Beyond any hand; a phone that had no network for a day sends all it kept at once.
+CODES_MOST = 20  # Rides at one stop of which one press tells.
 
 Token = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 
@@ -40,8 +41,8 @@ DRIVER = link(_driver)
 TAPPING = link(_driver, writes_per_minute=TAPS_PER_MINUTE)
 
 
-async def _driven(work: Work, conference: Conference, token: str) -> views.Drive:
-    found = await work.database.read(views.drive, conference, work.parts.clock.now(), token)
+async def _driven(work: Work, conference: Conference, token: str) -> driving.Drive:
+    found = await work.database.read(driving.drive, conference, work.parts.clock.now(), token)
     if found is None:
         raise NotFound("this link is not valid (any more); ask the desk for yours")
     return found
@@ -106,11 +107,27 @@ def _add_taps(doors: Doors, work: Work, pages: Pages, desk: Desk) -> None:
 async def _tap(
     request: Request, work: Work, desk: Desk, found: Conference, form: Form, driver: str, name: str
 ) -> dict[str, Any]:
-    code, what = form.required("pickup", "the ride's code", most=64), form.required("tap", "what happened", most=20)
-    key = await asked(request, form.key, "tap", who=f"driver/{driver}")
-    return await work.database.write(
-        keys.once, key, taps.tap, desk, found.slug, code, what, _moment(form), driver=driver, by=name
-    )
+    """One word about one ride, or about each of several at a stop: of those, what is refused keeps no other back."""
+    codes = form.required("pickup", "the ride's code", most=CODES_MOST * 37).split()[:CODES_MOST]
+    what, at, answers = form.required("tap", "what happened", most=20), _moment(form), list[dict[str, Any]]()
+    for code in codes:
+        name_of_key = form.key if len(codes) == 1 else f"{form.key}/{code}"
+        key = await asked(request, name_of_key, "tap", who=f"driver/{driver}")
+        try:
+            answers.append(
+                await work.database.write(
+                    keys.once, key, taps.tap, desk, found.slug, code, what, at, driver=driver, by=name
+                )
+            )
+        except (*ANSWERS, Forbidden) as error:
+            if len(codes) == 1:
+                raise
+            answers.append({"code": code, "state": "", "words": str(error)})
+    return {
+        "code": ", ".join(one["code"] for one in answers),
+        "state": answers[-1]["state"],
+        "words": "; ".join(dict.fromkeys(one["words"] for one in answers)),
+    }
 
 
 def _moment(form: Form) -> datetime | None:

@@ -43,12 +43,14 @@ document.addEventListener("submit", async (event) => {
   const pressed = form.querySelector("button");
   if (pressed.disabled) return;
   pressed.disabled = true;
-  const tap = { key: newKey(), address: new URL(form.action).pathname, pickup: form.dataset.pickup, passenger: form.dataset.passenger, tap: form.dataset.tap, tapped_at: new Date().toISOString(), csrf: form.elements.csrf.value, state: "saved" };
+  const at = new Date().toISOString();
+  const taps = form.dataset.pickup.split(" ").map((pickup) => ({ key: newKey(), address: new URL(form.action).pathname, pickup, passenger: passengerOf(form, pickup), tap: form.dataset.tap, tapped_at: at, csrf: form.elements.csrf.value, state: "saved" }));
   try {
-    await put(tap);
+    for (const tap of taps) await put(tap); // One button for several people is one word about each.
   } catch {
-    form.elements.key.value = tap.key; // No store on this phone: sent as a plain form, then.
-    form.elements.tapped_at.value = tap.tapped_at;
+    form.elements.key.value = newKey(); // No store on this phone: sent as a plain form, then.
+    form.elements.pickup.value = form.dataset.pickup;
+    form.elements.tapped_at.value = at;
     form.submit();
     return;
   }
@@ -57,6 +59,8 @@ document.addEventListener("submit", async (event) => {
   pressed.disabled = false;
   send();
 });
+
+const passengerOf = (form, pickup) => form.dataset.passenger || form.closest("[data-stop]").querySelector(`[data-ride="${CSS.escape(pickup)}"]`).dataset.passenger;
 
 // In order: what came first is sent first, and what comes meanwhile goes right after it.
 async function send() {
@@ -117,11 +121,12 @@ function line(tap) {
 
 // What the server knows, and after it what is saved here: the next button follows the taps, the state does not.
 function showCard(card, taps) {
-  const before = { planned: 0, assigned: 0, accepted: 1, arrived: 2, boarded: 3, delivered: 4, no_show: 5, stood_down: 5 };
+  const before = { planned: 0, accepted: 1, arrived: 2, boarded: 3, delivered: 4 };
   const known = before[card.dataset.state] ?? 0;
   const tapped = Math.max(0, ...taps.map((tap) => (tap.tap === "no_show" ? 5 : CHAIN.indexOf(tap.tap) + 1)));
   const next = Math.max(known, tapped);
   card.dataset.next = next;
+  card.classList.toggle("is-done", next >= (card.dataset.does === "board" ? 3 : 4));
   for (const form of card.querySelectorAll("form[data-tap]")) if (form.dataset.tap !== "no_show") form.hidden = CHAIN.indexOf(form.dataset.tap) !== next;
   for (const step of card.querySelectorAll("[data-step]")) {
     const place = CHAIN.indexOf(step.dataset.step);
@@ -132,13 +137,33 @@ function showCard(card, taps) {
   if (said && last) said.textContent = `${WORDS[last.tap]}: ${progress(last)}`;
 }
 
-// The first ride that is not over, by the server or by a saved tap, is the one in hand.
+// The first stop where something is still to do, by the server or by a saved tap, is the one in hand; its main button is the next word
+// of all who can be told of together: out before in.
 function promote() {
   let found = false;
-  for (const card of document.querySelectorAll("[data-ride]")) {
-    const isNow = !found && Number(card.dataset.next) < 4;
+  for (const stop of document.querySelectorAll("[data-stop]")) {
+    const cards = [...stop.querySelectorAll("[data-ride]")];
+    const isNow = !found && cards.some((card) => !card.classList.contains("is-done"));
     found ||= isNow;
-    card.classList.toggle("is-now", isNow);
+    if (isNow !== stop.classList.contains("is-now")) stop.open = isNow;
+    stop.classList.toggle("is-now", isNow);
+    stop.classList.toggle("is-over", !found);
+    stop.querySelector("[data-now]").textContent = isNow ? "Now" : found ? "Then" : "Told";
+    showMain(stop, cards);
+  }
+}
+
+function showMain(stop, cards) {
+  let shown = false;
+  for (const form of stop.querySelectorAll("form[data-all]")) {
+    const step = CHAIN.indexOf(form.dataset.tap);
+    const does = form.dataset.tap === "delivered" ? "alight" : "board";
+    const codes = cards.filter((card) => card.dataset.does === does && Number(card.dataset.next) === step).map((card) => card.dataset.ride);
+    form.hidden = shown || !codes.length;
+    shown ||= !form.hidden;
+    form.dataset.pickup = form.elements.pickup.value = codes.join(" ");
+    const words = form.querySelector("[data-one]");
+    words.textContent = codes.length > 1 ? words.dataset.many : words.dataset.one;
   }
 }
 

@@ -1,0 +1,217 @@
+"""What a driver reads, on the phone and on paper: the stops of the manifest in driving order, and at each who boards or
+alights there. Nothing is changed here."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from softlanding import auth
+from softlanding.conferences import Conference
+from softlanding.dispatch import model, store, travel
+from softlanding.dispatch.model import Crew, Driver, Pickup, Place, Shift
+from softlanding.dispatch.plans import PLAN_HOUR
+from softlanding.dispatch.store import StopRow
+from softlanding.dispatch.views import SHOWN_AFTER, Values, passenger, plan_of
+
+SHEETS_BEFORE, SHEETS_AHEAD = timedelta(hours=4), timedelta(hours=36)
+MAPS = "https://www.google.com/maps/dir/"  # The one address that iPhone and Android both open in an app for driving.
+
+
+# The phone
+
+
+@dataclass(frozen=True)
+class Drive:
+    """What the driver's page shows."""
+
+    driver: Driver
+    values: Values
+
+
+def drive(connection: sa.Connection, conference: Conference, now: datetime, token: str) -> Drive | None:
+    """The stops of whoever bears this personal link; None if nobody does (any more)."""
+    driver = store.find_driver_by_token(connection, conference.slug, token)
+    if driver is None:
+        return None
+    crews = [crew for crew in store.load_crews(connection, conference.slug).values() if crew.driver == driver.id]
+    crew = next((one for one in crews if one.to_at > now), crews[-1] if crews else None)
+    recent = [one for one in crews if one.to_at > now - SHOWN_AFTER]
+    road = _Road.load(connection, conference, recent, now)
+    return Drive(
+        driver,
+        {
+            "driver": {"name": driver.name},
+            "vehicle": {"name": crew.vehicle, "plate": crew.plate} if crew else None,
+            "plan": plan_of(connection, conference.slug),
+            "desk": desk_phone(connection, conference.slug),
+            "stops": [stop for one in recent for stop in road.stops(one.shift)],
+            "over": road.over({one.shift for one in recent}, now),
+        },
+    )
+
+
+def desk_phone(connection: sa.Connection, conference: str) -> str:
+    """The phone of a coordinator; "" if none has one."""
+    wanted = {(conference, "coordinator"), (auth.EVERYWHERE, "coordinator")}
+    people = (person for person in auth.list_people(connection) if wanted & set(person.roles))
+    return next((person.phone for person in people if person.phone), "")
+
+
+# Paper
+
+
+def sheets(connection: sa.Connection, conference: Conference, now: datetime, driver: str = "") -> Values:
+    """Run sheets of the shifts of today and tomorrow, or of one driver's."""
+    crews = [
+        crew
+        for crew in store.load_crews(connection, conference.slug).values()
+        if crew.to_at > now - SHEETS_BEFORE and crew.from_at < now + SHEETS_AHEAD and driver in ("", crew.driver)
+    ]
+    road = _Road.load(connection, conference, crews, now)
+    return {
+        "plan": plan_of(connection, conference.slug),
+        "printed_at": now,
+        "desk": desk_phone(connection, conference.slug),
+        "sheets": [_sheet(crew, road) for crew in crews],
+    }
+
+
+def _sheet(crew: Crew, road: "_Road") -> Values:
+    return {
+        "driver": {"id": crew.driver, "name": crew.driver_name, "phone": crew.driver_phone},
+        "vehicle": {"name": crew.vehicle, "plate": crew.plate, "code": crew.code},
+        "shift": {"from_at": crew.from_at, "to_at": crew.to_at},
+        "qr": "",
+        "stops": road.stops(crew.shift),
+    }
+
+
+# Stops
+
+
+@dataclass(frozen=True)
+class _Road:
+    """Where some shifts lead, and with whom."""
+
+    conference: Conference
+    places: Mapping[str, Place]
+    shifts: Mapping[str, Shift]
+    pickups: Mapping[str, Pickup]  # Those on these shifts, and those that were.
+    rows: Mapping[str, list[StopRow]]
+    hour: datetime  # Whose traffic plans are made for.
+
+    @classmethod
+    def load(cls, connection: sa.Connection, conference: Conference, crews: Iterable[Crew], now: datetime) -> "_Road":
+        keys = [crew.shift for crew in crews]
+        return cls(
+            conference=conference,
+            places=store.load_places(connection, conference.slug),
+            shifts=store.load_shifts(connection, conference.slug),
+            pickups={one.id: one for one in store.list_of_shifts(connection, keys)},
+            rows={key: store.list_stops_of_shift(connection, key) for key in keys},
+            hour=now.astimezone(ZoneInfo(conference.zone)).replace(hour=PLAN_HOUR),
+        )
+
+    def stops(self, shift: str) -> list[Values]:
+        """The stops at which something is still to do, in driving order."""
+        known = self.shifts[shift]
+        here, free_at, riding, found = known.at_place or known.start_place, known.from_at, 0, list[Values]()
+        for _position, group in groupby(self.rows[shift], key=lambda row: row.position):
+            rows = list(group)
+            rides = [(row.kind, self.pickups[row.pickup]) for row in rows if row.pickup in self.pickups]
+            if any(is_to_do(kind, pickup) for kind, pickup in rides):
+                found.append(self._stop(rows[0], rides, here, free_at, riding))
+            riding += sum(pickup.party if kind == "board" else -pickup.party for kind, pickup in rides)
+            here, free_at = rows[0].place, rows[0].depart_at
+        return found
+
+    def _stop(self, row: StopRow, rides: list[tuple[str, Pickup]], here: str, free_at: datetime, riding: int) -> Values:
+        drive = self._drive(here, row.place)
+        cards = [self._card(kind, pickup) for kind, pickup in sorted(rides, key=lambda one: one[0])]
+        chain = [{"tap": tap, "codes": _at_step(cards, tap)} for tap in ("delivered", "accepted", "arrived", "boarded")]
+        return {
+            "key": f"{row.kind}-{rides[0][1].code}",
+            "place": self._spot(row.place, row.place),
+            "at": row.begin_at,
+            "leave_at": max(free_at, row.begin_at - drive),
+            "drive": drive,
+            "riding": max(0, riding),
+            "rides": cards,
+            "taps": chain,
+            "next": next((one["tap"] for one in chain if one["codes"]), ""),
+        }
+
+    def _drive(self, here: str, there: str) -> timedelta:
+        start, end = self.places.get(here), self.places.get(there)
+        if start is None or end is None or here == there:
+            return timedelta(0)
+        points = ((start.latitude, start.longitude), (end.latitude, end.longitude))
+        return timedelta(seconds=travel.travel(*points, self.hour).seconds)
+
+    def _card(self, kind: str, pickup: Pickup) -> Values:
+        """One who boards or alights at a stop."""
+        zone = ZoneInfo(self.conference.zone)
+        return {
+            **passenger(pickup, self.places),
+            "does": kind,
+            "is_to_do": is_to_do(kind, pickup),
+            "sign": self.conference.slug.upper(),  # As the speaker is told.
+            "arrival": pickup.travel_number,
+            "arrival_news": f"lands {pickup.landing_at.astimezone(zone):%H:%M}" if pickup.travel_number else "",
+            "state": pickup.status,
+            "note": pickup.note,
+            "said": _last_said(pickup, zone),
+            "no_show_from": pickup.no_show_from if pickup.status == "arrived" else None,
+        }
+
+    def _spot(self, slug: str, text: str) -> Values:
+        place = self.places.get(slug)
+        if place is None:
+            return {"name": text, "address": "", "note": "", "navigate": ""}
+        query = urlencode({"api": 1, "travelmode": "driving", "destination": f"{place.latitude},{place.longitude}"})
+        return {"name": place.name, "address": place.address, "note": place.note, "navigate": f"{MAPS}?{query}"}
+
+    def over(self, shifts: set[str], now: datetime) -> list[Values]:
+        """What ended on these shifts lately, the newest first."""
+        ended = [
+            (at, pickup)
+            for pickup in self.pickups.values()
+            if (at := pickup.delivered_at or pickup.ended_at) is not None and now - at < SHOWN_AFTER
+            if not pickup.is_open and (pickup.shift in shifts or pickup.shift is None)
+        ]
+        ended.sort(key=lambda one: (one[0], one[1].id), reverse=True)
+        return [
+            passenger(pickup, self.places)
+            | {"state": pickup.status, "at": at, "may_come": pickup.status in ("no_show", "missed")}
+            for at, pickup in ended
+        ]
+
+
+def is_to_do(kind: str, pickup: Pickup) -> bool:
+    """Whether they are still to board, or to alight."""
+    return pickup.status in model.BEFORE_BOARDING if kind == "board" else pickup.status in model.OPEN
+
+
+_STEP = {"planned": "accepted", "accepted": "arrived", "arrived": "boarded", "boarded": "delivered"}
+
+
+def _at_step(cards: list[Values], tap: str) -> list[str]:
+    """Whose next word this is, at this stop."""
+    does = "alight" if tap == "delivered" else "board"
+    return [card["code"] for card in cards if card["does"] == does and _STEP.get(card["state"]) == tap]
+
+
+def _last_said(pickup: Pickup, zone: ZoneInfo) -> str:
+    """The last thing that the driver told, and when it was."""
+    steps = (
+        ("dropped off", pickup.delivered_at),
+        ("aboard since", pickup.boarded_at),
+        ("you arrived", pickup.arrived_at),
+        ("you took it", pickup.accepted_at),
+    )
+    return next((f"{words} {at.astimezone(zone):%H:%M}" for words, at in steps if at is not None), "")
