@@ -60,7 +60,7 @@ def bring(house: House, programme: Programme, **release) -> dict:
     """Import and release it."""
     database = house["schedule"].database
     prepared = prepare(programme, "file.xml")
-    database.write_now(import_programme, prepared)
+    database.write_now(import_programme, prepared, accept_removed=None)
     return database.write_now(release_draft, prepared.conference, promise=PROMISE, **release)
 
 

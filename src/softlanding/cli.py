@@ -20,6 +20,7 @@ from softlanding.private_files import keep_private
 from softlanding.settings import SERVICES, Service, Settings, example_text, explain, load_settings, required
 
 TO_SIGN = ("session_secret", "front_door.public_url")  # What a command needs that asks the running system.
+ANY_NUMBER = 1_000_000  # Of talks that an import may remove: more than any programme has.
 F = TypeVar("F", bound=Callable[..., Any])
 
 data_option = click.option("--data", metavar="DIR", help="The data folder. Default: var, or the setting data_folder.")
@@ -230,18 +231,20 @@ def table_options(function: F) -> F:
 @click.option("--zone", help="The time zone (IANA), where the file names none.")
 @click.option("--release", is_flag=True, help="Publish it at once.")
 @click.option("--note", default="", help="A public word on the release.")
+@click.option("--yes", is_flag=True, help="Also when it removes more than a third of the talks.")
 @dry_run_option
 @data_option
 @json_option
 @with_example("softlanding import programme schedule.xml --release")
 def import_programme_command(
-    file: Path, zone: str | None, release: bool, note: str, dry_run: bool, data: str | None, as_json: bool
+    file: Path, zone: str | None, release: bool, note: str, yes: bool, dry_run: bool, data: str | None, as_json: bool
 ) -> int:
     """Take a programme (schedule.xml or schedule.json, also gzipped) into the draft of its conference."""
     from softlanding.app.client import new_key, published_soon
     from softlanding.app.reach import reach
 
     parameters = {"filename": file.name, "release": release, "note": note, "dry_run": dry_run}
+    parameters |= {"accept_removed": ANY_NUMBER} if yes else {}
     with reach(_settings(data), _note) as here:
         report = here.request(
             "POST",

@@ -9,7 +9,7 @@ from conferences_made import DAY, PROMISE, SLUG, a_programme, a_talk, an_arrival
 from house import House
 from softlanding.auth import Signer, list_people, load_person
 from softlanding.formats import write_json, write_xml
-from softlanding.schedule import store
+from softlanding.schedule import store, views
 from softlanding.schedule.actions.journeys import announce_arrival
 from softlanding.schedule.actions.people import add_person, ensure_somebody
 
@@ -462,13 +462,61 @@ def test_organisers_see_who_has_looked(house, organiser):
 
 
 def test_a_file_goes_into_the_draft_and_is_released_by_form(house, organiser):
-    body = write_xml(a_programme(a_talk("A"), a_talk("B", at(11))), "1", "https://example.org/wharf")
+    talks = (a_talk(), a_talk("SQL", at(14), persons=("GRACE",)), a_talk("B", at(11)))
+    body = write_xml(a_programme(*talks), "1", "https://example.org/wharf")
     answer = organiser.post(
         f"/{SLUG}/organise/import", data={"key": "1", "form": "import"}, files={"file": ("next.xml", body)}
     )
     assert "next.xml is in the draft of Wharf 2026" in message(answer)
     assert "v2 is released" in message(organiser.post(f"/{SLUG}/organise/release", data={"key": "2", "note": "New"}))
     assert told(house, "release.published")[-1].note == "New"
+
+
+def send_wrong_file(client):
+    """One that takes both talks away and brings another."""
+    body = write_xml(a_programme(a_talk("A")), "1", "https://example.org/wharf")
+    given = {"data": {"key": "1", "form": "import"}, "files": {"file": ("stage.xml", body)}}
+    return client.post(f"/{SLUG}/organise/import", **given)
+
+
+def waiting(house):
+    return read(house, views.desk.desk, SLUG, house.clock.now())["set_aside"]
+
+
+def test_a_file_that_removes_much_waits_on_the_desk_for_a_press_that_names_the_number(house, organiser):
+    answer = send_wrong_file(organiser)
+    assert message(answer) == "stage.xml would remove 2 of 2 talks from the draft of Wharf 2026. Nothing was changed."
+    assert "Import it and remove 2 talks" in answer.text
+    assert len(read(house, store.programmes.load_draft, SLUG).talks) == 2
+    asked = {"digest": waiting(house)["digest"], "form": "accept", "key": "2"}
+    too_few = organiser.post(f"/{SLUG}/organise/import/accept", data=asked | {"accept_removed": "1"})
+    assert (too_few.status_code, len(read(house, store.programmes.load_draft, SLUG).talks)) == (409, 2)
+    pressed = organiser.post(f"/{SLUG}/organise/import/accept", data=asked | {"accept_removed": "2", "key": "3"})
+    assert "stage.xml is in the draft" in message(pressed)
+    twice = organiser.post(f"/{SLUG}/organise/import/accept", data=asked | {"accept_removed": "2", "key": "3"})
+    assert message(twice) == message(pressed)
+    assert [talk.title for talk in read(house, store.programmes.load_draft, SLUG).talks] == ["On A"]
+    assert waiting(house) is None
+    again = organiser.post(f"/{SLUG}/organise/import/accept", data=asked | {"accept_removed": "2", "key": "4"})
+    assert (again.status_code, "does not wait any more" in again.text) == (409, True)
+
+
+def test_a_file_that_waits_can_be_dropped(house, organiser):
+    send_wrong_file(organiser)
+    given = {"digest": waiting(house)["digest"], "form": "drop", "key": "2"}
+    assert "was not imported" in message(organiser.post(f"/{SLUG}/organise/import/drop", data=given))
+    assert (waiting(house), len(read(house, store.programmes.load_draft, SLUG).talks)) == (None, 2)
+
+
+def test_a_program_names_the_number_that_it_accepts_to_be_removed(house):
+    client, body = program(house, "write"), write_xml(a_programme(a_talk("A")), "1", "https://example.org/wharf")
+    address = "/api/schedule/programmes?filename=stage.xml"
+    refused = client.post(address, content=body, headers={"Idempotency-Key": "1"})
+    assert (refused.status_code, "accept_removed=2" in refused.text, "--yes" in refused.text) == (409, True, True)
+    dry = client.post(f"{address}&dry_run=true", content=body, headers={"Idempotency-Key": "2"}).json()
+    assert "would remove 2 of 2 talks" in dry["warnings"][0]
+    taken = client.post(f"{address}&accept_removed=2", content=body, headers={"Idempotency-Key": "3"})
+    assert taken.json()["removed"] == 2
 
 
 def test_a_broken_file_changes_nothing_and_says_where(house, organiser):

@@ -15,7 +15,13 @@ from softlanding.formats import write_xml
 from softlanding.sample import sample
 from softlanding.schedule import store, views
 from softlanding.schedule.actions.journeys import announce_arrival
-from softlanding.schedule.actions.programme import import_programme, prepare, prepare_import, release_draft
+from softlanding.schedule.actions.programme import (
+    WouldRemove,
+    import_programme,
+    prepare,
+    prepare_import,
+    release_draft,
+)
 from softlanding.schedule.actions.sample import at_up
 from softlanding.schedule.model import Change
 
@@ -111,9 +117,43 @@ def test_an_unreleased_change_of_the_title_is_not_public(house):
 def test_there_is_nothing_to_release_without_talks_or_a_draft(house):
     with pytest.raises(NotFound):
         write(house, release_draft, "nowhere-1", promise=PROMISE)
-    write(house, import_programme, prepare(replace(a_programme(), talks=()), "file.xml"))
+    empty = prepare(replace(a_programme(), talks=()), "file.xml")
+    given = (empty.text, empty.digest, {})
+    write(
+        house, lambda tx, now: store.programmes.save_draft(tx, now, SLUG, *given)
+    )  # As before empty ones were refused.
     with pytest.raises(Refused):
         write(house, release_draft, SLUG, promise=PROMISE)
+
+
+def of_talks(number):
+    """A programme of so many talks."""
+    return prepare(a_programme(*(a_talk(f"T{n}", at(8 + n)) for n in range(number))), "file.xml")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "asks"), [(6, 4, False), (6, 3, True), (6, 1, True), (3, 2, False), (1, 1, False)]
+)
+def test_a_file_that_takes_away_more_than_a_third_asks_first(house, before, after, asks):
+    bring(house, of_talks(before).programme)
+    draft = read(house, store.programmes.load_draft_head, SLUG)
+    words = f"file.xml would remove {before - after} of {before} talks from the draft of Wharf 2026"
+    dry = write(house, import_programme, of_talks(after), dry_run=True)
+    assert dry["warnings"] == ([f"{words}: this asks first"] if asks else [])
+    if asks:
+        for accepted in (0, before - after - 1):
+            with pytest.raises(WouldRemove, match=words):
+                write(house, import_programme, of_talks(after), accept_removed=accepted)
+        assert read(house, store.programmes.load_draft_head, SLUG) == draft
+    report = write(house, import_programme, of_talks(after), accept_removed=before - after)
+    assert report["removed"] == before - after
+
+
+def test_a_file_without_a_talk_leaves_the_draft_as_it_is(house):
+    bring(house, of_talks(3).programme)
+    with pytest.raises(Invalid, match="there is no talk in it"):
+        write(house, import_programme, prepare(replace(a_programme(), talks=()), "file.xml"), accept_removed=None)
+    assert len(read(house, store.programmes.load_draft, SLUG).talks) == 3
 
 
 def test_a_broken_file_is_refused_with_file_line_and_reason():
@@ -206,7 +246,7 @@ BODO = EVENT.format(guid="93bbd488-19b6-517a-8f24-78ddcd10fbfc", number=340, hou
 def test_link_journey_and_pickup_stay_with_whom_they_were_made_for_though_two_share_an_id(house, first, then):
     def take(version, events):
         body = MERGED.format(version=version, events=events).encode()
-        write(house, import_programme, prepare_import(body, "merged.xml", None))
+        write(house, import_programme, prepare_import(body, "merged.xml", None), accept_removed=None)
         write(house, release_draft, "merged", promise=PROMISE)
 
     take(1, first)

@@ -18,6 +18,7 @@ ZONE = "Europe/Berlin"
 def house(tmp_path):
     house = House(tmp_path, names=["schedule"])
     bring(house, a_programme())
+    house.run()  # It is public: nobody is called for that.
     house.clock.advance(60)
     return house
 

@@ -278,6 +278,7 @@ def organise() -> dict[str, Any]:
             Value(blocks=False, text="Ada Lovelace lands 09:05 and speaks 10:30; the drive takes 45 min."),
             Value(blocks=False, text="Gate 7 has two talks at 16:00."),
         ],
+        "set_aside": None,
         "published": Value(
             number=RELEASE.number,
             is_public=True,

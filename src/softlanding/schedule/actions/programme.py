@@ -9,7 +9,7 @@ from softlanding import conferences
 from softlanding.conferences import Conference, load_conference
 from softlanding.contracts.schedule import ConferenceChanged, ReleasePublished, TalkCancelled, TalkMoved
 from softlanding.database import Transaction
-from softlanding.errors import Invalid, Refused
+from softlanding.errors import Fault, Invalid, Refused
 from softlanding.formats import Note, read_programme
 from softlanding.formats.programme import Programme, Talk
 from softlanding.messaging import outbox
@@ -31,7 +31,17 @@ from softlanding.schedule.store.programmes import Release, ReleaseHead
 from softlanding.schedule.views.desk import lost_in_sentences
 
 NOTES_KEPT = 100
+ASKS_ABOVE = 1 / 3  # Of the draft's talks: who takes so many away has more often the wrong file than a new plan.
 FOLLOWED_AT_ONCE = 200  # Pickups told anew in one action take 0.1 s, and the release itself as long.
+
+
+class WouldRemove(Refused):
+    """So much of the draft would go that a person must say yes to the number."""
+
+    def __init__(self, filename: str, title: str, removed: int, of: int) -> None:
+        super().__init__(f"{filename} would remove {removed} of {of} talks from the draft of {title}")
+        self.removed = removed
+        self.of = of
 
 
 @dataclass(frozen=True)
@@ -68,8 +78,16 @@ def prepare(programme: Programme, filename: str, notes: tuple[Note, ...] = ()) -
     return Prepared(slug, programme, text, store.programmes.digest_of(text), filename, notes)
 
 
-def import_programme(tx: Transaction, now: datetime, prepared: Prepared, *, dry_run: bool = False) -> dict[str, Any]:
-    """The programme becomes its conference's draft; nothing is public. The same file twice changes nothing."""
+def import_programme(
+    tx: Transaction, now: datetime, prepared: Prepared, *, accept_removed: int | None = 0, dry_run: bool = False
+) -> dict[str, Any]:
+    """The programme becomes its conference's draft; nothing is public. The same file twice changes nothing.
+
+    Raises WouldRemove for one that takes away more than a third of the draft's talks, unless that many are accepted
+    (None: any number); Invalid for one without talks.
+    """
+    if not prepared.programme.talks:
+        raise Invalid(Fault(prepared.filename, "there is no talk in it; the draft stays as it is"))
     prepared = _with_known_speakers(tx, prepared)
     slug, programme = prepared.conference, prepared.programme
     head = store.programmes.load_draft_head(tx.connection, slug)
@@ -82,14 +100,25 @@ def import_programme(tx: Transaction, now: datetime, prepared: Prepared, *, dry_
     diff = compare(store.programmes.load_draft(tx.connection, slug) if head else None, programme)
     report = _report(prepared, diff) | {"is_same": False, "dry_run": dry_run}
     warnings = {"warnings": lost_in_sentences(tx.connection, slug, now, programme)}
+    asks = _asks_first(prepared, diff, accept_removed)
     if dry_run:
-        return report | warnings
+        return report | {"warnings": [*([f"{asks}: this asks first"] if asks else []), *warnings["warnings"]]}
+    if asks is not None:
+        raise asks
+    store.programmes.drop_set_aside(tx, slug)
     store.programmes.touch_sample(tx)
     store.programmes.save_draft(tx, now, slug, prepared.text, prepared.digest, report | {"at": now.isoformat()})
     store.speakers.keep_persons(tx, slug, programme.persons, None)
     if head is None or head.release == 0:
         _tell_conference(tx, now, slug, programme)
     return report | warnings
+
+
+def _asks_first(prepared: Prepared, diff: Diff, accept_removed: int | None) -> WouldRemove | None:
+    removed, before = len(diff.removed), diff.count - len(diff.added) + diff.same
+    if accept_removed is None or removed <= max(accept_removed, before * ASKS_ABOVE):
+        return None
+    return WouldRemove(prepared.filename, prepared.programme.conference.title, removed, before)
 
 
 def _with_known_speakers(tx: Transaction, prepared: Prepared) -> Prepared:

@@ -73,7 +73,7 @@ def _still_to_come(given: Sample, now: datetime) -> list[ArrivalRow]:
 
 def _release(tx: Transaction, now: datetime, given: Sample, promise: Promise, *, is_fresh: bool) -> str:
     prepared = prepare(given.programme, FILE)
-    import_programme(tx, now, prepared)
+    import_programme(tx, now, prepared, accept_removed=None)
     release_draft(tx, now, prepared.conference, note=NOTE, by="Softlanding", promise=promise, is_fresh=is_fresh)
     return prepared.conference
 

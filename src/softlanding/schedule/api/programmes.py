@@ -14,7 +14,13 @@ from softlanding.lifecycle import Work
 from softlanding.schedule import store, views
 from softlanding.schedule.actions.people import must_organise
 from softlanding.schedule.actions.pickups import promise_of
-from softlanding.schedule.actions.programme import Prepared, import_programme, prepare_import, release_draft
+from softlanding.schedule.actions.programme import (
+    Prepared,
+    WouldRemove,
+    import_programme,
+    prepare_import,
+    release_draft,
+)
 from softlanding.schedule.actions.sample import at_up
 from softlanding.schedule.api.shared import (
     ORGANISERS,
@@ -70,11 +76,14 @@ def _add_programme(doors: Doors, work: Work) -> None:
         release: bool = False,
         note: Annotated[str, Query(max_length=500)] = "",
         dry_run: bool = False,
+        accept_removed: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     ) -> dict[str, Any]:
         body = await read_body(request)
         prepared = await asyncio.to_thread(prepare_import, body, filename, zone, work.settings.zone)
         must_organise(request.state.visitor, prepared.conference)
-        return await _take(request, work, prepared, body, key, note, release=release, dry_run=dry_run)
+        if dry_run:
+            return await work.database.write(import_programme, prepared, accept_removed=accept_removed, dry_run=True)
+        return await _take(request, work, prepared, body, key, note, accept_removed, release=release)
 
     @doors.api(
         "/api/schedule/{conference}/programme",
@@ -88,14 +97,23 @@ def _add_programme(doors: Doors, work: Work) -> None:
 
 
 async def _take(
-    request: Request, work: Work, prepared: Prepared, body: bytes, key: str, note: str, *, release: bool, dry_run: bool
+    request: Request,
+    work: Work,
+    prepared: Prepared,
+    body: bytes,
+    key: str,
+    note: str,
+    accept_removed: int,
+    *,
+    release: bool,
 ) -> dict[str, Any]:
     """Two actions, each below 250 ms; cut off between them, the same key does the second."""
-    if dry_run:
-        return await work.database.write(import_programme, prepared, dry_run=True)
-    report = await work.database.write(
-        keys.once, await asked(request, key, "programme.import", content=body), import_programme, prepared
-    )
+    named = await asked(request, key, "programme.import", content=body)
+    try:
+        report = await work.database.write(keys.once, named, import_programme, prepared, accept_removed=accept_removed)
+    except WouldRemove as asks:
+        how = f"accept_removed={asks.removed}, or `softlanding import programme --yes`"
+        raise Refused(f"{asks}; nothing was changed. If that is meant, send it again with {how}") from asks
     if not release:
         return report
     released = await work.database.write(

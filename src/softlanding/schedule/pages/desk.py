@@ -13,7 +13,8 @@ from softlanding.errors import SoftlandingError
 from softlanding.lifecycle import Work
 from softlanding.schedule import views
 from softlanding.schedule.actions.people import must_organise
-from softlanding.schedule.actions.programme import import_programme, prepare_import, release_draft
+from softlanding.schedule.actions.programme import WouldRemove, import_programme, prepare_import, release_draft
+from softlanding.schedule.actions.set_aside import drop_set_aside, import_set_aside, set_aside
 from softlanding.schedule.pages.shared import (
     ANSWERS,
     ORGANISERS,
@@ -47,6 +48,7 @@ def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
 
     _add_looking(doors, work, pages, show)
     _add_import(doors, work, show)
+    _add_set_aside(doors, work, show)
     _add_release(doors, work, show)
 
 
@@ -79,9 +81,45 @@ def _add_import(doors: Doors, work: Work, show: Show) -> None:
             report = await work.database.write(
                 keys.once, await asked(request, form.key, "programme.import"), import_programme, prepared
             )
+        except WouldRemove as asks:
+            await work.database.write(set_aside, prepared, asks, request.state.visitor.name)
+            return see_other(f"/{prepared.conference}/organise/#import", f"{asks}. Nothing was changed.", "note")
         except ANSWERS as error:
             return await show(request, conference, error, form)
         return see_other(f"/{prepared.conference}/organise/", _said(report))
+
+
+def _add_set_aside(doors: Doors, work: Work, show: Show) -> None:
+    @doors.page("/{conference}/organise/import/accept", who=ORGANISERS, methods=("POST",))
+    async def accept(request: Request, conference: str) -> Response:
+        form = await read_form(request)
+        try:
+            report = await work.database.write(
+                keys.once,
+                await asked(request, form.key, "programme.accept"),
+                import_set_aside,
+                conference,
+                form.text("digest", most=64),
+                form.number("accept_removed", least=0, most=1_000_000, default=0),
+            )
+        except ANSWERS as error:
+            return await show(request, conference, error, form)
+        return see_other(f"/{conference}/organise/", _said(report))
+
+    @doors.page("/{conference}/organise/import/drop", who=ORGANISERS, methods=("POST",))
+    async def drop(request: Request, conference: str) -> Response:
+        form = await read_form(request)
+        try:
+            done = await work.database.write(
+                keys.once,
+                await asked(request, form.key, "programme.drop"),
+                drop_set_aside,
+                conference,
+                form.text("digest", most=64),
+            )
+        except ANSWERS as error:
+            return await show(request, conference, error, form)
+        return see_other(f"/{conference}/organise/", f"{done['file']} was not imported.")
 
 
 def _add_release(doors: Doors, work: Work, show: Show) -> None:

@@ -19,6 +19,7 @@ from softlanding.schedule.tables import flags, programmes, releases
 
 SAMPLE = "sample-untouched"
 FOLLOW = "follow/"
+ASIDE, ASIDE_TEXT = "import/", "import-text/"
 
 _FOLLOWING = (
     sa.select(flags)
@@ -216,6 +217,25 @@ def keep_destinations(tx: Transaction, conference: str, names: Sequence[str]) ->
 def load_destinations(connection: sa.Connection, conference: str) -> list[str]:
     told = load_flag(connection, f"destinations/{conference}") or {}
     return [str(name) for name in told.get("names", [])]
+
+
+def keep_set_aside(tx: Transaction, conference: str, head: dict[str, Any], read: dict[str, Any]) -> None:
+    """A file that was read and waits for a person's yes; its text apart, for that is long."""
+    save_flag(tx, f"{ASIDE}{conference}", head)
+    save_flag(tx, f"{ASIDE_TEXT}{conference}", read)
+
+
+def load_set_aside(connection: sa.Connection, conference: str) -> dict[str, Any] | None:
+    return load_flag(connection, f"{ASIDE}{conference}")
+
+
+def load_set_aside_text(connection: sa.Connection, conference: str) -> dict[str, Any] | None:
+    return load_flag(connection, f"{ASIDE_TEXT}{conference}")
+
+
+def drop_set_aside(tx: Transaction, conference: str) -> None:
+    for name in (ASIDE, ASIDE_TEXT):
+        drop_flag(tx, f"{name}{conference}")
 
 
 def keep_followers(tx: Transaction, conference: str, journeys: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ def desk(connection: sa.Connection, conference: str, now: datetime, *, by_name: 
         "faults": [fault for fault in faults if fault["text"] not in lost],
         "lost": lost,
         "imported": _imported(head),
+        "set_aside": _set_aside(connection, conference),
         "journeys": _journeys(connection, conference),
     }
 
@@ -49,7 +50,13 @@ def _empty() -> dict[str, Any]:
         "faults": [],
         "lost": [],
         "imported": None,
+        "set_aside": None,
     }
+
+
+def _set_aside(connection: sa.Connection, conference: str) -> dict[str, Any] | None:
+    found = store.programmes.load_set_aside(connection, conference)
+    return found | {"at": datetime.fromisoformat(found["at"])} if found else None
 
 
 def lost_in_sentences(
