@@ -75,14 +75,22 @@ def group() -> None:
 @group.command("up")
 @data_option
 @click.option("--port", type=click.IntRange(1, 65_535), help="The port to open in the browser. Default: 8000.")
-@click.option("--lan", is_flag=True, help="Also for phones in the same network; prints links as QR codes.")
+@click.option("--lan", is_flag=True, help="Also for phones in the same network, by TLS; prints links as QR codes.")
+@click.option("--plain", is_flag=True, help="With --lan: without TLS. Whoever is in the network can read along.")
 @click.option("--empty", is_flag=True, help="Without the sample conference.")
 @click.option("--without-nats", is_flag=True, help="Without a broker: facts travel by the feed alone.")
 @click.option("--sample-on", metavar="YYYY-MM-DD", help="First day of the sample conference. Default: tomorrow.")
 @json_option
 @with_example("softlanding up --port 8080 --data /srv/softlanding")
 def up_command(
-    data: str | None, port: int | None, lan: bool, empty: bool, without_nats: bool, sample_on: str | None, as_json: bool
+    data: str | None,
+    port: int | None,
+    lan: bool,
+    plain: bool,
+    empty: bool,
+    without_nats: bool,
+    sample_on: str | None,
+    as_json: bool,
 ) -> int:
     """Run the whole system on this machine, until Ctrl-C."""
     from softlanding.app.up import UpOptions, up
@@ -92,6 +100,7 @@ def up_command(
         data=data,
         port=port,
         with_lan=lan,
+        is_plain=plain,
         is_empty=empty,
         as_json=as_json,
         without_nats=without_nats,

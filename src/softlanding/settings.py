@@ -52,6 +52,7 @@ Service = Literal["schedule", "dispatch", "statistics"]
 
 PREFIX = "SOFTLANDING__"
 SERVICES: tuple[Service, ...] = ("schedule", "dispatch", "statistics")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SECRET_CHARACTERS_MIN = 16  # 96 bits in base64: nobody guesses that, and a password made by a person is refused.
 RESERVED_SLUGS = frozenset({"api", "operations", "sign-in", "static", "-"})
 
@@ -262,6 +263,23 @@ class FrontDoorSettings(_Section):
         description="The address that people know; links in notices and sign-in links begin with it.",
         examples=["https://conference.example"],
     )
+    names: Annotated[list[Host], NoDecode, BeforeValidator(_parted_by_commas)] = Field(
+        default=[],
+        description="More names and addresses by which people may ask for it, parted by commas, besides that of "
+        "front_door.public_url and this machine's own loopback. Any other is refused.",
+        examples=["conference.example,192.0.2.7"],
+    )
+    lan_url: Address | None = Field(
+        default=None,
+        description="The address for phones in the same network; links begin with it when front_door.public_url is "
+        "not set. Under `softlanding up --lan` the supervisor knows it.",
+        examples=["https://192.0.2.7:8000"],
+    )
+    lan_plain: bool = Field(
+        default=False,
+        description="With front_door.lan, serve the network without TLS (`softlanding up --lan --plain`): whoever is "
+        "in it can read names, phones and sign-in links, and use them.",
+    )
     hold_seconds: NotNegative = Field(
         default=5,
         description="A request waits this long for a service that restarts, before the page says what is down.",
@@ -438,6 +456,14 @@ def with_values(settings: Settings, values: Mapping[str, object], *, origin: str
     chosen = _from_command_line(values, where=origin)
     before = _Layer(tuple(history.given.values()), warnings=history.warnings)
     return _settle([chosen, before], history.folder, history.asked)
+
+
+def known_hosts(settings: Settings) -> frozenset[str]:
+    """The names and addresses, without ports and in small letters, under which the installation may be asked."""
+    door = settings.front_door
+    services = [settings.of(service).address for service in SERVICES]
+    told = [urlsplit(address).hostname or "" for address in (door.public_url, door.lan_url, *services) if address]
+    return frozenset(name.lower().strip("[]").rstrip(".") for name in (*LOOPBACK, *door.names, *told))
 
 
 def explain(settings: Settings) -> list[Setting]:

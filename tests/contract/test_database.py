@@ -3,6 +3,7 @@
 import asyncio
 import random
 import threading
+import traceback
 
 import pytest
 import sqlalchemy as sa
@@ -272,3 +273,25 @@ def test_a_full_disk_refuses_and_recovers_without_a_restart(tmp_path):
     assert database.read_now(texts) == ["first"]
     database.write_now(keep, "room again")  # A new connection has no page limit: the disk has room.
     assert database.read_now(texts) == ["first", "room again"]
+
+
+@pytest.mark.parametrize("make", [make_engine, writer_engine])
+def test_what_a_statement_failed_with_says_no_value(engine, url, make):
+    phone = "+49 170 SECRETPHONE"
+    failing = make(url)
+    said = []
+    for statement in (
+        "INSERT INTO note VALUES (:phone)",  # Twice: a key that is there.
+        "INSERT INTO note VALUES (:phone)",
+        "INSERT INTO nothing VALUES (:phone)",
+        "SELECT CAST(:phone AS INTEGER) FROM note",
+    ):
+        try:
+            with failing.begin() as connection:
+                connection.execute(sa.text(statement), {"phone": phone})
+        except sa.exc.DBAPIError as error:
+            said.append("".join(traceback.format_exception(error)))
+    failing.dispose()
+    assert len(said) >= 2
+    assert [text for text in said if "SECRETPHONE" in text] == []
+    assert all("note" in text or "nothing" in text for text in said)

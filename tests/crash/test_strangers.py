@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from softlanding.drills.installation import SERVICES, Installation, throw_away
@@ -47,3 +48,12 @@ def test_each_service_is_on_the_bus_and_knows_that_it_is_durable(here: Installat
     for service in SERVICES:
         state = here.state(service)
         assert (state["state"], state["bus_is_durable"]) == ("ready", True), state
+
+
+def test_a_foreign_name_is_refused_by_the_front_door_and_by_each_service(here: Installation) -> None:
+    doors = [here.address, *(f"http://127.0.0.1:{here.ports()[service]}" for service in SERVICES)]
+    for door in doors:
+        answer = httpx.get(f"{door}/softconf/organise", headers={"Host": "evil.example"}, trust_env=False)
+        assert (answer.status_code, "evil" in f"{answer.headers}{answer.text}") == (421, False), door
+        led = httpx.get(f"{door}/softconf/organise", headers={"Host": "localhost:8000"}, trust_env=False)
+        assert led.status_code != 421, door

@@ -11,6 +11,8 @@ import os
 import random
 import re
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -133,7 +135,7 @@ def _answers(url: str) -> bool:
 
 
 @contextmanager
-def a_street(folder: Path, services: tuple[str, ...]) -> Iterator[Street]:
+def a_street(folder: Path, services: tuple[str, ...], **told: Any) -> Iterator[Street]:
     ports = free_ports([*SERVICES, "caddy"], folder / "data", random.Random())
     static = folder / "static"
     static.mkdir()
@@ -144,6 +146,7 @@ def a_street(folder: Path, services: tuple[str, ...]) -> Iterator[Street]:
         storage_folder=folder / "data" / "caddy",
         upstreams={name: f"127.0.0.1:{ports[name]}" for name in SERVICES},
         static_folders={"": static},
+        **told,
     )
     prepare_site(plan.site_folder)
     (folder / "Caddyfile").write_text(caddyfile(plan))
@@ -467,6 +470,82 @@ def test_streams_pass_at_once(street: Street) -> None:
         assert "content-encoding" not in answer.headers
 
 
+# --- By TLS, by other names, by visitors who are slow or change what is only looked at -----------------------------
+
+
+def test_phones_are_served_by_tls_and_led_to_it(tmp_path: Path) -> None:
+    names = ("127.0.0.2", "car.local")
+    with a_street(tmp_path, SERVICES, tls_hosts=names[:1], tls_names=names, names=("127.0.0.1", *names)) as street:
+        publish(street.site, "landing-2026", "r1", "first")
+        port = street.plan.port
+        certificate = tmp_path / "root.crt"
+        with httpx.Client(base_url=f"https://127.0.0.2:{port}", verify=False) as unknowing:
+            wait_until(lambda: _is_tls(unknowing), 20, "TLS")
+            assert "Android" in unknowing.get("/-/trust").text
+            certificate.write_bytes(unknowing.get("/-/root.crt").content)
+        trust = ssl.create_default_context(cafile=str(certificate))
+        with httpx.Client(base_url=f"https://127.0.0.2:{port}", verify=trust, timeout=20) as phone:
+            assert "first" in phone.get("/landing-2026/").text
+            assert phone.get("/landing-2026/dispatch/").json()["headers"]["x-forwarded-proto"] == "https"
+            assert phone.post("/landing-2026/drive/x", content=b"a tap").json()["body_bytes"] == 5
+            with phone.stream("GET", "/landing-2026/dispatch/stream") as stream:
+                assert next(stream.iter_bytes()) == b"data: now\n\n"
+        plain = httpx.get(f"http://127.0.0.2:{port}/landing-2026/")
+        assert (plain.status_code, plain.headers["location"]) == (308, f"https://127.0.0.2:{port}/landing-2026/")
+        with street.client() as here:
+            assert here.get("/landing-2026/dispatch/").json()["headers"]["x-forwarded-proto"] == "http"
+
+
+def _is_tls(client: httpx.Client) -> bool:
+    try:
+        return client.get("/-/front-door").is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_a_foreign_name_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
+    with a_street(tmp_path, ("schedule",), names=("127.0.0.1", "localhost")) as street, street.client() as client:
+        publish(street.site, "landing-2026", "r1", "first")
+        for path in ("/", "/landing-2026/", "/landing-2026/organise", "/api/schedule/x", "/static/frame.css"):
+            answer = client.get(path, headers={"Host": "evil.example"})
+            assert (answer.status_code, "location" in answer.headers) == (421, False), path
+            assert path.startswith("/api/") or "another name" in answer.text
+            assert "evil" not in answer.text
+        assert client.get("/landing-2026/organise", headers={"Host": f"localhost:{street.plan.port}"}).is_success
+
+
+@pytest.mark.parametrize("path", ["/landing-2026/", "/static/frame.css", "/landing-2026/talks/K7QX"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_a_method_that_a_file_has_not_is_refused_in_a_whole_answer(path: str, method: str, street: Street) -> None:
+    with street.client(headers={"Accept-Encoding": "gzip"}) as client:
+        answer = client.request(method, path)
+        assert answer.status_code == 405
+        assert "content-encoding" not in answer.headers
+        assert answer.headers["allow"] == "GET, HEAD"
+        assert int(answer.headers["content-length"]) == len(answer.content) < 100
+        assert client.head(path).status_code == 200
+
+
+def test_a_body_that_does_not_come_is_the_visitor_s_and_no_service_s(tmp_path: Path) -> None:
+    with a_street(tmp_path, ("schedule",), body_within_s=1) as street:
+        with socket.create_connection(("127.0.0.1", street.plan.port), timeout=15) as wire:
+            head = (
+                "POST /landing-2026/organise HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 1000\r\n\r\nab"
+            )
+            wire.sendall(head.encode())
+            answer = b"".join(iter(lambda: wire.recv(65_536), b""))
+        assert answer.startswith(b"HTTP/1.1 408"), answer[:300]
+        assert b"did not arrive" in answer
+        assert b"not answering" not in answer
+
+
+def test_search_engines_are_kept_from_personal_pages(street: Street) -> None:
+    with street.client() as client:
+        said = client.get("/robots.txt")
+    assert said.headers["content-type"].startswith("text/plain")
+    assert {"Disallow: /*/drive", "Disallow: /*/speaker", "Disallow: /sign-in/"} <= set(said.text.splitlines())
+
+
 # --- Configuration ----------------------------------------------------------------------------------------------------
 
 
@@ -484,7 +563,8 @@ def test_names_get_certificates_of_our_own(tmp_path: Path) -> None:
         site_folder=tmp_path / "a b",
         storage_folder=tmp_path,
         upstreams=dict.fromkeys(SERVICES, "127.0.0.1:1"),
-        hosts=("127.0.0.1", "127.0.0.2"),
+        hosts=("127.0.0.1",),
+        tls_hosts=("127.0.0.2",),
         tls_names=("car.local",),
         admin_socket=tmp_path / "a b" / "admin",
     )

@@ -217,7 +217,7 @@ TWO = {"schedule": {"target": "serve"}, "dispatch": {"target": "serve"}}
 
 def whole(folder: Path) -> dict[str, dict[str, Any]]:
     """The real broker and the real front door around two small services."""
-    ports = free_ports(["nats", "monitor", "caddy"], folder / "data", random.Random())
+    ports = free_ports(["nats", "caddy"], folder / "data", random.Random())
     site = folder / "data/site"
     prepare_site(site)
     upstream = "127.0.0.1:9"
@@ -228,7 +228,7 @@ def whole(folder: Path) -> dict[str, dict[str, Any]]:
         upstreams={"schedule": upstream, "dispatch": upstream, "statistics": upstream},
     )
     (folder / "Caddyfile").write_text(caddyfile(plan))
-    (folder / "nats.conf").write_text(nats_config(NatsPlan(ports["nats"], ports["monitor"], folder / "data/nats")))
+    (folder / "nats.conf").write_text(nats_config(NatsPlan(ports["nats"], folder / "data/nats")))
     caddy = [str(caddy_binary()), "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
     return {
         "nats": {"argv": [str(nats_binary()), "-c", str(folder / "nats.conf")], "port": ports["nats"], "stage": 0},

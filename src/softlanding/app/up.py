@@ -5,17 +5,21 @@ data folder, on loopback ports that it found free.
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import socket
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import segno
@@ -30,6 +34,7 @@ from softlanding.private_files import close_to_others, open_to_others
 from softlanding.settings import (
     SERVICES,
     Settings,
+    known_hosts,
     load_settings,
     plain_environment,
     required,
@@ -66,6 +71,7 @@ PRELOAD = (
     "softlanding.formats.airports:known_airports",
 )
 LOOPBACK = "127.0.0.1"
+ROOT_CERTIFICATE = "caddy/pki/authorities/local/root.crt"  # In the data folder; Caddy makes it.
 SMALL_GO = {"GOGC": "50", "GOMEMLIMIT": "48MiB"}  # Soft: Go collects sooner, and still takes more when it must.
 
 
@@ -77,6 +83,7 @@ class UpOptions:
     data: str | None = None
     port: int | None = None
     with_lan: bool = False
+    is_plain: bool = False  # In the network without TLS.
     is_empty: bool = False
     as_json: bool = False
     without_nats: bool = False
@@ -87,7 +94,12 @@ class UpOptions:
 def up(options: UpOptions) -> int:
     """Run until SIGINT or SIGTERM; the exit code. Raises Invalid or Refused in words before anything is started."""
     clock = SystemClock()
-    command_line = {"data_folder": options.data, "front_door.port": options.port, "front_door.lan": options.with_lan}
+    command_line = {
+        "data_folder": options.data,
+        "front_door.port": options.port,
+        "front_door.lan": options.with_lan or None,
+        "front_door.lan_plain": options.is_plain or None,
+    }
     nursery = start_nursery(PRELOAD)  # Before anything else: it is forked from a process without threads or loop.
     settings = load_settings(folder=options.folder, command_line=command_line)
     if settings.profile != "embedded":
@@ -125,11 +137,22 @@ def _with_parts(settings: Settings, options: UpOptions, clock: Clock) -> Setting
         }
     if not options.without_nats:
         values["nats.urls"] = [f"nats://{LOOPBACK}:{ports['nats']}"]
+    values |= _network(settings)
     if settings.session_secret is None:
         values["session_secret"] = own_secret(settings.data_folder, "session_secret")
     if settings.peer_token is None:
         values["peer_token"] = own_secret(settings.data_folder, "peer_token")
     return with_values(settings, values, origin="softlanding up")
+
+
+def _network(settings: Settings) -> dict[str, object]:
+    """How phones in the same network reach the front door, when they may and there is one."""
+    door = settings.front_door
+    if not door.lan or not (address := lan_address()):
+        return {}
+    scheme = "http" if door.lan_plain else "https"
+    names = [*door.names, address, *own_name()]
+    return {"front_door.lan_url": f"{scheme}://{address}:{door.port}", "front_door.names": list(dict.fromkeys(names))}
 
 
 def _refuse_taken_port(settings: Settings) -> None:
@@ -201,14 +224,19 @@ def _caddy(settings: Settings) -> Process:
     data = settings.data_folder
     site = data / "site"
     front_door.prepare_site(site)
-    hosts = [LOOPBACK, *([address] if settings.front_door.lan and (address := lan_address()) else [])]
+    lan = urlsplit(settings.front_door.lan_url or "").hostname
+    in_network = [lan] if lan else []
+    is_tls = bool(lan) and not settings.front_door.lan_plain
     plan = front_door.FrontDoorPlan(
         port=settings.front_door.port,
         site_folder=site,
         storage_folder=data / "caddy",
         upstreams={name: f"{LOOPBACK}:{settings.of(name).port}" for name in SERVICES},
         static_folders=static_folders(),
-        hosts=hosts,
+        hosts=[LOOPBACK, *([] if is_tls else in_network)],
+        tls_hosts=in_network if is_tls else [],
+        tls_names=[*in_network, *own_name()] if is_tls else [],
+        names=sorted(name for name in known_hosts(settings) if ":" not in name),
     )
     config = _write_private(data / "run" / "Caddyfile", front_door.caddyfile(plan))
     argv = (str(front_door.caddy_binary()), "run", "--config", str(config), "--adapter", "caddyfile")
@@ -236,6 +264,12 @@ def lan_address() -> str | None:
             return None
         address: str = probe.getsockname()[0]
         return address
+
+
+def own_name() -> list[str]:
+    """The name by which this machine calls itself in its network (RFC 6762), if it can be one."""
+    name = socket.gethostname().partition(".")[0].lower()
+    return [f"{name}.local"] if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", name) else []
 
 
 def _write_private(path: Path, text: str) -> Path:
@@ -320,9 +354,12 @@ class _Teller:
                     "address": addresses[0],
                     "addresses": addresses,
                     "sign_in": sign_in,
+                    "root_certificate": self._root_certificate(),
                     "at": happening.at.isoformat(),
                 }
             )
+            for address in addresses[1:] if self.settings.front_door.lan_plain else ():
+                self._line({"warning": " ".join(self._how_safe(address))})
             return
         say = self.options.tell_line
         say("")
@@ -333,16 +370,38 @@ class _Teller:
             say(f"  For phones here:    {address}/")
             say(f"  Sign in there:      {lan_link}")
             say(qr_text(lan_link))
+            for line in self._how_safe(address):
+                say(f"  {line}")
+        if self.settings.front_door.lan and not self.settings.front_door.lan_url:
+            say("  This machine is in no network: phones cannot reach it.")
         say("  Ctrl-C stops everything in order.")
         say("")
+
+    def _root_certificate(self) -> str | None:
+        """Where it lies, when phones are served by TLS."""
+        is_tls = (self.settings.front_door.lan_url or "").startswith("https:")
+        return str(self.settings.data_folder / ROOT_CERTIFICATE) if is_tls else None
 
     def addresses(self) -> list[str]:
         """The one to open on this machine, then the one for phones in the same network."""
         public, port = self.settings.front_door.public_url, self.settings.front_door.port
-        found = [public or f"http://{LOOPBACK}:{port}"]
-        if self.settings.front_door.lan and (address := lan_address()):
-            found.append(f"http://{address}:{port}")
-        return found
+        lan_url = self.settings.front_door.lan_url
+        return [public or f"http://{LOOPBACK}:{port}", *([lan_url] if lan_url else [])]
+
+    def _how_safe(self, address: str) -> list[str]:
+        """What whoever opens the door to a network must know."""
+        if self.settings.front_door.lan_plain:
+            return [
+                "Without TLS: whoever is in this network can read names, phones and sign-in links, take them, and act",
+                "as the person they belong to. Do so in a network of your own alone; else leave out --plain.",
+            ]
+        certificate = self.settings.data_folder / ROOT_CERTIFICATE
+        return [
+            "A phone warns of this address until it knows this installation's own certificate authority.",
+            f"How to let it (Android, iPhone):  {address}/-/trust",
+            f"The certificate:    {certificate}",
+            f"Its SHA-256:        {_fingerprint(certificate)}",
+        ]
 
     def _line(self, values: Mapping[str, Any]) -> None:
         self.options.tell_line(json.dumps(values, ensure_ascii=False, default=_as_text))
@@ -350,6 +409,15 @@ class _Teller:
 
 def _as_text(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _fingerprint(certificate: Path) -> str:
+    """SHA-256, in pairs of hex digits, as phones show it."""
+    try:
+        digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate.read_text())).hexdigest().upper()
+    except (OSError, ValueError):
+        return "not made yet; the front door makes it when it is first asked by TLS"
+    return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
 
 
 def qr_text(link: str) -> str:

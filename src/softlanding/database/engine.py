@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,8 @@ class Moment(sa.types.TypeDecorator[datetime]):
 
 _UTC = datetime.fromisoformat("2000-01-01T00:00:00+00:00").tzinfo
 
+_VALUE_QUOTED = re.compile(r': "[^"]*"?\)?$')
+
 
 @dataclass(frozen=True)
 class EngineOptions:
@@ -75,7 +78,9 @@ def make_engine(url: str, options: EngineOptions | None = None) -> sa.Engine:
 
 def _sqlite_engine(url: str, options: EngineOptions) -> sa.Engine:
     Path(str(sa.make_url(url).database)).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 5.0}, **options.extra)
+    engine = sa.create_engine(
+        url, hide_parameters=True, connect_args={"check_same_thread": False, "timeout": 5.0}, **options.extra
+    )
 
     @sa.event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: Any) -> None:
@@ -83,6 +88,8 @@ def _sqlite_engine(url: str, options: EngineOptions) -> sa.Engine:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if options.is_durable else 'OFF'}")
         connection.execute("PRAGMA foreign_keys = ON")
+
+    hide_values(engine)
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
@@ -95,7 +102,11 @@ def _sqlite_engine(url: str, options: EngineOptions) -> sa.Engine:
 def _postgresql_engine(url: str, options: EngineOptions) -> sa.Engine:
     timeouts = f"-c statement_timeout={options.statement_timeout_s}s -c idle_in_transaction_session_timeout=2s"
     arguments = {"options": timeouts, "tcp_user_timeout": 5000, "connect_timeout": 3, "prepare_threshold": 2}
-    return sa.create_engine(url, connect_args=arguments, pool_size=READERS + 2, pool_pre_ping=True, **options.extra)
+    engine = sa.create_engine(
+        url, hide_parameters=True, connect_args=arguments, pool_size=READERS + 2, pool_pre_ping=True, **options.extra
+    )
+    hide_values(engine)
+    return engine
 
 
 def writer_engine(url: str, options: EngineOptions | None = None) -> sa.Engine:
@@ -107,7 +118,20 @@ def writer_engine(url: str, options: EngineOptions | None = None) -> sa.Engine:
         return engine.execution_options(writes=True)
     timeouts = f"-c statement_timeout={options.statement_timeout_s}s -c idle_in_transaction_session_timeout=2s"
     arguments = {"options": timeouts, "tcp_user_timeout": 5000, "connect_timeout": 3, "prepare_threshold": 2}
-    return sa.create_engine(url, connect_args=arguments, **extra)
+    engine = sa.create_engine(url, hide_parameters=True, connect_args=arguments, **extra)
+    hide_values(engine)
+    return engine
+
+
+def hide_values(engine: sa.Engine) -> None:
+    """What a statement failed with is logged and shown, and values may be personal: PostgreSQL repeats them in the
+    lines after its first one, and in quotes at the end of that."""
+
+    @sa.event.listens_for(engine, "handle_error")
+    def _shorten(context: sa.engine.ExceptionContext) -> None:
+        for error in (context.original_exception, context.sqlalchemy_exception):
+            if error is not None and error.args and isinstance(error.args[0], str):
+                error.args = (_VALUE_QUOTED.sub("", error.args[0].partition("\n")[0]), *error.args[1:])
 
 
 def is_transaction_open(connection: sa.Connection) -> bool:

@@ -20,7 +20,7 @@ from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Invalid, NotFound
 from softlanding.formats import fleet_template, places_template
 from softlanding.lifecycle import Work
-from softlanding.web import Doors, asked, staff
+from softlanding.web import Doors, asked, public_url, staff
 from softlanding.web.common import Key
 from softlanding.web.forms import FIRST_YEAR, LAST_YEAR
 
@@ -329,7 +329,7 @@ def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
     @doors.api(path, who=COORDINATORS, summary="Drivers with their personal links")
     async def links(request: Request, conference: Slug) -> list[dict[str, Any]]:
         await read(need_conference, conference)
-        base = str(work.settings.front_door.public_url or request.base_url).rstrip("/")
+        base = public_url(work, request)
         found = [
             {
                 "id": driver.id,

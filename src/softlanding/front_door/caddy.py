@@ -1,17 +1,17 @@
 """What Caddy is told: who answers what, how long a request is held, what is said when nobody answers."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
 from softlanding.errors import Fault, Invalid
-from softlanding.front_door.pages import BODY_MAX_MB, HOLD_S, style_hash
+from softlanding.front_door.pages import BODY_MAX_MB, HOLD_S, INNER, style_hash
 from softlanding.front_door.site import RESERVED, SLUG
+from softlanding.guards import POLICY
 
 SERVICES = ("schedule", "dispatch", "statistics")
-INNER = ("organise", "speaker", "dispatch", "drive", "statistics", "follow", "runsheets")  # Not the programme's pages.
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,12 @@ class FrontDoorPlan:
     storage_folder: Path
     upstreams: Mapping[str, str]
     static_folders: Mapping[str, Path] = field(default_factory=dict)  # "" is /static/, "dispatch" is /static/dispatch/
-    hosts: Sequence[str] = ("127.0.0.1",)
-    tls_names: Sequence[str] = ()  # Certificates from Caddy's own authority for these names; none means plain HTTP.
+    hosts: Sequence[str] = ("127.0.0.1",)  # Addresses to listen on without TLS.
+    tls_hosts: Sequence[str] = ()  # Addresses to listen on with TLS.
+    tls_names: Sequence[str] = ()  # What is asked for there; certificates come from an authority of Caddy's own.
+    names: Sequence[str] = ()  # What may be asked for, without ports; any other is refused. None: whatever is.
     admin_socket: Path | None = None
+    body_within_s: int = 60  # A visitor may take this long to send what is sent.
 
 
 def caddyfile(plan: FrontDoorPlan) -> str:
@@ -35,9 +38,11 @@ def caddyfile(plan: FrontDoorPlan) -> str:
         admin=f'"unix/{plan.admin_socket}"' if plan.admin_socket else "off",
         storage=plan.storage_folder,
         auto_https="disable_redirects" if plan.tls_names else "off",
-        address=", ".join(f"https://{name}:{plan.port}" for name in plan.tls_names) or f"http://:{plan.port}",
-        tls="\n\ttls internal" if plan.tls_names else "",
-        hosts=" ".join(plan.hosts),
+        turned_to_tls="".join(_TURNED_TO_TLS.substitute(host=host, port=plan.port) for host in plan.tls_hosts),
+        sites="\n".join(_sites(plan)),
+        foreign=f"\n\t\t@foreign not host {' '.join(plan.names)}\n\t\terror @foreign 421" if plan.names else "",
+        authority=_AUTHORITY.substitute(storage=plan.storage_folder, site=plan.site_folder) if plan.tls_names else "",
+        body_within=f"{plan.body_within_s}s",
         site=plan.site_folder,
         static="\n".join(_static_route(name, folder) for name, folder in sorted(plan.static_folders.items())[::-1]),
         schedule=plan.upstreams["schedule"],
@@ -50,7 +55,7 @@ def caddyfile(plan: FrontDoorPlan) -> str:
         reserved="|".join(RESERVED),
         inner="|".join(INNER),
         redacted=_REDACTED,
-        guards=_GUARDS,
+        guards=POLICY,
         own_guards=_OWN_GUARDS.format(style_hash()),
     )
 
@@ -63,6 +68,15 @@ def _check(plan: FrontDoorPlan) -> None:
             faults.append(Fault(str(folder), 'choose a folder without any of { } " ` \\ * ? [ ] in its full name'))
     if faults:
         raise Invalid(*faults)
+
+
+def _sites(plan: FrontDoorPlan) -> Iterator[str]:
+    """The same door, once without TLS and once with it."""
+    if plan.hosts:
+        yield f"http://:{plan.port} {{\n\tbind {' '.join(plan.hosts)}\n\timport door\n}}\n"
+    if plan.tls_names:
+        addresses = ", ".join(f"https://{name}:{plan.port}" for name in plan.tls_names)
+        yield f"{addresses} {{\n\tbind {' '.join(plan.tls_hosts)}\n\ttls internal\n\timport door\n}}\n"
 
 
 def _static_route(name: str, folder: Path) -> str:
@@ -83,6 +97,38 @@ _STATIC = _Text("""
 			header @unversioned Cache-Control no-cache
 			header @versioned Cache-Control "public, max-age=31536000, immutable"
 			encode zstd gzip
+			import reading
+			file_server
+		}""")
+
+# Who types the address without https is led there: the same port understands both.
+_TURNED_TO_TLS = _Text("""
+	servers %{host}:%{port} {
+		listener_wrappers {
+			http_redirect
+			tls
+		}
+		protocols h1 h2
+		timeouts {
+			read_header 10s
+			read_body 60s
+			idle 2m
+		}
+	}""")
+
+# How a phone gets to know our authority. Its key stays in the storage folder.
+_AUTHORITY = _Text("""
+		handle /-/root.crt {
+			root * "%{storage}/pki/authorities/local"
+			header Content-Type application/x-x509-ca-cert
+			rewrite * /root.crt
+			header Content-Disposition "attachment; filename=softlanding-root.crt"
+			import reading
+			file_server
+		}
+		handle /-/trust {
+			import own_page
+			rewrite * /trust.html
 			file_server
 		}""")
 
@@ -95,10 +141,6 @@ _REDACTED = """format filter {
 			request>headers delete
 			resp_headers delete
 		}"""
-_GUARDS = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'"
-)
 _OWN_GUARDS = "default-src 'none'; style-src '{}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 _CADDYFILE = _Text("""\
@@ -114,10 +156,10 @@ _CADDYFILE = _Text("""\
 		protocols h1 h2
 		timeouts {
 			read_header 10s
-			read_body 60s
+			read_body %{body_within}
 			idle 2m
 		}
-	}
+	}%{turned_to_tls}
 	log default {
 		output stderr
 		level INFO
@@ -137,10 +179,17 @@ _CADDYFILE = _Text("""\
 	header -Server
 }
 
+# Files are only looked at. Said here, before anything else of the answer: an error must not bear the file's headers.
+(reading) {
+	@changing not method GET HEAD OPTIONS
+	error @changing 405
+}
+
 (patient) {
 	lb_try_duration %{hold}
 	lb_try_interval 50ms
 	flush_interval -1
+	header_down -Via
 	transport http {
 		dial_timeout 1s
 		# Shorter than the services': otherwise one closes just when the other sends.
@@ -182,13 +231,12 @@ _CADDYFILE = _Text("""\
 	}
 }
 
-%{address} {
-	bind %{hosts}%{tls}
+(door) {
 	log access {
 		output stdout
 		%{redacted}
 	}
-	route {
+	route {%{foreign}
 		# First and bare, because it is read by thousands: whatever wraps an answer costs as much as the file itself.
 		@programme {
 			path_regexp ^/%{slug}(/|$)
@@ -214,6 +262,7 @@ _CADDYFILE = _Text("""\
 				file {path}.html
 			}
 			rewrite @short {path}.html
+			import reading
 			file_server {
 				precompressed zstd br gzip
 				hide *.zst *.br *.gz
@@ -231,6 +280,11 @@ _CADDYFILE = _Text("""\
 			log_skip
 			respond "the front door is open" 200
 		}
+		handle /robots.txt {
+			root * "%{site}/-"
+			import reading
+			file_server
+		}%{authority}
 		handle /-/* {
 			error 404
 		}
@@ -309,6 +363,7 @@ _CADDYFILE = _Text("""\
 			root * "%{site}"
 			header Cache-Control "private, no-cache"
 			header X-Robots-Tag noindex
+			import reading
 			file_server
 		}
 		@runsheets path_regexp ^/%{slug}/runsheets(/|$)
@@ -327,6 +382,7 @@ _CADDYFILE = _Text("""\
 			root * "%{site}"
 			header Cache-Control "public, no-cache"
 			rewrite * /conferences.html
+			import reading
 			file_server
 		}
 		handle / {
@@ -337,6 +393,7 @@ _CADDYFILE = _Text("""\
 			redir @begun "/{file.%{site}/index.txt}/" 302
 			import own_page
 			rewrite * /nothing-yet.html
+			import reading
 			file_server
 		}
 
@@ -346,6 +403,16 @@ _CADDYFILE = _Text("""\
 		# In the order written, which is not Caddy's own.
 		route {
 			import guards
+			# Only the visitor's side is read with a limit of its own: no service was slow.
+			@slow `{err.status_code} == 499 || {err.status_code} in [502, 503, 504]
+				&& {err.message}.contains("read tcp") && {err.message}.contains("i/o timeout")`
+			handle @slow {
+				import own_page
+				rewrite * /too-slow.html
+				file_server {
+					status 408
+				}
+			}
 			@down `{err.status_code} in [502, 503, 504]`
 			handle @down {
 				route {
@@ -380,6 +447,14 @@ _CADDYFILE = _Text("""\
 				header Content-Type application/problem+json
 				respond `{"title": "{err.status_text}", "status": {err.status_code}}` {err.status_code}
 			}
+			@misled `{err.status_code} == 421`
+			handle @misled {
+				import own_page
+				rewrite * /another-name.html
+				file_server {
+					status 421
+				}
+			}
 			@absent `{err.status_code} == 404`
 			handle @absent {
 				import own_page
@@ -396,8 +471,11 @@ _CADDYFILE = _Text("""\
 					status 413
 				}
 			}
+			@refused `{err.status_code} == 405`
+			header @refused Allow "GET, HEAD"
 			respond "{err.status_code} {err.status_text}" {err.status_code}
 		}
 	}
 }
-""")
+
+%{sites}""")

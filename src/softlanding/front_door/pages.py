@@ -6,6 +6,7 @@ import html
 import json
 
 HOLD_S = 5  # How long a request waits for a service that restarts; a restart takes well under a second.
+INNER = ("organise", "speaker", "dispatch", "drive", "statistics", "follow", "runsheets")  # Not the programme's pages.
 BODY_MAX_MB = 12  # The largest programme known has 4 MB.
 
 # What was asked of the service that is down: nothing was sent to it, or not, or perhaps.
@@ -80,6 +81,21 @@ def own_pages() -> dict[str, str]:
             "Nothing is published yet",
             "<p>Softlanding is running. As soon as a programme is released, it appears here.</p>",
         ),
+        "another-name.html": _page(
+            "That is another name",
+            "<p>This installation is not known by the name that was asked for. Open it by its own address; an operator "
+            "adds a name with the setting <code>front_door.names</code>.</p>",
+        ),
+        "too-slow.html": _page(
+            "What you sent did not arrive",
+            "<p>It began, and the rest did not come in time. Nothing was saved: go back and send it again, perhaps "
+            "where the network is better.</p>",
+        ),
+        "trust.html": trust_page(),
+        # Personal pages are asked for by secret addresses; staff's ask who comes. Neither is for a search engine.
+        "robots.txt": "".join(
+            ["User-agent: *\n", *(f"Disallow: {path}\n" for path in ("/api/", "/operations/", "/sign-in/", *_inner()))]
+        ),
         "too-large.html": _page(
             "That is too large",
             f"<p>The front door takes at most {BODY_MAX_MB} MB at once. Nothing was saved. "
@@ -91,6 +107,27 @@ def own_pages() -> dict[str, str]:
             pages[f"down-{service}-{sent}.html"] = down_page(service, sent)
             pages[f"down-{service}-{sent}.json"] = down_answer(service, sent)
     return pages
+
+
+def _inner() -> list[str]:
+    return [f"/*/{name}" for name in INNER]
+
+
+def trust_page() -> str:
+    """For a phone that is to know this installation's own certificate authority."""
+    return _page(
+        "Let this phone know this installation",
+        "<p>The address is encrypted by an authority that this installation made for itself, so a phone warns of it "
+        "until it knows that authority. Going on after the warning works, too: it is encrypted all the same, but the "
+        "phone cannot tell this installation from somebody who pretends to be it.</p>"
+        '<p><a href="/-/root.crt">The certificate of the authority</a> (root.crt). Compare its SHA-256 fingerprint '
+        "with the one that <code>softlanding up --lan</code> printed.</p>"
+        "<h2>Android</h2><p>Open the certificate, or: Settings, Security, More security settings, Install from storage,"
+        " CA certificate; choose root.crt.</p>"
+        "<h2>iPhone and iPad</h2><p>Open the certificate in Safari and allow the profile. Settings, General, VPN and "
+        "Device Management: install it. Then Settings, General, About, Certificate Trust Settings: switch it on.</p>"
+        "<h2>Afterwards</h2><p>Remove it when the conference is over.</p>",
+    )
 
 
 _STYLE = """

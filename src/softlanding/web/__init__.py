@@ -4,6 +4,7 @@ from softlanding.web.app import make_app, make_standby_app
 from softlanding.web.asked import asked
 from softlanding.web.doors import EVERYONE, Doors, Who, link, staff
 from softlanding.web.forms import Form, of_this_age, read_form, read_upload, refused, see_other
+from softlanding.web.guarded import public_url
 from softlanding.web.health import make_health_app
 from softlanding.web.pages import Pages, peers_view
 from softlanding.web.stream import stream
@@ -21,6 +22,7 @@ __all__ = [
     "make_standby_app",
     "of_this_age",
     "peers_view",
+    "public_url",
     "read_form",
     "read_upload",
     "refused",

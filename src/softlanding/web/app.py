@@ -1,5 +1,6 @@
 """A service's web application: its doors, the common ones, and how every refusal is said."""
 
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
@@ -18,6 +19,7 @@ from softlanding.lifecycle import Work
 from softlanding.telemetry import Bounded, get_log
 from softlanding.web import common
 from softlanding.web.doors import SAFE_METHODS, NotSignedIn
+from softlanding.web.guarded import Guard, GuardedApp
 from softlanding.web.pages import SERVICES, Pages
 from softlanding.web.stream import Streams
 
@@ -35,6 +37,7 @@ TODO = {
     401: "Open your sign-in link, then come back. An organiser finds links under People.",
     403: "Go back, or ask an organiser for the role.",
     404: "Check the address, or begin at the start page.",
+    421: "Open it by its own address; an operator adds a name with the setting front_door.names.",
     409: "Look at the page again; it shows the present state.",
     422: "Correct what is named above and send it again.",
     429: "Wait as long as is said above. What is open already goes on.",
@@ -45,7 +48,7 @@ TODO = {
 def make_app(work: Work) -> FastAPI:
     """The application of one service at work. Raises AssertionError for a route that does not say who may use it."""
     name = work.service.name
-    app = FastAPI(
+    app = GuardedApp(
         title=f"Softlanding {name.title()}",
         version=work.parts.release,
         description=SCOPES_IN_WORDS,
@@ -67,12 +70,14 @@ def make_app(work: Work) -> FastAPI:
     app.router.routes.extend(sorted(made, key=lambda route: getattr(route, "path", "").startswith("/{")))
     _add_static(app)
     _add_refusals(app, pages)
+    app.put_guard(work, _refuse_foreign(pages))
     return app
 
 
 def make_standby_app(work: Work) -> ASGIApp:
     """The same application where another process is at work: it answers what only looks, and refuses the rest."""
     app = make_app(work)
+    pages = app.state.pages
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
@@ -82,10 +87,18 @@ def make_standby_app(work: Work) -> ASGIApp:
             f"this process stands by; the active one is life {work.life.epoch}, at work since "
             f"{work.life.began_at:%Y-%m-%d %H:%M:%S} UTC"
         )
-        response = _say(Request(scope, receive), app.state.pages, 503, "This one stands by", words)
+        response = _say(Request(scope, receive), pages, 503, "This one stands by", words)
         await response(scope, receive, send)
 
-    return answer
+    return Guard(answer, work.settings, work.service.name, _refuse_foreign(pages))
+
+
+def _refuse_foreign(pages: Pages) -> Callable[[Request], Response]:
+    def refuse(request: Request) -> Response:
+        words = "this installation is not known by the name that was asked for"
+        return _say(request, pages, 421, "That is another name", words)
+
+    return refuse
 
 
 def _add_static(app: FastAPI) -> None:

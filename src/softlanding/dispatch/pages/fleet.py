@@ -15,12 +15,12 @@ from softlanding.dispatch import store, views
 from softlanding.dispatch.actions import fleet
 from softlanding.dispatch.actions.imports import import_fleet_table
 from softlanding.dispatch.model import Vehicle
-from softlanding.dispatch.pages.shared import ANSWERS, COORDINATORS, Name, public_url, refused_form, status_of
+from softlanding.dispatch.pages.shared import ANSWERS, COORDINATORS, Name, refused_form, status_of
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Invalid, SoftlandingError
 from softlanding.formats import fleet_template
 from softlanding.lifecycle import Work
-from softlanding.web import Doors, Form, Pages, asked, of_this_age, read_form, read_upload, see_other
+from softlanding.web import Doors, Form, Pages, asked, of_this_age, public_url, read_form, read_upload, see_other
 
 PATH = "/{conference}/dispatch/fleet"
 

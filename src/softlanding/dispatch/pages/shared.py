@@ -25,11 +25,6 @@ def status_of(error: Exception) -> int:
     return 422 if isinstance(error, Invalid) else 404 if isinstance(error, NotFound) else 409
 
 
-def public_url(work: Work, request: Request) -> str:
-    """The address that people know, without a slash at its end."""
-    return str(work.settings.front_door.public_url or request.base_url).rstrip("/")
-
-
 def live(request: Request, pages: Pages, conference: Conference, values: Callable[[], Awaitable[Values]]) -> Response:
     """A stream of fragments. One whose values did not change is not rendered anew: its forms keep their keys."""
     shown: dict[str, tuple[Mapping[str, Any], str]] = {}

@@ -39,11 +39,10 @@ from softlanding.schedule.api.shared import (
     Short,
     Slug,
     a_file,
-    public_url,
     read_body,
 )
 from softlanding.schedule.model import Arrival, read_arrival, read_news
-from softlanding.web import Doors, asked
+from softlanding.web import Doors, asked, public_url
 from softlanding.web.common import Key
 
 # What tells about persons, where a view has its own names for it.

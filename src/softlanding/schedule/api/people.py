@@ -23,9 +23,8 @@ from softlanding.schedule.api.shared import (
     Name,
     NeededLine,
     Short,
-    public_url,
 )
-from softlanding.web import Doors, asked, staff
+from softlanding.web import Doors, asked, public_url, staff
 from softlanding.web.common import Key
 from softlanding.web.doors import signer_of
 

@@ -64,7 +64,3 @@ async def read_body(request: Request) -> bytes:
     if not body:
         raise Invalid(Fault("body", "send the file as the body of the request"))
     return bytes(body)
-
-
-def public_url(work: Any, request: Request) -> str:
-    return str(work.settings.front_door.public_url or request.base_url).rstrip("/")

@@ -18,8 +18,8 @@ from softlanding.schedule.actions.people import (
     remove_person,
     renew_speaker_link,
 )
-from softlanding.schedule.pages.shared import ANSWERS, ORGANISERS, Name, public_url, refused_form, status_of
-from softlanding.web import Doors, Form, Pages, asked, read_form, see_other
+from softlanding.schedule.pages.shared import ANSWERS, ORGANISERS, Name, refused_form, status_of
+from softlanding.web import Doors, Form, Pages, asked, public_url, read_form, see_other
 from softlanding.web.doors import signer_of
 
 

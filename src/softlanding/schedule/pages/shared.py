@@ -34,11 +34,6 @@ def promise(work: Work) -> Promise:
     return promise_of(work.settings)
 
 
-def public_url(work: Work, request: Request) -> str:
-    """The address that people know, without a slash at its end."""
-    return str(work.settings.front_door.public_url or request.base_url).rstrip("/")
-
-
 async def alarms(work: Work, conference: Conference) -> dict[str, Any]:
     """What every page of staff bears: how the others are, and what nobody has answered."""
     now = work.parts.clock.now()
