@@ -9,7 +9,6 @@ from fastapi.responses import Response
 
 from softlanding.conferences import Conference
 from softlanding.errors import Conflict, Fault, Invalid, NotFound, Refused, SoftlandingError
-from softlanding.lifecycle import Work
 from softlanding.web import Form, Pages, refused, staff, stream
 
 COORDINATORS = staff("coordinator")
