@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 
 from softlanding.errors import Fault, Invalid
-from softlanding.front_door.pages import BODY_MAX_MB, HOLD_S, INNER, style_hash
+from softlanding.front_door.pages import BODY_MAX_MB, HOLD_S, INNER, TOO_SLOW, style_hash
 from softlanding.front_door.site import RESERVED, SLUG
 from softlanding.guards import POLICY
 
@@ -56,6 +56,7 @@ def caddyfile(plan: FrontDoorPlan) -> str:
         inner="|".join(INNER),
         redacted=_REDACTED,
         guards=POLICY,
+        too_slow=TOO_SLOW,
         own_guards=_OWN_GUARDS.format(style_hash()),
     )
 
@@ -273,6 +274,16 @@ _CADDYFILE = _Text("""\
 		request_body {
 			max_size %{body_max}
 		}
+		# A body that stops coming ends in one of two ways; the other one is an error, and is told below.
+		@sending method POST PUT PATCH DELETE
+		intercept @sending {
+			@cut status 499
+			handle_response @cut {
+				header Content-Type "text/plain; charset=utf-8"
+				header Cache-Control no-store
+				respond "%{too_slow}" 408
+			}
+		}
 		@secret path_regexp ^/(sign-in|%{slug}/(drive|speaker|runsheets))(/|$)
 		log_skip @secret
 
@@ -407,11 +418,10 @@ _CADDYFILE = _Text("""\
 			@slow `{err.status_code} == 499 || {err.status_code} in [502, 503, 504]
 				&& {err.message}.contains("read tcp") && {err.message}.contains("i/o timeout")`
 			handle @slow {
-				import own_page
-				rewrite * /too-slow.html
-				file_server {
-					status 408
-				}
+				# Not a file: those are not served any more once the request counts as cancelled.
+				header Content-Type "text/plain; charset=utf-8"
+				header Cache-Control no-store
+				respond "%{too_slow}" 408
 			}
 			@down `{err.status_code} in [502, 503, 504]`
 			handle @down {

@@ -7,6 +7,7 @@ import json
 
 HOLD_S = 5  # How long a request waits for a service that restarts; a restart takes well under a second.
 INNER = ("organise", "speaker", "dispatch", "drive", "statistics", "follow", "runsheets")  # Not the programme's pages.
+TOO_SLOW = "What you sent did not arrive whole in time. Nothing was saved: go back and send it again."
 BODY_MAX_MB = 12  # The largest programme known has 4 MB.
 
 # What was asked of the service that is down: nothing was sent to it, or not, or perhaps.
@@ -85,11 +86,6 @@ def own_pages() -> dict[str, str]:
             "That is another name",
             "<p>This installation is not known by the name that was asked for. Open it by its own address; an operator "
             "adds a name with the setting <code>front_door.names</code>.</p>",
-        ),
-        "too-slow.html": _page(
-            "What you sent did not arrive",
-            "<p>It began, and the rest did not come in time. Nothing was saved: go back and send it again, perhaps "
-            "where the network is better.</p>",
         ),
         "trust.html": trust_page(),
         # Personal pages are asked for by secret addresses; staff's ask who comes. Neither is for a search engine.
