@@ -60,7 +60,18 @@ class Misconfigured(Invalid):
 
 
 class Unavailable(SoftlandingError):
-    """It cannot be done now (503): nothing happened; the same request with the same key may be sent again."""
+    """It cannot be done now (503): nothing happened; the same request with the same key may be sent again.
+
+    `detail` is for operators, in logs and at /state: it may name hosts and users, and visitors never read it.
+    """
+
+    def __init__(self, words: str, detail: str | None = None) -> None:
+        self.detail = detail
+        super().__init__(words)
+
+    @property
+    def for_operators(self) -> str:
+        return self.detail or str(self)
 
 
 class TooMany(SoftlandingError):

@@ -126,6 +126,13 @@ def grow_incident(tx: Transaction, now: datetime, incident: Incident, sentence: 
     return incident.id
 
 
+def reword_incident(tx: Transaction, identity: str, sentence: str) -> None:
+    """More is known of it now. Who settled it settled the same thing."""
+    tx.execute(sa.update(incidents).where(incidents.c.id == identity).values(sentence=sentence))
+    if _load_sure(tx, identity).settled_at is None:
+        _tell_open(tx, identity)
+
+
 def merge_incident(tx: Transaction, now: datetime, identity: str) -> None:
     """It is a part of another incident, which stays. One that is not open (any more) is left as it is."""
     incident = load(tx.connection, identity)

@@ -7,11 +7,12 @@ or tokens are ever logged; `code` (a pickup's short code) is.
 import logging
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 
 Log = structlog.typing.FilteringBoundLogger
 
@@ -105,6 +106,18 @@ class Metrics:
     def watch(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """A gauge that is read when somebody asks."""
         Gauge(name, meaning, registry=self._registry, namespace="softlanding").set_function(read)
+
+    def watch_many(self, name: str, meaning: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        """A gauge with one value for each of what `read` names when somebody asks."""
+
+        class Many:
+            def collect(self) -> Iterator[GaugeMetricFamily]:
+                family = GaugeMetricFamily(f"softlanding_{name}", meaning, labels=[label])
+                for key, value in sorted(read().items()):
+                    family.add_metric([key], value)
+                yield family
+
+        self._registry.register(Many())
 
     def text(self) -> bytes:
         return generate_latest(self._registry)

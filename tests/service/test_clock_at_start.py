@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 import house
-from clocks import NOON, HandClock
+from clocks import HandClock
 from dispatched import Dispatched, a_pickup
 from house import House
 from softlanding import incidents
@@ -63,11 +63,41 @@ def test_who_starts_by_a_clock_that_its_peers_agree_with_goes_on_at_once(bare):
     assert work.guard.held is None
 
 
-def test_one_peer_that_differs_is_doubt_enough(bare):
-    other = bare["statistics"]
-    other.parts = replace(other.parts, clock=HandClock(NOON + timedelta(hours=1)))
+def an_hour_ahead(bare, name):
+    other = bare[name]
+    other.parts = replace(other.parts, clock=HandClock(bare.clock.now() + timedelta(hours=1)))
+    return other
+
+
+def test_one_peer_that_differs_is_doubt_enough_where_no_other_is_heard(bare):
+    an_hour_ahead(bare, "statistics")
+    bare.kill("schedule")
     work = start_by_clock(bare, "dispatch", seconds=0)
     assert ran == []
+    assert "Statistics's clock differs" in work.guard.held
+
+
+def test_of_three_clocks_the_one_that_differs_holds_and_the_two_that_agree_go_on(bare):
+    wrong = an_hour_ahead(bare, "statistics")
+    work = start_by_clock(bare, "dispatch", seconds=0)
+    assert ran == ["dispatch"]
+    for skews in ({"schedule": -3600, "dispatch": -3600}, {"dispatch": -3600, "schedule": -3600}):
+        for service, skew_s in skews.items():
+            wrong.guard.look_at_peer(service, skew_s)
+        assert wrong.guard.held is not None
+    for _ in range(5):
+        bare.clock.advance(1)
+        for service, skew_s in (("schedule", 0), ("statistics", 3600), ("schedule", 1)):
+            work.guard.look_at_peer(service, skew_s)
+            assert work.guard.held is None
+
+
+def test_who_agreed_long_ago_does_not_outweigh_who_differs_now(bare):
+    work = bare["dispatch"]
+    work.guard.look_at_peer("schedule", 0)
+    bare.clock.advance(10)
+    work.guard.look()
+    work.guard.look_at_peer("statistics", 3600)
     assert "Statistics's clock differs" in work.guard.held
 
 

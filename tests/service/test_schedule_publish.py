@@ -259,11 +259,11 @@ def test_public_is_said_when_the_files_are_served_and_until_then_why_not(house, 
         assert (waiting["is_public"], waiting["shown"], waiting["waiting_since"]) == (False, 1, released_at)
         assert waiting["why"] == "File name too long: " + "a" * 40 + "…"
         assert "publishing wharf-2026: File name too long" in house["schedule"].summary()["waiting_for"]
-        assert house["schedule"].wanting
+        assert house["schedule"].waiting_for
     house.clock.advance(61)
     house.run()
     assert on_the_desk(house, SLUG)["is_public"]
-    assert not house["schedule"].wanting
+    assert not house["schedule"].waiting_for
 
 
 def test_a_release_that_is_not_public_in_time_calls_a_person_once(house, monkeypatch):

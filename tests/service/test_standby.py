@@ -1,30 +1,19 @@
 """Two `serve schedule` on one database: who stands by answers reads, refuses the rest, and takes over."""
 
 import json
-import random
-import signal
-import subprocess
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
 
 from postgresql import fresh_database
-from softlanding.app.addresses import Signing
+from serving import SECRET, serving
 from softlanding.clock import SystemClock
-from softlanding.drills.installation import mortal_command
-from softlanding.settings import plain_environment
 from softlanding.signing import FIRST_PERSON, Signer
-from softlanding.supervisor import free_ports
 from softlanding.web.doors import COOKIE
 from waiting import wait_until
 
 pytestmark = pytest.mark.timeout(120)
 
-SECRET = "a secret of the tests, long enough to be one"
-PROGRAMME = Path(__file__).parents[1] / "fixtures" / "programmes" / "small.json"
 ARRIVAL = {
     "speaker": "ABC123",
     "number": "LH2034",
@@ -33,45 +22,6 @@ ARRIVAL = {
     "airport": "HAM",
     "place": "Inn",
 }
-SERVICES = ("schedule", "dispatch", "statistics")
-
-
-@dataclass
-class Serving:
-    """One process of Schedule. Nobody else runs: no service needs another."""
-
-    process: "subprocess.Popen[bytes]"
-    port: int
-    health: int
-
-    def client(self):
-        token = Signing(SECRET, SystemClock()).program_token("test", ("read", "write", "personal"))
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=10, trust_env=False)
-
-    def readiness(self):
-        try:
-            answer = httpx.get(f"http://127.0.0.1:{self.health}/-/schedule/readyz", trust_env=False)
-        except httpx.ConnectError:
-            return None
-        return answer.status_code, answer.json()["state"]
-
-    def conferences(self):
-        """Their slugs; None while the port is closed."""
-        try:
-            with self.client() as client:
-                return [found["slug"] for found in client.get("/api/schedule/conferences").json()]
-        except httpx.ConnectError:
-            return None
-
-    def take_programme(self):
-        with self.client() as client:
-            return client.post(
-                "/api/schedule/programmes",
-                content=PROGRAMME.read_bytes(),
-                params={"filename": PROGRAMME.name},
-                headers={"Idempotency-Key": "the one"},
-            )
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -84,35 +34,6 @@ def two(request, tmp_path):
             wait_until(lambda: second.readiness() == (503, "standby"), 30, "the second stands by")
             wait_until(lambda: second.conferences() is not None, 10, "it listens: somebody was seen at work")
             yield first, second
-
-
-@contextmanager
-def serving(folder, url, name):
-    ports = free_ports([f"{name}-{each}" for each in range(6)], folder, random.Random(name))
-    numbers = list(ports.values())
-    values = {"profile": "embedded", "data_folder": str(folder), "schedule__database_url": url}
-    values |= {"session_secret": SECRET, "peer_token": SECRET}
-    for place, service in enumerate(SERVICES):
-        port, health = numbers[2 * place : 2 * place + 2]
-        values |= {f"{service}__port": str(port), f"{service}__health_port": str(health)}
-        values |= {f"{service}__address": f"http://127.0.0.1:{port}"}
-        values |= {f"{service}__health_address": f"http://127.0.0.1:{health}"}
-    settings = {f"SOFTLANDING__{key.upper()}": value for key, value in values.items()}
-    with (folder / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(
-            mortal_command("serve", "schedule"),
-            cwd=folder,
-            env=plain_environment() | settings,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        yield Serving(process, numbers[0], numbers[1])
-    finally:
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
-        process.wait(20)
 
 
 def test_a_standby_answers_reads_refuses_writes_and_takes_over_on_the_same_port(two):

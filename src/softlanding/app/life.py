@@ -10,6 +10,7 @@ from importlib import import_module, metadata
 
 import sqlalchemy as sa
 
+from softlanding.app.patience import Patience
 from softlanding.auth import FIRST_PERSON, STAFF_ROLES, grant, list_people
 from softlanding.contracts import SOURCES
 from softlanding.contracts.schedule import PersonState
@@ -80,10 +81,12 @@ async def begin_life(
     on_end: Callable[[Exception], None],
     wait_s: float = float("inf"),
     look: Callable[[LeaseWatch], None] = look_on,
+    patience: Patience | None = None,
 ) -> tuple[Work, ThreadedDatabase]:
     """Stand by until the lease can be taken; then the service at work, on a migrated database. Recovery comes next.
 
-    `on_end` hears of the writer's end: fenced, or a bug. Raises StandingBy when the lease is not free within `wait_s`.
+    `on_end` hears of the writer's end: fenced, or a bug. With `patience` a database that is away is waited for, without
+    it what it raises is raised. Raises StandingBy when the lease is not free within `wait_s`.
     """
     life, number = await take_up_work(
         service,
@@ -95,8 +98,13 @@ async def begin_life(
         last_end=last_end,
         wait_s=wait_s,
         look=look,
+        on_trouble=patience.wait if patience is not None else None,
     )
-    await asyncio.to_thread(migrate, engines.writing, migrations_of(service), "post")
+
+    async def remove_what_is_old() -> list[str]:
+        return await asyncio.to_thread(migrate, engines.writing, migrations_of(service), "post")
+
+    await (patience.until_done(remove_what_is_old) if patience is not None else remove_what_is_old())
     writer = Writer(engines.writing, life.epoch, parts.clock, parts.ids, outbox.numbering(service.name))
     writer.last_number = number
     database = ThreadedDatabase(engines.reading, writer, on_end=on_end)

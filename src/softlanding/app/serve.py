@@ -18,12 +18,15 @@ import uvicorn
 import uvloop
 
 from softlanding.app.life import begin_life, ensure_first_person, make_engines, make_service, migrations_of, release
-from softlanding.clock import Clock, SystemClock, retry
+from softlanding.app.patience import Patience
+from softlanding.clock import Clock, SystemClock
 from softlanding.database import DATABASE_ERRORS, HoldLock, ThreadedDatabase, brief
 from softlanding.database.schema import migrate
 from softlanding.errors import Exit, Fenced, Misconfigured, Refused, Unavailable
 from softlanding.ids import system_ids
 from softlanding.lifecycle import Parts, Phases, Service, Standby, Work
+from softlanding.lifecycle.needs import Needs
+from softlanding.lifecycle.troubles import DATABASE, Trouble
 from softlanding.lifecycle.work import LastEnd
 from softlanding.messaging.bus import BusDown
 from softlanding.messaging.feed import HttpFeed
@@ -38,8 +41,8 @@ from softlanding.telemetry import Log, Metrics, set_up_logs
 from softlanding.web import make_app, make_health_app, make_standby_app
 from softlanding.web.health import Health
 
-DATABASE_WAIT_S = 600.0
 SOFT_ERRORS = (BusDown, Unavailable)
+HOLD_EVERY_S = 0.5
 CHORE_ERRORS = (*SOFT_ERRORS, OSError)  # Chores write files: a full disk is waited out, as the database does.
 
 
@@ -98,6 +101,11 @@ def _last_end(told: Any) -> LastEnd:
     how = told.get("signal") or (f"exit code {told['exit_code']}" if told.get("exit_code") is not None else None)
     why = told.get("why")
     return LastEnd(f"{how}, {why}" if how and why else how, datetime.fromisoformat(told["at"]))
+
+
+async def _keep(hold: HoldLock) -> bool:
+    await asyncio.to_thread(hold.keep)
+    return False
 
 
 class _Server(uvicorn.Server):
@@ -191,9 +199,9 @@ class ServiceProcess:
         self.rng = random.Random()
         self.ids = system_ids(self.clock)
         self.turns = Turns()
-        self.troubles: dict[str, str] = {}  # What each loop last waited for.
         self.stop = asyncio.Event()
         self.phases = Phases(self.clock, self._tell_phase)
+        self.patience = Patience(self.phases, self.clock, self.rng, self.log)
         self.health = Health(name, self.phases, self._are_loops_turning, Metrics(name))
 
     async def run(self) -> int:
@@ -227,9 +235,11 @@ class ServiceProcess:
         service = self._make_service()
         engines = make_engines(self.name, self.settings)
         self.phases.enter("database")
-        await self._connect(engines.reading)
+        await self.patience.until_done(lambda: asyncio.to_thread(_ping, engines.reading))
         self.phases.enter("schema")
-        applied = await asyncio.to_thread(migrate, engines.writing, migrations_of(service))
+        applied = await self.patience.until_done(
+            lambda: asyncio.to_thread(migrate, engines.writing, migrations_of(service))
+        )
         if applied:
             self.log.info("migrated", applied=applied)
         self.phases.enter("lease")
@@ -247,19 +257,21 @@ class ServiceProcess:
                 last_end=self.last_end,
                 on_end=self._end_at_once,
                 look=standby.look,
+                patience=self.patience,
             )
         finally:
             standby.end()
         await bus.start()
-        await work.recover()
-        await self._set_up(work)
+        work.troubles.tell = self._tell_trouble
+        await self.patience.until_done(work.recover)
+        await self.patience.until_done(lambda: self._set_up(work))
         self._gauge(work, database)
         self.phases.enter("listening")
         door.open(work)
         self.phases.enter("ready")
         await work.send_beat()
         self.health.work = work
-        await self._turn_loops(work)
+        await self._turn_loops(work, database, hold)
         await self._finish(work, door, database, bus, client)
         hold.release()
         return 0
@@ -272,26 +284,6 @@ class ServiceProcess:
         await ensure_first_person(work)
         if self.sample_on is not None and work.service.load_sample is not None:
             await work.service.load_sample(work.database, self.sample_on)
-
-    async def _connect(self, engine: sa.Engine) -> None:
-        """Come back once the database answers; waiting is said, not silent."""
-
-        async def attempt() -> None:
-            await asyncio.to_thread(_ping, engine)
-
-        def waiting(error: BaseException, waited_s: float) -> None:
-            why = brief(error)
-            self.phases.wait_for(f"the database: {why}")
-            self.log.warning("waiting for the database", why=why, waited_s=round(waited_s, 1))
-
-        await retry(
-            attempt,
-            clock=self.clock,
-            rng=self.rng,
-            deadline_s=DATABASE_WAIT_S,
-            errors=DATABASE_ERRORS,
-            waiting=waiting,
-        )
 
     def _parts(self) -> tuple[Any, Parts, httpx.AsyncClient]:
         settings, others = self.settings, [service for service in SERVICES if service != self.name]
@@ -343,7 +335,7 @@ class ServiceProcess:
         for fault in faults:
             self.log.warning("the data folder is open", why=fault)
 
-    async def _turn_loops(self, work: Work) -> None:
+    async def _turn_loops(self, work: Work, database: ThreadedDatabase, hold: HoldLock) -> None:
         proving = asyncio.create_task(self._prove_durability(work))
         loops = [
             Loop(
@@ -354,10 +346,18 @@ class ServiceProcess:
                 CHORE_ERRORS if step.name.startswith("chore.") else SOFT_ERRORS,
                 backoff_max_s=1.0,
             )
-            for step in work.steps()
+            for step in (*work.steps(), *self._needs(work, database).steps())
         ]
+        loops.append(Loop("hold", lambda: _keep(hold), HOLD_EVERY_S, soft_errors=DATABASE_ERRORS, backoff_max_s=1.0))
         turning = asyncio.create_task(
-            run_loops(loops, self.clock, rng=self.rng, turns=self.turns, on_trouble=self._note_trouble)
+            run_loops(
+                loops,
+                self.clock,
+                rng=self.rng,
+                turns=self.turns,
+                on_trouble=lambda loop, error: self._note_trouble(work, loop, error),
+                on_recovery=lambda loop: self._note_recovery(work, loop),
+            )
         )
         stopping = asyncio.create_task(self.stop.wait())
         await asyncio.wait((turning, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -375,7 +375,7 @@ class ServiceProcess:
         try:
             await work.say_goodbye()
         except Unavailable as error:
-            self.log.warning("could not say goodbye; it will count as a death", why=str(error))
+            self.log.warning("could not say goodbye; it will count as a death", why=error.for_operators)
         await bus.close()
         await client.aclose()
         await asyncio.to_thread(database.close)
@@ -395,6 +395,10 @@ class ServiceProcess:
         metrics.watch("facts_unsent", "Facts not on the bus yet", lambda: float(database.last_number - work.relay.sent))
         metrics.watch("writer_waiting", "Actions waiting for the writer", lambda: float(database.waiting))
         metrics.watch("parked", "Dead letters", lambda: float(work.parked))
+        metrics.watch("database_up", "1 while the database answers", lambda: float(DATABASE not in work.troubles.now))
+        metrics.watch_many(
+            "trouble", "1 for each trouble that is there now", "name", lambda: dict.fromkeys(work.troubles.now, 1.0)
+        )
         metrics.watch("bus_up", "1 while connected", lambda: float(work.parts.bus.is_up))
 
     def _are_loops_turning(self) -> bool:
@@ -403,12 +407,36 @@ class ServiceProcess:
     def _tell_phase(self, phase: str, after_s: float) -> None:
         self.log.info("phase", phase=phase, after_s=round(after_s, 3))
 
-    def _note_trouble(self, loop: str, error: BaseException) -> None:
-        """Each trouble is said once, not at each try. A bus that is away is said by the bus itself."""
-        why = str(error)
-        is_new, self.troubles[loop] = self.troubles.get(loop) != why, why
-        tell = self.log.warning if is_new and not isinstance(error, BusDown) else self.log.debug
-        tell("loop waits", loop=loop, why=why)
+    def _needs(self, work: Work, database: ThreadedDatabase) -> Needs:
+        return Needs(
+            work,
+            committed_s_ago=lambda: self.clock.monotonic() - database.writer.committed_at,
+            turned_at=self.turns.turned_at,
+            folder=self.settings.data_folder if work.service.writes_files else None,
+        )
+
+    def _note_trouble(self, work: Work, loop: str, error: BaseException) -> None:
+        """A bus that is away is said by the bus itself, and is no trouble: facts travel by the feed."""
+        if isinstance(error, Unavailable):
+            work.troubles.miss_database(loop, error.for_operators)
+        elif isinstance(error, DATABASE_ERRORS):
+            work.troubles.miss_database(loop, brief(error))
+        else:
+            work.troubles.reach_database(loop)  # It got as far as the broker or its files.
+        if isinstance(error, OSError):
+            work.troubles.begin(loop, f"{loop} cannot write its files: {error}")
+
+    def _note_recovery(self, work: Work, loop: str) -> None:
+        work.troubles.reach_database(loop)
+        work.troubles.end(loop)
+
+    def _tell_trouble(self, what: str, trouble: Trouble) -> None:
+        """One line when it begins, one when it is over; one a minute while it lasts."""
+        if what == "is over":
+            lasted_s = round(trouble.lasted_s, 1)
+            self.log.warning("trouble is over", trouble=trouble.name, lasted_s=lasted_s, refused=trouble.refused)
+        else:
+            self.log.error(f"trouble {what}", trouble=trouble.name, why=trouble.why)
 
     def _end_at_once(self, error: Exception) -> None:
         """Nothing may be flushed or finished any more: whoever has the lease now writes."""

@@ -10,8 +10,10 @@ from softlanding.database.engine import (
     Moment,
     brief,
     exclusively,
+    is_away,
     is_transaction_open,
     make_engine,
+    remedy,
     shared,
     writer_engine,
 )
@@ -30,5 +32,6 @@ from softlanding.database.writer import Action, Transaction, Work, Writer, say_g
 __all__ = [
     "DATABASE_ERRORS", "Action", "Database", "DirectDatabase", "EngineOptions", "HoldLock", "LeaseState", "Life",
     "Moment", "Numbering", "ThreadedDatabase", "Transaction", "Work", "Writer", "begin_life", "brief", "exclusively",
-    "is_transaction_open", "lease", "lives", "look_at_lease", "make_engine", "say_goodbye", "shared", "writer_engine",
+    "is_away", "is_transaction_open", "lease", "lives", "look_at_lease", "make_engine", "remedy", "say_goodbye",
+    "shared", "writer_engine",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import sqlalchemy as sa
 
-from softlanding.database.engine import READERS, brief
+from softlanding.database.engine import READERS, brief, is_away
 from softlanding.database.writer import Action, Work, Writer
 from softlanding.errors import Unavailable
 
@@ -180,5 +180,7 @@ def read_view(engine: sa.Engine, view: Callable[..., R], args: Any, kw: Any) -> 
     try:
         with engine.connect() as connection:
             return view(connection, *args, **kw)
-    except sa.exc.OperationalError as error:
-        raise Unavailable(f"the database cannot be read now: {brief(error)}") from error
+    except sa.exc.DBAPIError as error:
+        if not is_away(error):
+            raise
+        raise Unavailable("the database cannot be read now", f"the database cannot be read: {brief(error)}") from error

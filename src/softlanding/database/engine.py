@@ -158,6 +158,41 @@ def brief(error: BaseException) -> str:
     return (str(original).strip().splitlines() or [type(original).__name__])[0]
 
 
+_DATABASE_IS_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError)
+_NO_RIGHTS = "42501"
+_REMEDIES = (  # What the server or SQLite says in vain again and again, and what a person does about it.
+    ("password authentication failed", "the password or the user is wrong: correct the database URL"),
+    ("no password supplied", "the database asks for a password: add it to the database URL"),
+    ("no pg_hba.conf entry", "the server lets this user or address not in: correct pg_hba.conf or the database URL"),
+    ("role ", "there is no such user: make it, or correct the database URL"),
+    ("database ", "there is no such database: make it, or correct the database URL"),
+    ("permission denied", "the user may not do what is needed: make it the owner of the database"),
+    ("must be owner", "the user may not do what is needed: make it the owner of the database"),
+    ("read-only transaction", "the user or the server only reads: give a user, and a server, that may write"),
+    ("certificate verify failed", "the server's certificate is not by the given authority: correct sslrootcert"),
+    ("root certificate file", "the authority's certificate is not there: correct sslrootcert"),
+    ("does not match host name", "the server's certificate is for another name: correct the host in the database URL"),
+    ("server does not support SSL", "the server speaks no TLS: correct sslmode in the database URL, or the server"),
+    ("readonly database", "the file may not be written: give this user the right to write it and its folder"),
+    ("unable to open database file", "the file cannot be opened: see that its folder is there and may be written"),
+    ("file is not a database", "the file is no SQLite database: correct the database URL, or restore the backup"),
+)
+_ONLY_IF_ABSENT = ("role ", "database ")  # 'database "x" does not exist', but not 'the database system is starting up'.
+
+
+def is_away(error: BaseException) -> bool:
+    """The database's trouble, or its No to this user; not a fault of the statement."""
+    return isinstance(error, _DATABASE_IS_AWAY) or getattr(getattr(error, "orig", None), "sqlstate", None) == _NO_RIGHTS
+
+
+def remedy(words: str) -> str | None:
+    """For the driver's words of a fault that no waiting mends: what to do, in one sentence. None: it may pass."""
+    for said, what_to_do in _REMEDIES:
+        if said in words and (said not in _ONLY_IF_ABSENT or (f'{said}"' in words and "does not exist" in words)):
+            return f"the database cannot be used ({words}): {what_to_do}"
+    return None
+
+
 def driver_of(connection: sa.Connection) -> Any:
     """The driver's own connection: savepoints issued there cost a fiftieth of `begin_nested`."""
     return connection.connection.driver_connection

@@ -38,6 +38,11 @@ BEAT = (
     .returning(lease.c.last_number)
 )
 COUNT = sa.update(lease).where(lease.c.token == sa.bindparam("mine")).values(last_number=sa.bindparam("number"))
+STILL_S = 1.2  # An owner beats twice a second, and takes a lost lock again as often.
+RETAKEN_WITHIN_S = 30.0  # After a restart of PostgreSQL its owner has the lock again.
+_TRY_LOCK = sa.text(
+    "SELECT pg_try_advisory_lock(:key), extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())"
+)
 _LEASE = sa.select(lease.c.token, lease.c.beat, lease.c.last_number)
 _LIFE = sa.select(lives)
 
@@ -129,18 +134,39 @@ class HoldLock:
     """Evidence that a process lives: a lock that the operating system or PostgreSQL lets go when it dies.
 
     The lease decides who may write; this only tells a newcomer, at once, that the former holder is dead.
+
+    PostgreSQL's lock goes with its connection, also when the server restarts under a healthy process: `keep` takes it
+    again, and until that must have happened a free lock proves nothing.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._file: int | None = None
         self._connection: sa.Connection | None = None
+        self._token: str | None = None
+
+    @property
+    def proves_after_s(self) -> float:
+        """So long must the lease have stood still before a free lock counts."""
+        return STILL_S if self._engine.dialect.name == "postgresql" else 0.0
+
+    def keep(self) -> None:
+        """See that the lock is still held, or take it again. Raises what the database raises: ask again soon."""
+        if self._token is None or self._engine.dialect.name != "postgresql":
+            return
+        try:
+            if self._connection is None:
+                self._connection = self._locked_connection(self._token)
+            self._connection.execute(sa.text("SELECT 1"))
+        except sa.exc.DBAPIError:
+            self._let_go_of_connection()
+            raise
 
     def hold(self, token: str) -> None:
         """Hold the lock of this life until the process ends."""
+        self._token = token
         if self._engine.dialect.name == "postgresql":
-            self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            self._connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": lock_key(token)})
+            self._connection = self._locked_connection(token)
             return
         self._file = os.open(self._path(token), os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -167,18 +193,31 @@ class HoldLock:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+        self._token = None
+        self._let_go_of_connection()
+
+    def _locked_connection(self, token: str) -> sa.Connection:
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": lock_key(token)})
+        except sa.exc.DBAPIError:
+            connection.close()
+            raise
+        return connection
+
+    def _let_go_of_connection(self) -> None:
         if self._connection is not None:
-            self._connection.invalidate()
-            self._connection.close()
-            self._connection = None
+            connection, self._connection = self._connection, None
+            connection.invalidate()
+            connection.close()
 
     def _is_free_on_postgresql(self, token: str) -> bool:
         with self._engine.connect() as connection:
             key = {"key": lock_key(token)}
-            got = bool(connection.execute(sa.text("SELECT pg_try_advisory_lock(:key)"), key).scalar())
+            got, up_s = connection.execute(_TRY_LOCK, key).one()
             if got:
                 connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), key)
-            return got
+            return bool(got) and float(up_s) > RETAKEN_WITHIN_S
 
     def _path(self, token: str) -> Path:
         return Path(str(self._engine.url.database) + f".{token}.alive")

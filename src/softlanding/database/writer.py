@@ -117,7 +117,7 @@ class Writer:
             _fail(works, error)
         except DATABASE_ERRORS as error:
             self._forget_connection()
-            _fail(works, Unavailable(f"the database cannot write: {brief(error)}; nothing of this happened"))
+            _fail(works, _cannot_write(brief(error)))
         except Exception as error:
             self._forget_connection()
             _fail(works, Unavailable(f"a fault of ours ({type(error).__name__}); nothing of this happened"))
@@ -215,13 +215,18 @@ class Writer:
 
 def _as_answer(error: Exception) -> BaseException:
     if isinstance(error, sa.exc.OperationalError):
-        return Unavailable(f"the database cannot do it now: {brief(error)}; nothing of this happened")
+        return _cannot_write(brief(error))
     return error
+
+
+def _cannot_write(why: str) -> Unavailable:
+    """The driver's words may name host and user: they are for operators alone."""
+    return Unavailable("the database cannot write now; nothing of this happened", f"the database cannot write: {why}")
 
 
 def _fail(works: Sequence[Work], error: SoftlandingError) -> None:
     for work in works:
-        work.error = Unavailable(f"{error}; nothing of this happened") if isinstance(error, GroupLostError) else error
+        work.error = _cannot_write(str(error)) if isinstance(error, GroupLostError) else error
 
 
 def say_goodbye(tx: Transaction, now: datetime) -> None:

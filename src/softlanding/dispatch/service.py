@@ -38,6 +38,7 @@ def make_service(settings: Settings) -> Service:
         migrations="softlanding.dispatch.migrations",
         handlers={**auth.handlers(NAME, peers), **conferences.handlers(NAME), **subscriptions.handlers(desk)},
         timers=timers.timers(desk),
+        writes_files=True,
         chores=(Chore("runsheets", runsheets.RunSheets().step, pause_s=2.0, wakes_on_commit=False),),
         doors=doors,
         on_refused=subscriptions.on_refused(desk),

@@ -1,15 +1,17 @@
 """Deadlines go by wall time, and wall clocks lie: while ours is in doubt, nothing is declared too late.
 
-In doubt: wall and monotonic time part by more than 2 s; a peer's beat differs by more than 30 s; at start the last
-sign in the database lies in the future. It goes on when a peer agrees or a person says so.
+In doubt: wall and monotonic time part by more than 2 s; a peer's beat differs by more than 30 s, and no other peer is
+with us; at start the last sign in the database lies in the future. It goes on when a peer agrees or a person says so.
+So of three clocks the one that differs holds, and the two that agree go on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from softlanding.clock import Clock
 
 AGREES_S = 2.0
+HEARD_WITHIN_S = 5.0  # An older sign says nothing about a clock of now.
 
 
 @dataclass
@@ -21,12 +23,14 @@ class ClockGuard:
     monotonic: float
     held: str | None = None  # Why deadline timers hold; None: they run.
     held_at: datetime | None = None
+    _skews: dict[str, tuple[float, float]] = field(default_factory=dict)  # By peer: how far off, and heard when.
 
     def look(self) -> None:
         """Compare the two clocks with the last look."""
         apart = self._apart_s()
         self.wall, self.monotonic = self.clock.now(), self.clock.monotonic()
         if abs(apart) > self.jump_max_s:
+            self._skews.clear()  # They were measured by the clock before the jump.
             self.hold(f"the clock jumped by {apart:+.0f} s")
 
     def is_in_doubt(self) -> bool:
@@ -43,10 +47,17 @@ class ClockGuard:
 
     def look_at_peer(self, service: str, skew_s: float) -> None:
         """A beat was heard: `skew_s` is the peer's clock less ours, with the way of the beat in it."""
-        if abs(skew_s) > self.peer_max_s:
+        self._skews[service] = skew_s, self.clock.monotonic()
+        if abs(skew_s) > self.peer_max_s and not self._is_another_with_us(service):
             self.hold(f"{service.title()}'s clock differs by {skew_s:+.0f} s")
         elif self.held is not None and abs(skew_s) <= AGREES_S:
             self.release()
+
+    def _is_another_with_us(self, than: str) -> bool:
+        """Then it is the one that differs whose clock is wrong."""
+        since = self.clock.monotonic() - HEARD_WITHIN_S
+        heard = [skew_s for service, (skew_s, at) in self._skews.items() if service != than and at >= since]
+        return any(abs(skew_s) <= self.peer_max_s for skew_s in heard)
 
     def hold(self, why: str) -> None:
         if self.held is None:

@@ -54,4 +54,5 @@ class Service:
     on_refused: Callable[[Transaction, datetime, Any, Envelope, Refused], None] | None = None
     load_sample: Callable[[Database, date], Awaitable[object]] | None = None
     """Bring the sample conference in where there is none, or move an untouched one, to begin on that day."""
+    writes_files: bool = False  # Its chores write to the data folder.
     at_start: tuple[Callable[[Transaction, datetime], bool], ...] = ()  # As timers, before anything is sent or heard.

@@ -3,11 +3,12 @@
 A step is one batch and whether there was more; the supervisor loops over it, the simulator chooses when it runs.
 """
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
@@ -16,6 +17,7 @@ from softlanding.clock import Clock, retry
 from softlanding.contracts import SOURCES
 from softlanding.contracts.everyone import LifeBegan, LifeEnded
 from softlanding.database import (
+    DATABASE_ERRORS,
     Database,
     HoldLock,
     LeaseState,
@@ -33,6 +35,7 @@ from softlanding.lifecycle.clock_guard import ClockGuard
 from softlanding.lifecycle.phases import Phases
 from softlanding.lifecycle.service import Service, Timer
 from softlanding.lifecycle.signal import Signal
+from softlanding.lifecycle.troubles import Troubles
 from softlanding.messaging import dead_letters, inbox, outbox
 from softlanding.messaging.beats import Beat, Change, Peers, beat_from_json
 from softlanding.messaging.bus import Bus, BusDown
@@ -42,12 +45,15 @@ from softlanding.messaging.inbox import Fork, Subscriptions
 from softlanding.messaging.receiver import BATCH_MAX, Receiver
 from softlanding.messaging.relay import Relay
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 _COMMON_TIMERS = (Timer("keys", keys.has_ended, keys.drop_ended, pause_s=60.0),)
 
-NO_BUS = "NATS; facts travel by the second path"
 WANTING_MAX = 500  # It travels with each beat.
 WATCHER_LATE_S = 2.0  # A watcher that comes to itself so late begins its count anew.
 ASK_AFTER_S = 1.5
+NO_BUS = "NATS; facts travel by the second path"
 ASK_AT_START_S = 1.0  # What a dead peer may cost each start.
 
 
@@ -119,21 +125,30 @@ async def take_up_work(
     last_end: LastEnd,
     wait_s: float = float("inf"),
     look: Callable[[LeaseWatch], None] = look_on,
+    on_trouble: Callable[[BaseException, float], None] | None = None,
 ) -> tuple[Life, int]:
     """Stand by until the lease can be taken, then begin a life; the life and its last fact number.
 
     At once if the former holder is dead (it let go of its lock), else when its beat stood still for `stale_s`.
-    `look` is shown the lease each time that it cannot be taken.
+    `look` is shown the lease each time that it cannot be taken. `on_trouble(error, waited_s)` hears what the database
+    raises, and this goes on; without it that is raised.
     """
     watch = LeaseWatch()
+    run = asyncio.to_thread if engine.dialect.name == "postgresql" else _at_once  # A server may keep us waiting.
 
     async def attempt() -> tuple[Life, int]:
-        taken = _try_to_take(service, engine, parts, watch, hold, stale_s, last_end)
+        taken = await run(_try_to_take, service, engine, parts, watch, hold, stale_s, last_end)
         if taken is None:
             raise StandingBy("another process is at work")
         return taken
 
-    def waiting(_error: BaseException, _waited_s: float) -> None:
+    def waiting(error: BaseException, waited_s: float) -> None:
+        if not isinstance(error, StandingBy):
+            watch.seen = None  # What stood still while nobody could look may be alive: count anew.
+            hold.release()
+            assert on_trouble is not None
+            on_trouble(error, waited_s)
+            return
         phases.is_standby = True
         phases.wait_for("the lease: another process is at work")
         look(watch)
@@ -144,12 +159,16 @@ async def take_up_work(
             clock=parts.clock,
             rng=parts.rng,
             deadline_s=wait_s,
-            errors=(StandingBy,),
+            errors=(StandingBy, *(DATABASE_ERRORS if on_trouble is not None else ())),
             longest_s=0.5,
             waiting=waiting,
         )
     finally:
         phases.is_standby = False
+
+
+async def _at_once(doing: Callable[P, R], *args: P.args, **kw: P.kwargs) -> R:
+    return doing(*args, **kw)
 
 
 def _try_to_take(
@@ -168,7 +187,8 @@ def _try_to_take(
     if seen != watch.seen:
         watch.changes += watch.seen is not None
         watch.seen, watch.since = seen, now_mono
-    if seen is not None and now_mono - watch.since < stale_s and not hold.is_free(seen.token):
+    still_s = now_mono - watch.since
+    if seen is not None and still_s < stale_s and (still_s < hold.proves_after_s or not hold.is_free(seen.token)):
         return None
     epoch = parts.ids.new_after(seen.token) if seen is not None else parts.ids.new()  # Peers sort lives by their ids.
     hold.hold(epoch)
@@ -216,6 +236,7 @@ class Work:
     phases: Phases
     last_end: LastEnd = field(default_factory=LastEnd)
     settings: Any = None  # softlanding.settings.Settings; doors look things up there.
+    troubles: Troubles = field(init=False)
     peers: Peers = field(init=False)
     guard: ClockGuard = field(init=False)
     relay: Relay = field(init=False)
@@ -225,7 +246,6 @@ class Work:
     beat: Beat | None = None
     held_noted: str | None = None
     parked: int = 0
-    troubles: dict[str, str] = field(default_factory=dict)  # A part's name to what keeps it from its work: degraded.
     is_standby: bool = False  # Another process is at work; this one only reads.
     is_stopping: bool = False  # Live pages end their streams, so that the server can close.
     _unnoted: list[Change] = field(default_factory=list)
@@ -235,6 +255,7 @@ class Work:
     def __post_init__(self) -> None:
         parts, name = self.parts, self.service.name
         others = tuple(source for source in SOURCES if source != name)
+        self.troubles = Troubles(parts.clock)
         self.peers = Peers(others, parts.clock, parts.silent_after_s)
         self.guard = ClockGuard(parts.clock, parts.clock_jump_max_s, parts.peer_clock_max_s, *parts.began)
         self.relay = Relay(self.database, parts.bus)
@@ -275,8 +296,8 @@ class Work:
             receiver.cursor = await self.database.read(inbox.load_cursor, receiver.source)
 
     async def _ask_the_time(self) -> None:
-        """A process that starts by a wrong clock can know it from its peers, if one is there. Who differs counts most:
-        later beats release the guard when somebody agrees.
+        """A process that starts by a wrong clock can know it from its peers, if one is there. Who agrees is heard
+        first: then one that differs is alone with its time.
         """
         beats = await self.parts.feed.beats(self.peers.services, ASK_AT_START_S)
         now = self.parts.clock.now()
@@ -320,8 +341,9 @@ class Work:
             receipts=receipts,
             backlog=max(0, self.database.last_number - self.relay.sent),
             parked=self.parked,
-            is_degraded=bool(self.wanting),
-            detail=self.wanting,
+            is_degraded=self.state != "ready",
+            detail=self.waiting_for,
+            state=self.state,
         )
         try:
             await self.parts.bus.send_beat(self.service.name, self.beat.to_json())
@@ -386,18 +408,25 @@ class Work:
         return {"subject": subject, "replayed": dead_letters.replay(tx, now, subject, by=by, apply=apply)}
 
     @property
-    def wanting(self) -> str:
-        """What it lacks to be whole, in words: it works, but degraded. "" when it lacks nothing."""
-        lacks = [f"a clock to trust: {self.guard.held}"] if self.guard.held else []
-        lacks += [] if self.parts.bus.is_up else [NO_BUS]
-        lacks += [f"{part}: {why}" for part, why in sorted(self.troubles.items())]
-        return "; ".join(lacks)[:WANTING_MAX]
+    def state(self) -> str:
+        """How it stands, once it is ready: `ready`, `degraded` (something does not work), `unready` (no request can be
+        answered)."""
+        if self.troubles.stops:
+            return "unready"
+        return "degraded" if self.waiting_for else "ready"
+
+    @property
+    def waiting_for(self) -> str:
+        """All that is missing, in words for operators; "" when nothing is."""
+        clock = f"a clock to trust: {self.guard.held}" if self.guard.held else None
+        bus = None if self.parts.bus.is_up else NO_BUS
+        return "; ".join(filter(None, (self.phases.waiting_for, self.troubles.waiting_for, clock, bus)))[:WANTING_MAX]
 
     def summary(self) -> dict[str, Any]:
         """For /state."""
-        phases = self.phases.summary()
-        return phases | {
-            "waiting_for": phases["waiting_for"] or self.wanting or None,
+        return self.phases.summary() | {
+            "waiting_for": self.waiting_for or None,
+            "troubles": self.troubles.summary(),
             "service": self.service.name,
             "life": self.life.epoch,
             "number": self.database.last_number,

@@ -39,7 +39,8 @@ class Beat(BaseModel):
     backlog: int = 0
     parked: int = 0
     is_degraded: bool = False
-    detail: str = ""
+    detail: str = ""  # What it waits for or has trouble with.
+    state: str = ""  # `ready`, `degraded` or `unready` once its phase is `ready`; older releases say nothing.
 
     def to_json(self) -> bytes:
         return self.model_dump_json().encode()

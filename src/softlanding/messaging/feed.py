@@ -20,6 +20,10 @@ class FeedDown(SoftlandingError):
     """The producer does not answer, or not now, or not in our words."""
 
 
+class FeedRefused(FeedDown):
+    """The producer answers and does not let us in: no waiting mends that."""
+
+
 class EpochUnknown(SoftlandingError):
     """The producer does not know that epoch (any more); look at its line anew."""
 
@@ -109,6 +113,8 @@ class HttpFeed:
             raise FeedDown(f"no answer: {type(error).__name__}") from error
         if answer.status_code == httpx.codes.CONFLICT:
             raise EpochUnknown(url)
+        if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            raise FeedRefused(f"answer {answer.status_code}")
         if answer.status_code != httpx.codes.OK:
             raise FeedDown(f"answer {answer.status_code}")
         return answer

@@ -26,6 +26,7 @@ def make_service(settings: Settings) -> Service:
         migrations="softlanding.schedule.migrations",
         handlers=handlers(),
         timers=timers(promise_of(settings)),
+        writes_files=True,
         chores=(make_chore(settings),),
         doors=doors,
         load_sample=load_sample,

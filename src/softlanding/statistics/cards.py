@@ -36,15 +36,14 @@ def _peer_card(work: Work, peer: Peer, seen: dict[str, Any], rows: ServiceRows, 
 
 
 def _own_card(work: Work, now: datetime) -> dict[str, Any]:
-    ready = "degraded" if work.wanting else "ready"
     return {
         "service": work.service.name,
-        "state": ready if work.phases.is_ready else "starting",
+        "state": work.state if work.phases.is_ready else "starting",
         "since": work.phases.since,
         "life": work.life.epoch[:13],
         "release": work.parts.release,
         "beat_at": work.beat.at if work.beat else now,
-        "waiting_for": work.phases.waiting_for or work.wanting,
+        "waiting_for": work.waiting_for,
         "lag": None,
         "backlog": max(0, work.database.last_number - work.relay.sent),
         "expired": 0,

@@ -52,6 +52,10 @@ def _nobody(_name: str, _error: BaseException) -> None:
     pass
 
 
+def _nobody_again(_name: str) -> None:
+    pass
+
+
 async def run_loops(
     loops: Sequence[Loop],
     clock: Clock,
@@ -59,16 +63,17 @@ async def run_loops(
     rng: random.Random,
     turns: Turns | None = None,
     on_trouble: Callable[[str, BaseException], None] = _nobody,
+    on_recovery: Callable[[str], None] = _nobody_again,
     on_death: Callable[[str, BaseException], None] = _nobody,
 ) -> None:
     """Turn all loops until cancelled; then stop them in the order given, each before the next.
 
-    `on_trouble(name, error)` hears of each soft error. A bug in one stops all: `on_death(name, error)` hears of it and
-    LoopDied is raised from it.
+    `on_trouble(name, error)` hears of each soft error, `on_recovery(name)` of the first good step after some. A bug
+    in one stops all: `on_death(name, error)` hears of it and LoopDied is raised from it.
     """
     turns = turns or Turns()
     tasks = {
-        asyncio.create_task(_turn(loop, clock, rng, turns, on_trouble), name=f"loop {loop.name}"): loop
+        asyncio.create_task(_turn(loop, clock, rng, turns, on_trouble, on_recovery), name=f"loop {loop.name}"): loop
         for loop in loops
     }
     try:
@@ -96,6 +101,7 @@ async def _turn(
     rng: random.Random,
     turns: Turns,
     on_trouble: Callable[[str, BaseException], None],
+    on_recovery: Callable[[str], None],
 ) -> None:
     backoff_s = BACKOFF_FIRST_S
     while True:
@@ -111,6 +117,8 @@ async def _turn(
             _note(turns, loop, clock.monotonic(), pause_s + loop.step_max_s)
             await clock.sleep(pause_s)
             continue
+        if backoff_s != BACKOFF_FIRST_S:
+            on_recovery(loop.name)
         backoff_s = BACKOFF_FIRST_S
         if had_work:
             await clock.sleep(0)  # A step that never waits must not starve the doors.

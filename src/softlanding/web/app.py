@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from softlanding import errors
 from softlanding.auth import SCOPES_IN_WORDS
@@ -70,8 +70,28 @@ def make_app(work: Work) -> FastAPI:
     app.router.routes.extend(sorted(made, key=lambda route: getattr(route, "path", "").startswith("/{")))
     _add_static(app)
     _add_refusals(app, pages)
+    app.add_middleware(CountAnswers, work=work)
     app.put_guard(work, _refuse_foreign(pages))
     return app
+
+
+class CountAnswers:
+    """What requests were answered, and how long it took; the service's troubles hear of those that it cannot do now."""
+
+    def __init__(self, app: ASGIApp, work: Work) -> None:
+        self._app, self._work = app, work
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 503:
+                self._work.troubles.refuse()
+            await send(message)
+
+        await self._app(scope, receive, answer)
 
 
 def make_standby_app(work: Work) -> ASGIApp:

@@ -28,7 +28,7 @@ class Health:
             return 503, "standby"
         if not self.phases.is_ready or self.work is None:
             return 503, "starting"
-        return 200, "degraded" if self.work.wanting else "ready"
+        return 503 if self.work.troubles.stops else 200, self.work.state
 
 
 def make_health_app(health: Health) -> Starlette:

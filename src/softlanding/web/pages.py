@@ -124,7 +124,7 @@ def _peer_view(service: str, peer: Any) -> dict[str, Any]:
     elif beat.phase != "ready":
         state = "starting"
     else:
-        state = "degraded" if beat.is_degraded else "ready"
+        state = beat.state or ("degraded" if beat.is_degraded else "ready")
     return {"service": service, "state": state, "since": peer.silent_since, "beat_at": peer.heard_at}
 
 

@@ -91,7 +91,7 @@ class Publisher:
             return
         self.public[conference] = folder
         self.failing.pop(conference, None)
-        work.troubles.pop(_trouble(conference), None)
+        work.troubles.end(_trouble(conference))
         await work.database.write(note_public, conference, number)
 
     async def _note_failure(self, work: Work, conference: str, folder: str, error: Exception) -> None:
@@ -99,10 +99,10 @@ class Publisher:
         tries = known.tries + 1 if known is not None and known.folder == folder else 1
         again_s = min(REST_MAX_S, 2.0 ** (tries - 1))
         self.failing[conference] = _Failing(folder, tries, work.parts.clock.monotonic() + again_s)
-        why = _why(error)
-        if work.troubles.get(_trouble(conference)) != why:  # Once, not at each try.
+        why, trouble = _why(error), _trouble(conference)
+        if not work.troubles.says(trouble, f"{trouble}: {why}"):  # Once, not at each try.
             get_log().error("not published", conference=conference, folder=folder, why=why, exc_info=error)
-        work.troubles[_trouble(conference)] = why
+        work.troubles.begin(trouble, f"{trouble}: {why}", is_told_elsewhere=True)
         await work.database.write(note_not_published, conference, why)
 
     def base_url(self, conference: str) -> str:

@@ -1,0 +1,101 @@
+"""Looks at what a service at work needs, and reports to its troubles what is missing: the lease's beat, loops that
+turn, the folder that it writes to, peers' feeds that let it in. What is over, or lasts, becomes an incident.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from softlanding.lifecycle.troubles import note_trouble
+from softlanding.lifecycle.work import Step, Work
+from softlanding.messaging.feed import EpochUnknown, FeedDown, FeedRefused
+
+LEASE_LATE_S = 3.0  # It beats twice a second.
+LOOP_LATE_S = 10.0  # No step waits so long for anything.
+PROVE_S = 3.0  # With the look at it, a fault is seen within five seconds.
+
+
+@dataclass
+class Needs:
+    """`committed_s_ago` and `turned_at` (by loop, monotonic) come from who turns the loops. `folder`: written to by
+    this service's chores; None: it writes nowhere."""
+
+    work: Work
+    committed_s_ago: Callable[[], float]
+    turned_at: Mapping[str, float]
+    folder: Path | None = None
+
+    def steps(self) -> list[Step]:
+        table = [
+            Step("needs", self.look, 0.5),
+            Step("needs.feeds", self.prove_feeds, PROVE_S),
+            Step("needs.told", self.tell, 0.5),
+        ]
+        if self.folder is not None:
+            table.append(Step("needs.folder", self.write_to_folder, PROVE_S))
+        return table
+
+    async def look(self) -> bool:
+        """At what is in memory. Waits for nothing, so that it sees also what hangs."""
+        troubles, late_s = self.work.troubles, self.committed_s_ago()
+        if late_s > LEASE_LATE_S:
+            troubles.miss_database("lease.late", f"the lease was not renewed for {late_s:.0f} s")
+        else:
+            troubles.reach_database("lease.late")
+        now = self.work.parts.clock.monotonic()
+        for loop, turned_at in self.turned_at.items():
+            if loop.startswith("chore."):
+                self._note(loop, f"{loop} stands still" if now - turned_at > LOOP_LATE_S else None)
+        return False
+
+    async def prove_feeds(self) -> bool:
+        """The second path is asked for while the first one works: else nobody would know that it is shut."""
+        for peer in self.work.receivers:
+            try:
+                await self.work.parts.feed.line(peer)
+            except FeedRefused as refused:
+                why = f"{peer.title()}'s feed refuses this service ({refused}): give both the same peer_token"
+                self._note(f"feed.{peer}", why)
+            except (FeedDown, EpochUnknown):
+                continue  # A peer that does not answer is silent, and that is said elsewhere.
+            else:
+                self._note(f"feed.{peer}", None)
+        return False
+
+    async def write_to_folder(self) -> bool:
+        """Whether what chores write would find its place."""
+        assert self.folder is not None
+        try:
+            await asyncio.to_thread(_write_probe, self.folder, self.work.service.name)
+        except OSError as error:
+            self._note("data_folder", f"the data folder cannot be written: {error}")
+        else:
+            self._note("data_folder", None)
+        return False
+
+    async def tell(self) -> bool:
+        """Open or complete the incidents of troubles."""
+        work = self.work
+        for trouble in work.troubles.untold():
+            told = trouble.ended_at, trouble.refused
+            await work.database.write(note_trouble, work.service.name, trouble, *told)
+            if trouble.ended_at == told[0]:  # Else it ended meanwhile, and the end is told next.
+                work.troubles.take_down(trouble)
+            else:
+                trouble.is_told = True
+        return False
+
+    def _note(self, name: str, why: str | None) -> None:
+        if why is None:
+            self.work.troubles.end(name)
+        else:
+            self.work.troubles.begin(name, why)
+
+
+def _write_probe(folder: Path, service: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / f".{service}-can-write", os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(b"1")
