@@ -270,11 +270,11 @@ def test_the_drivers_phone_shows_the_ride_and_takes_taps(here):
     assert "you took it 14:00" in phone.get(drive_path(here)).text
 
 
-def test_a_tap_that_contradicts_is_a_verdict_in_words(here):
+def test_what_has_not_happened_is_a_verdict_in_words(here):
     here.ask(a_pickup(1))
-    verdict = tap(here, "delivered")
+    verdict = tap(here, "no_show")
     assert verdict.status_code == 409
-    assert "say first that the passenger is aboard" in verdict.json()["error"]
+    assert "please wait for K7Q1" in verdict.json()["error"]
     assert tap(here, "flew").status_code == 422
     assert tap(here, "accepted", number=1).status_code == 403
 

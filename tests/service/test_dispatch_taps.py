@@ -61,21 +61,110 @@ def test_a_tap_that_comes_twice_has_one_effect_and_the_first_answer(here):
     assert here.said() == [("planned", 1), ("accepted", 1)]
 
 
-def test_steps_in_the_wrong_order_are_refused_in_words(here):
+def test_dropped_off_tells_of_aboard_too(here):
     here.ask(a_pickup())
-    with pytest.raises(Refused, match="say first that the passenger is aboard"):
-        tap(here, "delivered")
-    with pytest.raises(Refused, match="say first that you have arrived"):
-        tap(here, "no_show")
+    here.pass_time(seconds=(here.pickup().board_at - here.now).total_seconds())
+    assert tap(here, "delivered")["state"] == "delivered"
+    assert here.said() == [("planned", 1), ("boarded", 1), ("delivered", 1)]
+    assert here.read(store.list_stops, CONFERENCE) == []
+
+
+def test_a_no_show_of_who_is_aboard_is_noted_and_a_person_compares(here):
+    here.ask(a_pickup())
     drive(here, "accepted", "arrived", "boarded")
-    with pytest.raises(Refused, match="aboard already"):
-        tap(here, "no_show")
+    assert "aboard by your own word" in tap(here, "no_show")["words"]
+    assert here.pickup().status == "boarded"
+    assert ["no-show" in one.sentence for one in here.incidents()] == [True]
 
 
-def test_another_drivers_ride_is_refused(here):
+def test_another_drivers_ride_cannot_be_taken(here):
     here.ask(a_pickup())
     with pytest.raises(Forbidden):
         tap(here, "accepted", driver=1)
+
+
+def test_who_sits_in_another_car_than_was_planned_is_in_that_car_and_the_desk_is_told(here):
+    here.ask(a_pickup())
+    drive(here, "accepted", "arrived")
+    assert tap(here, "boarded", driver=1)["state"] == "boarded"
+    assert (here.pickup().vehicle, here.pickup().last_shift) == ("Car 2", here.shifts[0])
+    [told] = here.incidents()
+    assert "aboard Car 2, but Driver 1 was to fetch them" in told.sentence
+    assert here.told()[-1]["driver_name"] == "Driver 2"
+    tap(here, "delivered", driver=1)
+    assert here.pickup().status == "delivered"
+
+
+def test_two_drivers_who_both_say_aboard_are_two_stories_for_a_person(here):
+    here.ask(a_pickup())
+    drive(here, "accepted", "arrived", "boarded")
+    before = here.pickup()
+    for what in ("boarded", "delivered"):
+        assert "noted" in tap(here, what, driver=1)["words"]
+    assert here.pickup() == before
+    assert all("but it is aboard with Driver 1" in one.sentence for one in here.incidents())
+    assert "kept beside what is known" in here.read(store.list_history, "pickup-1")[0].words
+
+
+def test_a_ride_moved_away_while_its_passenger_boarded_comes_back(here):
+    here.ask(a_pickup())
+    drive(here, "accepted", "arrived")
+    here.act(hand.assign, here.desk, CONFERENCE, "K7Q1", "V2", reason="nearer", by="Ana")
+    assert tap(here, "boarded")["state"] == "boarded"
+    assert here.pickup().vehicle == "Car 1"
+    assert len(here.incidents()) == 1
+
+
+@pytest.mark.parametrize("gone", ["withdrawn", "taken back"])
+def test_who_is_aboard_of_a_ride_that_is_gone_is_aboard(here, gone):
+    here.ask(a_pickup())
+    drive(here, "accepted", "arrived")
+    if gone == "withdrawn":
+        here.ask(withdrawn(a_pickup()))
+    else:
+        here.act(hand.take_back, here.desk, CONFERENCE, "K7Q1", reason="no", by="Ana")
+    assert tap(here, "arrived")["words"].startswith("noted")
+    assert tap(here, "boarded")["state"] == "boarded"
+    assert here.said()[-1][0] == "boarded"
+    assert any("aboard" in one.sentence for one in here.incidents())
+    tap(here, "delivered")
+    assert here.pickup().status == "delivered"
+
+
+def test_a_driver_without_a_shift_who_says_aboard_is_heard(here):
+    here.ask(a_pickup())
+    other = here.act(fleet.add_driver, CONFERENCE, "Extra", "")["driver"]
+    answer = here.act(taps.tap, here.desk, CONFERENCE, "K7Q1", "boarded", None, driver=other, by="Extra")
+    assert "noted as aboard" in answer["words"]
+    assert ["Extra says" in one.sentence for one in here.incidents()] == [True]
+    assert here.pickup().status == "planned"
+
+
+def test_nothing_is_missed_while_a_driver_stands_there_but_a_person_is_asked(here):
+    here.ask(a_pickup())
+    drive(here, "accepted", "arrived")
+    here.pass_time(seconds=(here.pickup().due_at - here.now).total_seconds() + 1)
+    assert (here.pickup().status, here.pickup().shift) == ("arrived", here.shifts[0])
+    [asked] = here.incidents()
+    assert "Driver 1 waits for K7Q1 at HAM since 15:30: is the passenger still expected?" in asked.sentence
+    here.pass_time(minutes=10)
+    assert len(here.incidents()) == 1
+    here.pass_time(minutes=21)
+    assert len(here.incidents()) == 2  # Still there: asked once more.
+    assert tap(here, "boarded")["state"] == "boarded"
+    here.check_places()
+
+
+def test_picked_up_after_a_no_show(here):
+    here.ask(a_pickup())
+    drive(here, "accepted", "arrived")
+    here.pass_time(minutes=16)
+    tap(here, "no_show")
+    page = here.house.client("dispatch").get(f"/{CONFERENCE}/drive/{here.drivers[0].token}").text
+    assert "Picked up after all" in page
+    here.pass_time(minutes=2)
+    assert tap(here, "boarded")["state"] == "boarded"
+    assert here.said()[-2:] == [("no_show", 1), ("boarded", 1)]
 
 
 def test_a_late_word_is_accepted_in_its_place_and_marked(here):

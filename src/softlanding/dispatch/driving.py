@@ -187,7 +187,7 @@ class _Road:
         ended.sort(key=lambda one: (one[0], one[1].id), reverse=True)
         return [
             passenger(pickup, self.places)
-            | {"state": pickup.status, "at": at, "may_come": pickup.status in ("no_show", "missed")}
+            | {"state": pickup.status, "at": at, "may_come": pickup.status in ("no_show", "missed", "stood_down")}
             for at, pickup in ended
         ]
 

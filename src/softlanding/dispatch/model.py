@@ -268,20 +268,27 @@ def fold(text: str) -> str:
 
 @dataclass(frozen=True)
 class Tapped:
-    """What a tap did: the pickup after it, and whether there is news to tell."""
+    """What a tap did: the pickup after it, and whether there is news to tell.
+
+    `marked` says what is odd about it; `against` why it has no effect, and is kept beside what is known.
+    """
 
     pickup: Pickup
     is_news: bool
     words: str
+    at: datetime
+    marked: str = ""
+    against: str = ""
 
 
 _STEPS = ("accepted", "arrived", "boarded", "delivered")
 _FROM = {
     "accepted": ("planned",),
     "arrived": ("planned", "accepted"),
-    "boarded": ("planned", "accepted", "arrived", "missed", "no_show"),  # A fact is the truth, whatever was declared.
+    # A fact is the truth, whatever was planned or declared.
+    "boarded": ("planned", "accepted", "arrived", "unplaced", "missed", "no_show", "stood_down", "refused"),
     "delivered": ("boarded",),
-    "no_show": ("arrived",),
+    "no_show": ("planned", "accepted", "arrived"),
 }
 _SAID = {
     "accepted": "you took it",
@@ -292,27 +299,42 @@ _SAID = {
 }
 
 
-def tapped(pickup: Pickup, tap: str, at: datetime, say: Callable[[datetime], str]) -> Tapped:
-    """The pickup after a driver's word about what happened `at`; `say` writes a time as the driver reads it.
+def tapped(pickup: Pickup, tap: str, at: datetime, say: Callable[[datetime], str], *, is_mine: bool = True) -> Tapped:
+    """The pickup after a driver's word about what happened `at`; `say` writes a time as the driver reads it. `is_mine`:
+    the ride is this driver's, or was and is nobody's now.
 
-    The same word twice is no news. A word that comes late, after a later step is known, is taken into its place.
-    Raises Refused, in words for the driver, when it contradicts what is known.
+    The same word twice is no news. A word that comes late, after a later step is known, is taken into its place. What
+    happened is never refused: what contradicts what is known is kept beside it. Raises Refused, in words for the
+    driver, for what has not happened yet: taking a ride that is gone, a no-show before the driver has waited.
     """
     known = _known_at(pickup, tap)
-    if known is not None:
-        return Tapped(pickup, False, f"{_SAID[tap]} {say(known)}")
-    if pickup.status in _FROM[tap]:
-        return Tapped(_advanced(pickup, tap, at, say), True, f"{_SAID[tap]} {say(at)}")
-    if _is_late_step(pickup, tap, at):
+    if known is not None and is_mine:
+        return Tapped(pickup, False, f"{_SAID[tap]} {say(known)}", known)
+    if pickup.status in _FROM[tap] and (is_mine or tap == "boarded"):
+        true_at, marked = _in_order(pickup, tap, at, say)
+        after = _advanced(pickup, tap, true_at, say)
+        return Tapped(after, True, f"{_SAID[tap]} {say(true_at)}", true_at, marked)
+    if is_mine and _is_late_step(pickup, tap, at):
         late = replace(pickup, accepted_at=at) if tap == "accepted" else replace(pickup, arrived_at=at)
-        return Tapped(late, True, f"{_SAID[tap]} {say(at)}, told later")
-    raise Refused(_contradiction(pickup, tap))
+        return Tapped(late, True, f"{_SAID[tap]} {say(at)}, told later", at)
+    against = _contradiction(pickup, tap, is_mine=is_mine)
+    if tap == "accepted":
+        raise Refused(against)
+    return Tapped(pickup, False, f"noted: {_SAID[tap]} {say(at)}. {against}", at, against=against)
+
+
+def _in_order(pickup: Pickup, tap: str, at: datetime, say: Callable[[datetime], str]) -> tuple[datetime, str]:
+    """The time that can be true: not before the step before it; and what was told instead."""
+    before = {"boarded": pickup.arrived_at, "delivered": pickup.boarded_at}.get(tap)
+    if before is None or at >= before:
+        return at, ""
+    return before, f"told as {say(at)}, before the step before it at {say(before)}: that phone's clock may be wrong"
 
 
 def _known_at(pickup: Pickup, tap: str) -> datetime | None:
     if tap == "no_show":
         return pickup.ended_at if pickup.status == "no_show" else None
-    if tap == "boarded" and pickup.status in ("missed", "no_show"):
+    if tap == "boarded" and pickup.status not in ("boarded", "delivered"):
         return None
     known: datetime | None = getattr(pickup, f"{tap}_at")
     return known
@@ -328,8 +350,7 @@ def _is_late_step(pickup: Pickup, tap: str, at: datetime) -> bool:
 
 def _advanced(pickup: Pickup, tap: str, at: datetime, say: Callable[[datetime], str]) -> Pickup:
     if tap == "no_show":
-        agreed = pickup.no_show_from
-        assert agreed is not None, "only who has arrived can wait for somebody"
+        agreed = pickup.no_show_from or (pickup.board_at or pickup.ready_at) + NO_SHOW_AFTER
         if at < agreed:
             raise Refused(f"please wait for {pickup.code} until {say(agreed)} and call first; then say no-show")
         return replace(
@@ -339,15 +360,15 @@ def _advanced(pickup: Pickup, tap: str, at: datetime, say: Callable[[datetime], 
     return replace(pickup, status=tap, ended_at=None, reason="", **known)  # type: ignore[arg-type]
 
 
-def _contradiction(pickup: Pickup, tap: str) -> str:
+def _contradiction(pickup: Pickup, tap: str, *, is_mine: bool) -> str:
     if pickup.status == "stood_down":
         return f"{pickup.code} was withdrawn: nobody has to come. Call the desk if somebody is with you"
     if pickup.status == "unplaced":
         return f"{pickup.code} was taken from you and waits for another car. Call the desk if somebody is with you"
-    if tap == "delivered" and pickup.status in ON_VEHICLE:
-        return f"{pickup.code} is {said(pickup.status)}: say first that the passenger is aboard"
-    if tap == "no_show" and pickup.status in ("planned", "accepted"):
-        return f"{pickup.code} is {said(pickup.status)}: say first that you have arrived, and wait"
+    if not is_mine and pickup.is_open:
+        return f"{pickup.code} is another driver's ride. Call the desk if somebody is with you"
+    if tap == "no_show" and pickup.is_aboard:
+        return f"{pickup.code} is aboard by your own word. Call the desk, which puts it right"
     return f"{pickup.code} is {said(pickup.status)} already"
 
 

@@ -36,6 +36,7 @@ from softlanding.messaging.envelope import Envelope
 MISSED_AT_ONCE = 50  # In one action.
 TRIED_AT_ONCE = 10  # To seek a place takes 4 ms, on a very large fleet 30.
 EXPLAINED_MAX = 5  # So many rides without a place are told all the reasons; on a fuller day who looks is told.
+ASK_AGAIN_AFTER = timedelta(minutes=30)  # Of a driver who waits beyond the time of a pickup.
 TOLD_FROM = timedelta(minutes=3)  # Nobody is told of times that moved by less.
 
 
@@ -54,7 +55,7 @@ def hear_request(tx: Transaction, now: datetime, desk: Desk, fact: PickupState, 
         _say_delivered(tx, now, hand, pickup)
     elif pickup.is_aboard:
         _serve_on(tx, now, desk, hand, pickup)
-    elif pickup.due_at <= now and not tx.clock_in_doubt:
+    elif pickup.due_at <= now and pickup.status != "arrived" and not tx.clock_in_doubt:
         _miss(tx, now, desk, hand, [pickup], is_new=known is None)
     elif reason := model.impossible(pickup, hand.seats_most, hand.zone):
         raise Refused(reason)
@@ -544,13 +545,38 @@ def _note(tx: Transaction, now: datetime, pickup: Pickup, words: str, by: str = 
 
 
 def declare_missed(tx: Transaction, now: datetime, desk: Desk) -> bool:
-    """Those whose time passed before anybody was aboard: missed, each with an incident that a person must settle. True:
-    there may be more."""
+    """Those whose time passed before anybody was aboard: missed, each with an incident that a person must settle; but
+    where a driver stands and waits, a person is asked. True: there may be more."""
     due = store.list_due(tx.connection, now, MISSED_AT_ONCE)
     for conference in sorted({pickup.conference for pickup in due}):
         hand = plans.take_hand(tx, now, desk, conference)
-        _miss(tx, now, desk, hand, [one for one in due if one.conference == conference], is_new=False)
+        of_here = [one for one in due if one.conference == conference]
+        for pickup in of_here:
+            if pickup.status == "arrived":
+                _ask_whether_expected(tx, now, hand, pickup)
+        hand = plans.take_hand(tx, now, desk, conference)
+        _miss(tx, now, desk, hand, [one for one in of_here if one.status != "arrived"], is_new=False)
     return len(due) == MISSED_AT_ONCE
+
+
+def _ask_whether_expected(tx: Transaction, now: datetime, hand: Hand, pickup: Pickup) -> None:
+    """The ride stays with the driver who waits, and of use for a while; then a person is asked once more."""
+    _change(tx, now, replace(pickup, due_at=now + ASK_AGAIN_AFTER))
+    crew = hand.crews.get(pickup.shift or "")
+    who = crew.driver_name if crew else "The driver"
+    since = hand.say(pickup.arrived_at or now)
+    sentence = f"{who} waits for {pickup.code} at {pickup.from_text} since {since}: is the passenger still expected?"
+    _note(tx, now, pickup, f"{sentence} A person is asked")
+    incidents.open_incident(
+        tx,
+        now,
+        cause=f"waiting/{pickup.id}/{pickup.due_at.isoformat()}",
+        kind="other",
+        about=f"pickup/{pickup.id}",
+        code=pickup.code,
+        conference=pickup.conference,
+        sentence=f"{sentence} Call; take the ride back if not",
+    )
 
 
 def _miss(tx: Transaction, now: datetime, desk: Desk, hand: Hand, due: list[Pickup], *, is_new: bool) -> None:

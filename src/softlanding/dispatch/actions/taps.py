@@ -47,36 +47,101 @@ def tap(
 ) -> dict[str, Any]:
     """A driver's word about a ride, or (`driver` None) one that the desk types from paper. Answers `state` and `words`.
 
-    Raises Refused, in words for the driver, when it contradicts what is known; Forbidden for another driver's ride.
+    What happened is never refused, whatever the plan says meanwhile: it takes effect where it can, and is kept beside
+    what is known, and told to a person, where two stories disagree. Raises Refused, in words for the driver, for what
+    has not happened (yet); Forbidden for taking another driver's ride.
     """
     if what not in model.TAPS:
         raise Invalid(Fault("tap", f"'{what}' is none of {', '.join(model.TAPS)}"))
     pickup = store.load_pickup(tx.connection, conference, code)
-    hand = plans.take_hand(tx, now, desk, conference)
-    shift = _shift_of(tx, pickup, driver)
     at = now if tapped_at is None or tapped_at > now + AHEAD_MAX else min(tapped_at, now)
-    done = model.tapped(pickup, what, at, hand.say)
-    if done.is_news:
-        _take_in(tx, now, desk, hand, pickup, done.pickup, what, at, shift)
-        store.add_history(tx, now, pickup.id, _sentence(what, hand.say(at)), by)
+    if what == "delivered" and pickup.status not in ("boarded", "delivered"):
+        # Nobody is dropped off who was not aboard: the one word tells of both.
+        _hear(tx, now, desk, pickup, "boarded", at, driver, by)
+    answer = _hear(tx, now, desk, store.load_pickup(tx.connection, conference, pickup.id), what, at, driver, by)
     if driver is not None:
         store.note_seen(tx, now, driver)
+    return answer
+
+
+def _hear(
+    tx: Transaction, now: datetime, desk: Desk, pickup: Pickup, what: str, at: datetime, driver: str | None, by: str
+) -> dict[str, Any]:
+    """One word about one step."""
+    hand = plans.take_hand(tx, now, desk, pickup.conference)
+    shift, is_mine = _shift_of(tx, hand, pickup, driver, at)
+    if what == "accepted" and not is_mine:
+        raise Forbidden(f"{pickup.code} is another driver's ride")
+    done = model.tapped(pickup, what, at, hand.say, is_mine=is_mine)
+    if done.is_news and what == "boarded" and not (is_mine and pickup.is_on_vehicle):
+        against = _cannot_ride(hand, pickup, shift)
+        done = replace(done, against=against, words=against or done.words)
+    if done.against:
+        _keep_beside(tx, now, hand, pickup, what, done, by, is_mine=is_mine)
+    elif done.is_news:
+        assert shift is not None, "what takes effect does so on a shift"
+        _take_in(tx, now, desk, hand, pickup, done, what, shift, by, is_mine=is_mine)
+        store.add_history(tx, now, pickup.id, _sentence(what, hand.say(done.at), done.marked), by)
     return _answer(tx, pickup, done, what)
 
 
-def _shift_of(tx: Transaction, pickup: Pickup, driver: str | None) -> Shift:
-    """The shift on which it happened: the one that has the ride, or the one that had it last."""
+def _shift_of(
+    tx: Transaction, hand: Hand, pickup: Pickup, driver: str | None, at: datetime
+) -> tuple[Shift | None, bool]:
+    """The shift on which it happened, and whether the ride is that driver's: the one that has it, or that had it last
+    when nobody has it now. Else the driver's own shift of that time. Raises Refused when the desk tells of a ride that
+    is on no car."""
     shifts = store.load_shifts(tx.connection, pickup.conference)
-    of_ride = shifts.get(pickup.shift or "")
-    was = shifts.get(pickup.last_shift or "")
-    found = of_ride or was
-    if found is None:
-        raise Refused(f"{pickup.code} is on no vehicle; call the desk")
-    if driver is None or found.driver == driver:
-        return found
+    of_ride, was = shifts.get(pickup.shift or ""), shifts.get(pickup.last_shift or "")
+    if driver is None:
+        found = of_ride or was
+        if found is None:
+            raise Refused(f"{pickup.code} is on no vehicle: assign it first")
+        return found, True
+    if of_ride is not None and of_ride.driver == driver:
+        return of_ride, True
     if was is not None and was.driver == driver:
-        raise Refused(f"{pickup.code} was given to another car. Call the desk if somebody is with you")
-    raise Forbidden(f"{pickup.code} is another driver's ride")
+        return was, of_ride is None
+    own = [shift for shift in shifts.values() if shift.driver == driver and shift.id in hand.shifts]
+    return min(own, key=lambda one: (not one.from_at <= at <= one.to_at, abs(one.from_at - at)), default=None), False
+
+
+def _cannot_ride(hand: Hand, pickup: Pickup, shift: Shift | None) -> str:
+    """Why nobody can be put aboard this shift's car; "" when it can be."""
+    if shift is None or shift.id not in hand.shifts:
+        return f"{pickup.code} is noted as aboard, but you have no shift now. Call the desk"
+    if pickup.from_place is None or pickup.to_place in (None, pickup.from_place):
+        return f"{pickup.code} goes from {pickup.from_text} to {pickup.to_text}, which is not known. Call the desk"
+    return ""
+
+
+def _keep_beside(
+    tx: Transaction, now: datetime, hand: Hand, pickup: Pickup, what: str, done: Tapped, by: str, *, is_mine: bool
+) -> None:
+    """A word that disagrees with what is known stands in the record; where somebody may stand or sit somewhere because
+    of it, a person compares."""
+    crew = hand.crews.get(pickup.shift or "")
+    known = f"{model.said(pickup.status)}{f' with {crew.driver_name}' if crew else ''}"
+    told = _sentence(what, hand.say(done.at), "")
+    store.add_history(tx, now, pickup.id, f"{told}; kept beside what is known: {pickup.code} is {known}", by)
+    is_harmless = what in ("arrived", "no_show") and (pickup.status in model.OVER or (is_mine and what == "arrived"))
+    if not is_harmless:
+        who = by or "A driver"
+        sentence = f"{who} says about {pickup.code}: {told}; but it is {known}. Call both, and put it right"
+        _open(tx, now, pickup, f"two-stories/{pickup.id}/{pickup.revision}/{what}/{who}", sentence)
+
+
+def _open(tx: Transaction, now: datetime, pickup: Pickup, cause: str, sentence: str) -> None:
+    incidents.open_incident(
+        tx,
+        now,
+        cause=cause,
+        kind="other",
+        about=f"pickup/{pickup.id}",
+        code=pickup.code,
+        conference=pickup.conference,
+        sentence=sentence,
+    )
 
 
 def _take_in(
@@ -85,15 +150,19 @@ def _take_in(
     desk: Desk,
     hand: Hand,
     before: Pickup,
-    after: Pickup,
+    done: Tapped,
     what: str,
-    at: datetime,
     shift: Shift,
+    by: str,
+    *,
+    is_mine: bool,
 ) -> None:
     """Keep what was said, tell it, and mend what it upsets."""
-    reason = "boarded after it was declared missed" if before.status == "missed" and what == "boarded" else ""
-    if what == "boarded" and not before.is_on_vehicle:
-        after = _aboard_after_all(tx, now, desk, hand, after, shift, at)
+    after, at, reason = done.pickup, done.at, done.marked
+    if what == "boarded" and not (is_mine and before.is_on_vehicle):
+        reason = reason or _after_all(before)
+        after = _aboard_after_all(tx, now, desk, hand, before, after, shift, at)
+        _tell_desk(tx, now, hand, before, after, by)
     elif what == "no_show":
         _end_without(tx, now, desk, hand, after, shift, at)
     else:
@@ -110,6 +179,26 @@ def _take_in(
     tell(tx, FACTS[what], told, at, hand, reason=reason, is_late_word=is_late)
 
 
+def _after_all(before: Pickup) -> str:
+    if before.status == "missed":
+        return "boarded after it was declared missed"
+    if before.is_on_vehicle:
+        return "boarded another car than was planned"
+    return f"boarded after all; it was {model.said(before.status)}"
+
+
+def _tell_desk(tx: Transaction, now: datetime, hand: Hand, before: Pickup, after: Pickup, by: str) -> None:
+    """Somebody is in a car whom nobody expected there. Of who was missed or did not come a person knows already."""
+    if before.status not in (*model.ON_VEHICLE, "stood_down", "refused") and not before.is_held:
+        return
+    crew = hand.crews.get(before.shift or "")
+    known = f"{crew.driver_name} was to fetch them" if crew else f"that was {model.said(before.status)}"
+    sentence = (
+        f"{by or 'A driver'} says that {after.code} is aboard {after.vehicle}, but {known}. Call if that is wrong"
+    )
+    _open(tx, now, after, f"aboard-elsewhere/{after.id}/{after.revision}/{after.shift}", sentence)
+
+
 def _write_time(tx: Transaction, pickup: Pickup, what: str, at: datetime) -> None:
     """A stop that happened bears its true time."""
     kind = {"boarded": "board", "delivered": "alight"}.get(what)
@@ -118,23 +207,31 @@ def _write_time(tx: Transaction, pickup: Pickup, what: str, at: datetime) -> Non
 
 
 def _aboard_after_all(
-    tx: Transaction, now: datetime, desk: Desk, hand: Hand, pickup: Pickup, shift: Shift, at: datetime
+    tx: Transaction,
+    now: datetime,
+    desk: Desk,
+    hand: Hand,
+    before: Pickup,
+    pickup: Pickup,
+    shift: Shift,
+    at: datetime,
 ) -> Pickup:
-    """Somebody boarded who was declared missed, or a no-show, meanwhile: back on the car."""
-    if shift.id not in hand.shifts:
-        raise Refused(f"your shift is over and {pickup.code} was given up; call the desk")
-    if pickup.from_place is None or pickup.to_place in (None, pickup.from_place):
-        raise Refused(
-            f"{pickup.code} goes from {pickup.from_text} to {pickup.to_text}, which is not known; call the desk"
-        )
-    again = replace(pickup, shift=shift.id, vehicle=hand.crews[shift.id].vehicle, boarded_at=at)
+    """Somebody boarded whom this car was not to fetch (any more): on it, and off any other."""
+    was = before.shift
+    if before.is_on_vehicle:
+        hand = plans.without(hand, before.id)
+    crew = hand.crews[shift.id]
+    again = replace(
+        pickup, shift=shift.id, vehicle=crew.vehicle, boarded_at=at, last_shift=was or pickup.last_shift, is_held=False
+    )
     after, lost = plans.aboard(hand, desk, again, shift.id, at)
     board_at, deliver_at = plans.times_in(after, shift.id)[again.id]
     again = replace(again, board_at=board_at, deliver_at=deliver_at, plan=hand.row.number + 1)
     after = replace(after, pickups={**after.pickups, again.id: again})
     store.save_pickup(tx, again)
     words = f"{again.code} is aboard after all"
-    after = publish(tx, now, desk, after, (shift.id,), reason=words, quiet=(again.id,))
+    changed = {shift.id, was or shift.id}
+    after = publish(tx, now, desk, after, changed, reason=words, quiet=(again.id,), freed=was is not None)
     lose(tx, now, after, hand, lost, words)
     return again
 
@@ -190,7 +287,7 @@ def _answer(tx: Transaction, before: Pickup, done: Tapped, what: str) -> dict[st
     return {"code": before.code, "state": now_known.status, "words": words}
 
 
-def _sentence(what: str, clock: str) -> str:
+def _sentence(what: str, clock: str, marked: str) -> str:
     said = {
         "accepted": "the driver took it",
         "arrived": "the driver is there",
@@ -198,4 +295,4 @@ def _sentence(what: str, clock: str) -> str:
         "delivered": "dropped off",
         "no_show": "no-show: the driver waited",
     }
-    return f"{said[what]}, {clock}"
+    return f"{said[what]}, {clock}{f' ({marked})' if marked else ''}"
