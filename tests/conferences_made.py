@@ -26,9 +26,8 @@ def at(hour: int, minute: int = 0, day: date = DAY) -> datetime:
 
 def a_talk(code="KEY", starts_at=None, room="Hall", persons=("ADA",), **more) -> Talk:
     values = {"guid": f"guid-{code}", "number": sum(map(ord, code)), "title": f"On {code}"} | more
-    return Talk(
-        code=code, room=room, starts_at=starts_at or at(10), duration=timedelta(minutes=45), persons=persons, **values
-    )
+    given = {"duration": timedelta(minutes=45)} | values
+    return Talk(code=code, room=room, starts_at=starts_at or at(10), persons=persons, **given)
 
 
 def a_programme(*talks: Talk, acronym=SLUG, version="") -> Programme:
