@@ -109,7 +109,7 @@ class Sampled:
         return files("softlanding.sample").joinpath(f"{kind}.csv").read_bytes()
 
     def rows(self, service: str) -> dict[str, list[str]]:
-        """What stands in each table, the facts to tell too; without the keys themselves and the lease's beat."""
+        """What stands in each table, the facts to tell too; without keys, the trail and the lease's beat."""
         return self.read(service, _rows)
 
     def _real_values(self) -> dict[str, list[str]]:
@@ -151,5 +151,5 @@ def _an_incident(tx: Any, now: Any) -> str:
 
 
 def _rows(connection: sa.Connection) -> dict[str, list[str]]:
-    names = sorted(set(sa.inspect(connection).get_table_names()) - {"door_answer", "lease"})
+    names = sorted(set(sa.inspect(connection).get_table_names()) - {"audit", "door_answer", "lease"})
     return {name: sorted(map(str, connection.execute(sa.text(f'SELECT * FROM "{name}"')))) for name in names}

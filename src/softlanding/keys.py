@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec
 
 import sqlalchemy as sa
 
+from softlanding import audit
 from softlanding.database import Moment, Transaction, shared
 from softlanding.errors import Fault, Invalid
 
@@ -47,6 +48,8 @@ class Key:
     who: str = ""  # `person/…`, `program/…`, `driver/…`: not what they bear, which may be renewed.
     conference: str = ""
     request: str = ""  # A digest of what is asked (web.asked).
+    address: str = ""  # Where it was asked from, and what about (`person/…`): for the trail of who did what, only.
+    about: str = ""
 
     @property
     def id(self) -> str:
@@ -66,7 +69,8 @@ def once(
     """The action's answer (JSON values); with a key that was used before, the first answer, and nothing happens.
 
     Key and answer are kept in the action's own transaction. An action that raises leaves the key free: nothing
-    happened, so the corrected request may come with it. Raises Invalid for a key that came with another request.
+    happened, so the corrected request may come with it. Raises Invalid for a key that came with another
+    request. What changes who may do what leaves a row in the trail (audit).
     """
     if not key.text or len(key.text) > LENGTH_MAX:
         raise Invalid(Fault("key", f"give a key of 1 to {LENGTH_MAX} characters (header Idempotency-Key, field key)"))
@@ -79,6 +83,8 @@ def once(
         answer: Answer = json.loads(found.answer)
         return answer
     answer = action(tx, now, *args, **kw)
+    asker = audit.Asker(key.who, key.address)
+    audit.note_done(tx, now, asker, key.door, answer, key.conference, key.about)
     kept = {"door": key.door, "request": key.request, "answer": json.dumps(answer, default=str), "made_at": now}
     tx.execute(_ADD, {"id": key.id, **kept})
     return answer

@@ -17,7 +17,7 @@ from softlanding.errors import Refused
 from waiting import wait_until
 
 COMMON = [COMMON_MIGRATIONS]
-NEWEST = ["pre_common_0005"]
+NEWEST = ["pre_common_0006"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -70,7 +70,7 @@ def test_a_database_from_which_a_newer_release_removed_is_refused_in_words_that_
     engine = writer_engine(url)
     migrate(engine, COMMON)
     set_versions(url, "pre_common_0099", "post_common_0099")
-    with pytest.raises(Refused, match=r"post_common_0099.*pre_common_0005.*newer release"):
+    with pytest.raises(Refused, match=r"post_common_0099.*pre_common_0006.*newer release"):
         migrate(engine, COMMON)
 
 
@@ -150,3 +150,16 @@ def test_the_cause_of_a_failed_migration_is_what_is_shown(monkeypatch):
     monkeypatch.setattr(revisions, "upgrade", break_down)
     with pytest.raises(ZeroDivisionError, match="the cause"):
         migrate(engine, COMMON)
+
+
+def test_a_row_of_the_trail_cannot_be_changed_or_removed_by_anybody(url):
+    engine = make_engine(url)
+    migrate(engine, COMMON)
+    row = "'1', '2026-01-01T00:00:00.000000Z', 'person/x', '', 'person.add', '', '', 'done', '', 1"
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"INSERT INTO audit VALUES ({row})"))
+    acts = ["UPDATE audit SET who = 'y'", "DELETE FROM audit"]
+    for act in acts + ["TRUNCATE audit"] * (engine.dialect.name == "postgresql"):
+        with pytest.raises(sa.exc.DatabaseError, match="stay as they are"), engine.begin() as connection:
+            connection.execute(sa.text(act))
+    engine.dispose()

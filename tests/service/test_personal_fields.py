@@ -32,7 +32,7 @@ def play_a_morning(sampled: Sampled) -> None:
     """What the sample alone has not: somebody fetched by hand, somebody unanswered, a settled incident, a release."""
     travelling = {each.speaker for each in sampled.read("schedule", schedule_store.journeys.list_recent, SLUG)}
     free = iter(sorted(set(sampled.real("speaker")) - travelling))
-    writing = {service: sampled.program(service, "write") for service in SERVICES}
+    writing = {service: sampled.program(service, "write", "admin") for service in SERVICES}
     number = iter(range(100))
 
     def post(service: str, path: str, **given: Any) -> Any:

@@ -205,7 +205,7 @@ def test_taking_by_hand_by_form(house, organiser):
 
 
 def test_an_arrival_by_the_api_from_announced_to_withdrawn(house):
-    client = program(house, "write", "personal")
+    client = program(house, "write", "personal", "admin")
     address = f"/api/schedule/{SLUG}/arrivals"
     made = client.post(address, json=ARRIVAL | {"speaker": "Grace Hopper"}, headers={"Idempotency-Key": "1"}).json()
     again = client.post(address, json=ARRIVAL | {"speaker": "Grace Hopper"}, headers={"Idempotency-Key": "1"}).json()

@@ -10,6 +10,7 @@ from importlib import import_module, metadata
 
 import sqlalchemy as sa
 
+from softlanding import audit
 from softlanding.app.patience import Patience
 from softlanding.auth import FIRST_PERSON, STAFF_ROLES, grant, list_people
 from softlanding.contracts import SOURCES
@@ -124,3 +125,5 @@ def _ensure_first_person(tx: Transaction, now: datetime) -> None:
     if not list_people(tx.connection):
         roles = tuple(("*", role) for role in STAFF_ROLES)
         grant(tx, now, PersonState(person=FIRST_PERSON, name="Admin", roles=roles))
+        by = audit.Asker("service/schedule")
+        audit.note_done(tx, now, by, "person.add", {"person": FIRST_PERSON, "roles": roles})

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 import uvicorn
 import uvloop
 
+from softlanding import audit
 from softlanding.app.life import begin_life, ensure_first_person, make_engines, make_service, migrations_of, release
 from softlanding.app.patience import Patience
 from softlanding.clock import Clock, SystemClock
@@ -33,7 +34,7 @@ from softlanding.messaging.feed import HttpFeed
 from softlanding.messaging.jetstream import Access, JetStreamBus
 from softlanding.messaging.silent import NoBus
 from softlanding.private_files import open_to_others
-from softlanding.settings import SERVICES, Settings, load_settings, required
+from softlanding.settings import SERVICES, Settings, explain, fingerprint, load_settings, required
 from softlanding.settings import Service as ServiceName
 from softlanding.supervisor import Loop, LoopDied, Turns, run_loops
 from softlanding.supervisor.nursery import die_with_parent
@@ -280,7 +281,11 @@ class ServiceProcess:
         return make_service(self.name, self.settings)
 
     async def _set_up(self, work: Work) -> None:
-        """Under `up`: somebody who may sign in, and the sample conference, which never lies in the past."""
+        """The settings of this start, for the trail. Under `up`: somebody who may sign in, and the sample conference,
+        which never lies in the past."""
+        set_here = [f"{one.name} = {one.value_shown}" for one in explain(self.settings) if one.origin != "default"]
+        told = [f"fingerprint {fingerprint(self.settings)}", *set_here]
+        await work.database.write(audit.note_start, self.name, release(), told)
         await ensure_first_person(work)
         if self.sample_on is not None and work.service.load_sample is not None:
             await work.service.load_sample(work.database, self.sample_on)

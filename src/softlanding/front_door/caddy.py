@@ -328,15 +328,15 @@ _CADDYFILE = _Text("""\
 		}
 
 		# What a service keeps is settled with that service, whoever shows it.
-		@settled_by_schedule path /-settle/schedule /-letters/schedule
+		@settled_by_schedule path /-settle/schedule /-letters/schedule /-audit/schedule
 		handle @settled_by_schedule {
 			import schedule
 		}
-		@settled_by_dispatch path /-settle/dispatch /-letters/dispatch
+		@settled_by_dispatch path /-settle/dispatch /-letters/dispatch /-audit/dispatch
 		handle @settled_by_dispatch {
 			import dispatch
 		}
-		@settled_by_statistics path /-settle/statistics /-letters/statistics
+		@settled_by_statistics path /-settle/statistics /-letters/statistics /-audit/statistics
 		handle @settled_by_statistics {
 			import statistics
 		}

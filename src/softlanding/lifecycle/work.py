@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
-from softlanding import keys
+from softlanding import audit, keys
 from softlanding.clock import Clock, retry
 from softlanding.contracts import SOURCES
 from softlanding.contracts.everyone import LifeBegan, LifeEnded
@@ -246,6 +246,7 @@ class Work:
     beat: Beat | None = None
     held_noted: str | None = None
     parked: int = 0
+    refusals: audit.Refusals = field(default_factory=audit.Refusals)
     is_standby: bool = False  # Another process is at work; this one only reads.
     is_stopping: bool = False  # Live pages end their streams, so that the server can close.
     _unnoted: list[Change] = field(default_factory=list)
@@ -378,9 +379,17 @@ class Work:
         return False
 
     async def beat_lease(self) -> bool:
-        """An idle owner commits a beat a second, so that standbys see that it lives."""
-        await self.database.write(_nothing)
+        """An idle owner commits a beat a second, so that standbys see that it lives, and with it what was refused."""
+        await self._keep_refusals(is_end=False)
         return False
+
+    async def _keep_refusals(self, *, is_end: bool) -> None:
+        due = self.refusals.take(self.parts.clock.now(), is_end=is_end)
+        try:
+            await self.database.write(audit.keep_refusals, due)
+        except SoftlandingError:
+            self.refusals.give_back(due)
+            raise
 
     async def count_parked(self) -> bool:
         """Receipts name what is parked now, also after a replay."""
@@ -392,6 +401,7 @@ class Work:
 
     async def say_goodbye(self) -> None:
         """The last words of a life that ends in order, sent if the bus is there."""
+        await self._keep_refusals(is_end=True)
         await self.database.write(_goodbye, self.service.name)
         try:
             while await self.relay.step():
@@ -513,10 +523,6 @@ def _read_beat(body: bytes) -> Beat | None:
         return beat_from_json(body)
     except SoftlandingError:
         return None
-
-
-def _nothing(_tx: Transaction, _now: datetime) -> None:
-    """The lease's beat is in every group commit; this action only asks for one."""
 
 
 def _goodbye(tx: Transaction, now: datetime, service: str) -> None:

@@ -1,7 +1,7 @@
 """What all pages and APIs share: doors with stated roles, rendering, forms and their keys, errors, streams, health."""
 
 from softlanding.web.app import make_app, make_standby_app
-from softlanding.web.asked import asked
+from softlanding.web.asked import asked, speaks_as
 from softlanding.web.doors import EVERYONE, Doors, Who, link, staff
 from softlanding.web.forms import Form, of_this_age, read_form, read_upload, refused, see_other
 from softlanding.web.guarded import public_url
@@ -27,6 +27,7 @@ __all__ = [
     "read_upload",
     "refused",
     "see_other",
+    "speaks_as",
     "staff",
     "stream",
 ]

@@ -22,6 +22,7 @@ from softlanding.web.doors import SAFE_METHODS, NotSignedIn
 from softlanding.web.guarded import Guard, GuardedApp
 from softlanding.web.pages import SERVICES, Pages
 from softlanding.web.stream import Streams
+from softlanding.web.trail import note_refusal
 
 STATUS: tuple[tuple[type[errors.SoftlandingError], int, str], ...] = (
     (errors.Invalid, 422, "That cannot be read"),
@@ -69,7 +70,7 @@ def make_app(work: Work) -> FastAPI:
     # Own words first: `/api/dispatch/…` is no page of a conference called "api".
     app.router.routes.extend(sorted(made, key=lambda route: getattr(route, "path", "").startswith("/{")))
     _add_static(app)
-    _add_refusals(app, pages)
+    _add_refusals(app, work, pages)
     app.add_middleware(CountAnswers, work=work)
     app.put_guard(work, _refuse_foreign(pages))
     return app
@@ -130,10 +131,12 @@ def _add_static(app: FastAPI) -> None:
     app.mount("/static", StaticFiles(directory=str(files("softlanding").joinpath("static"))), name="static")
 
 
-def _add_refusals(app: FastAPI, pages: Pages) -> None:
+def _add_refusals(app: FastAPI, work: Work, pages: Pages) -> None:
     @app.exception_handler(errors.SoftlandingError)
     async def refuse(request: Request, error: errors.SoftlandingError) -> Response:
         status, title = next(((s, t) for kind, s, t in STATUS if isinstance(error, kind)), (500, "Something broke"))
+        if status in (401, 403):
+            note_refusal(request, work, status)
         response = _say(request, pages, status, title, str(error), faults=getattr(error, "faults", ()))
         if isinstance(error, errors.TooMany):
             response.headers["Retry-After"] = str(error.wait_s)

@@ -7,6 +7,9 @@ from typing import Any
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
+from softlanding.audit import Asker
+from softlanding.auth import NOBODY, Visitor
+from softlanding.errors import Forbidden
 from softlanding.keys import Key
 from softlanding.signing import hash_of
 from softlanding.web.forms import parsed_form
@@ -20,17 +23,43 @@ async def asked(request: Request, key: str, door: str, *, who: str = "", content
     `who` names the person behind a personal link, which may be renewed meanwhile; `content` is a body that was read
     as a stream.
     """
-    conference = request.path_params.get("conference", "")
-    return Key(key, door, who or _who(request), conference, await _digest(request, content))
+    conference, asks = request.path_params.get("conference", ""), asker(request)
+    digest = await _digest(request, content)
+    return Key(key, door, who or asks.who, conference, digest, asks.address, _about(request))
+
+
+def asker(request: Request) -> Asker:
+    """Who asks, and from where. Nobody known has no name."""
+    return Asker(_who(request), request.client.host if request.client else "")
+
+
+def speaks_as(request: Request, named: str) -> str:
+    """In whose name this is done. People speak for themselves, whatever was said; a program for itself, and with the
+    scope `admin` for whom it names. Raises Forbidden for a program without it that names somebody."""
+    visitor: Visitor = request.state.visitor
+    if visitor.person is not None or named.strip() in ("", visitor.name):
+        return visitor.name
+    if "admin" not in visitor.scopes:
+        raise Forbidden("a program speaks for somebody else only with the scope admin: leave out `by`, or ask for one")
+    return named.strip()
+
+
+def _about(request: Request) -> str:
+    """Whom the address names."""
+    params = request.path_params
+    if "code" in params and "/speakers/" in request.url.path:
+        return f"speaker/{params['code']}"
+    return next((f"{name}/{params[name]}" for name in ("person", "driver") if name in params), "")
 
 
 def _who(request: Request) -> str:
-    visitor = request.state.visitor
+    visitor = getattr(request.state, "visitor", NOBODY)
     if visitor.person is not None:
         return f"person/{visitor.person}"
     if visitor.scopes:
         return f"program/{visitor.name}"
-    return f"link/{hash_of(request.path_params.get('token', ''))}"
+    token = request.path_params.get("token", "")
+    return f"link/{hash_of(token)}" if token else ""
 
 
 async def _digest(request: Request, content: bytes) -> str:

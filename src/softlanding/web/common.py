@@ -1,12 +1,14 @@
 """Doors that each service has: its feed and receipts, sign-in, its incidents and dead letters."""
 
+from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Body, Header, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
-from softlanding import incidents, keys, notices
-from softlanding.auth import SESSION_LASTS, STAFF_ROLES, as_seen_by, load_person, sign_in_used_at, use_sign_in
+from softlanding import audit, incidents, keys, notices
+from softlanding.auth import SESSION_LASTS, STAFF_ROLES, Person, as_seen_by, load_person, sign_in_used_at, use_sign_in
 from softlanding.conferences import list_conferences
 from softlanding.contracts import contract_of, personal_fields
 from softlanding.contracts.everyone import IncidentState
@@ -16,10 +18,12 @@ from softlanding.lifecycle import Work
 from softlanding.messaging import dead_letters, feed, outbox
 from softlanding.messaging.envelope import BATCH_CONTENT_TYPE, Envelope
 from softlanding.messaging.receipts import lags
-from softlanding.web.asked import asked
+from softlanding.web import trail
+from softlanding.web.asked import asked, asker, speaks_as
 from softlanding.web.doors import COOKIE, EVERYONE, Doors, signer_of, staff
 from softlanding.web.forms import read_form, see_other
 from softlanding.web.pages import Pages
+from softlanding.web.trail import note_refusal
 
 Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes every character but this one.
@@ -32,6 +36,7 @@ def make_doors(work: Work, pages: Pages) -> Doors:
     _add_incidents(doors, work)
     _add_dead_letters(doors, work)
     _add_letters_page(doors, work, pages)
+    trail.add_doors(doors, work, pages)
     _add_sign_in(doors, work, pages)
     return doors
 
@@ -109,8 +114,7 @@ def _add_incidents(doors: Doors, work: Work) -> None:
         note: Annotated[str, Body(max_length=2000, pattern=NO_NUL)] = "",
         by: Annotated[str, Body(max_length=200, pattern=NO_NUL)] = "",
     ) -> dict[str, Any]:
-        visitor = request.state.visitor
-        name = visitor.name if visitor.person else by or visitor.name  # Only a program speaks for somebody else.
+        name = speaks_as(request, by)
         await refuse_others_incident(work, request, incident)
         return await work.database.write(
             keys.once, await asked(request, key, "incident.settle"), settle_action, incident, name, word, note
@@ -184,8 +188,9 @@ def _add_dead_letters(doors: Doors, work: Work) -> None:
         )
 
     @doors.api(f"/api/{service}/clock/release", who=who, methods=("POST",), summary="Say that the clock is right")
-    async def release_clock() -> dict[str, Any]:
+    async def release_clock(request: Request) -> dict[str, Any]:
         held = work.guard.held
+        await work.database.write(audit.note_done, asker(request), "clock.release", {})
         work.guard.release()
         return {"was_held": held}
 
@@ -255,6 +260,7 @@ def _add_sign_in(doors: Doors, work: Work, pages: Pages) -> None:
 
     async def refuse(request: Request, token: str, error: SoftlandingError | None) -> Response:
         """Whose link was used already may be signed in all the same."""
+        note_refusal(request, work, 403)
         fault, used_at = _sentence(error) if error else "", await work.database.read(sign_in_used_at, token)
         values = {"link": None, "fault": fault, "used_at": used_at} | await pages.of_all()
         return pages.show(request, "sign_in.html", title="Sign in", status=403, **values)
@@ -264,7 +270,7 @@ def _add_sign_in(doors: Doors, work: Work, pages: Pages) -> None:
         now = work.parts.clock.now()
         try:
             identity = signer_of(work).read_sign_in(token, now)
-            person = await work.database.write(use_sign_in, token, identity)
+            person = await work.database.write(_signed_in, asker(request), token, identity)
         except SoftlandingError as error:
             return await refuse(request, token, error)
         cookie = signer_of(work).session_cookie(person.person, work.parts.ids.new(), now)
@@ -280,10 +286,18 @@ def _add_sign_in(doors: Doors, work: Work, pages: Pages) -> None:
         return response
 
     @doors.page("/sign-out", who=EVERYONE, methods=("POST",))
-    async def sign_out(_request: Request) -> Response:
+    async def sign_out(request: Request) -> Response:
+        if request.state.visitor.person is not None:
+            await work.database.write(audit.note_done, asker(request), "sign_out", {})
         response = RedirectResponse("/", status_code=303)
         response.delete_cookie(COOKIE)
         return response
+
+
+def _signed_in(tx: Transaction, now: datetime, asks: audit.Asker, token: str, person: str) -> Person:
+    known = use_sign_in(tx, now, token, person)
+    audit.note_done(tx, now, replace(asks, who=f"person/{person}"), "sign_in", {})
+    return known
 
 
 async def _slugs(work: Work) -> list[str]:

@@ -95,7 +95,7 @@ def _admission(work: Work, who: Who) -> Callable[[Request], Any]:
     writes = Rate(work.parts.clock, who.writes_per_minute)
 
     async def admit(request: Request) -> None:
-        request.state.visitor, request.state.bearer = await _come_in(work, who, request)
+        _, request.state.bearer = await _come_in(work, who, request)
         request.state.ask_again = partial(_come_in, work, who, request)
         if request.method in SAFE_METHODS:
             return
@@ -112,7 +112,7 @@ async def _come_in(work: Work, who: Who, request: Request) -> tuple[Visitor, Any
 
     A door asks once; a stream asks this again for as long as it lasts.
     """
-    visitor = await visitor_of(request, work)
+    visitor = request.state.visitor = await visitor_of(request, work)  # Whoever is refused is known by name, too.
     conference = request.path_params.get("conference")
     if not who.admits(visitor, conference):
         wanted = " or ".join(who.roles) or "a token with scope " + " or ".join(who.scopes)

@@ -42,7 +42,7 @@ from softlanding.schedule.api.shared import (
     read_body,
 )
 from softlanding.schedule.model import Arrival, read_arrival, read_news
-from softlanding.web import Doors, asked, public_url
+from softlanding.web import Doors, asked, public_url, speaks_as
 from softlanding.web.common import Key
 
 # What tells about persons, where a view has its own names for it.
@@ -235,7 +235,7 @@ def _add_pickups(doors: Doors, work: Work) -> None:
 
     @doors.api(f"{path}/{{pickup}}/by-hand", who=TRAVEL, methods=("POST",), summary="A person fetches them")
     async def by_hand(request: Request, conference: Slug, pickup: Name, key: Key, given: ByHand) -> dict[str, Any]:
-        by = given.by or request.state.visitor.name
+        by = speaks_as(request, given.by)
         return await work.database.write(
             keys.once,
             await asked(request, key, "pickup.by_hand"),
@@ -250,7 +250,7 @@ def _add_pickups(doors: Doors, work: Work) -> None:
     async def not_needed(
         request: Request, conference: Slug, pickup: Name, key: Key, given: NotNeeded
     ) -> dict[str, Any]:
-        by = given.by or request.state.visitor.name
+        by = speaks_as(request, given.by)
         return await work.database.write(
             keys.once,
             await asked(request, key, "pickup.not_needed"),
