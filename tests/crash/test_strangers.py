@@ -1,13 +1,17 @@
 """A running installation, met by those who have no business there: other users of the machine, foreign names."""
 
+import asyncio
+import json
 import socket
 from collections.abc import Iterator
 
 import httpx
+import nats
 import pytest
 
 from softlanding.drills.installation import SERVICES, Installation, throw_away
 from softlanding.private_files import is_open
+from waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +61,32 @@ def test_a_foreign_name_is_refused_by_the_front_door_and_by_each_service(here: I
         assert (answer.status_code, "evil" in f"{answer.headers}{answer.text}") == (421, False), door
         led = httpx.get(f"{door}/softconf/organise", headers={"Host": "localhost:8000"}, trust_env=False)
         assert led.status_code != 421, door
+
+
+def test_who_steals_a_service_s_password_is_found_out_and_stops_who_believed_it(here: Installation) -> None:
+    """Last of all: the others stand still afterwards, and say so."""
+    here.wait_calm()
+    state = here.state("schedule")
+    with here.client() as program:
+        after = {"epoch": state["life"], "after": state["number"] - 1}
+        (newest,) = program.get("/api/schedule/facts", params=after).json()
+    false = newest | {"id": "00000000-0000-7000-8000-000000000000", "sequence": state["number"] + 1}
+    asyncio.run(told_in_the_name_of_schedule(here, json.dumps(false).encode()))
+
+    def halted() -> list[str]:
+        return [here.state(name)["inboxes"]["schedule"]["halted"] or "" for name in ("dispatch", "statistics")]
+
+    wait_until(lambda: all("not what its producer told" in why for why in halted()), 40, "both stand still")
+    with here.client() as program:
+        sentences = [incident["sentence"] for incident in program.get("/api/dispatch/incidents").json()]
+    assert any("has stopped hearing Schedule" in sentence for sentence in sentences)
+
+
+async def told_in_the_name_of_schedule(here: Installation, body: bytes) -> None:
+    password = (here.data / "secrets" / "nats_schedule").read_text()
+    url, inbox = f"nats://127.0.0.1:{here.ports()['nats']}", "_INBOX_schedule"
+    thief = await nats.connect(url, user="schedule", password=password, inbox_prefix=inbox)
+    try:
+        await thief.request("facts.schedule.x", body, timeout=5)
+    finally:
+        await thief.close()

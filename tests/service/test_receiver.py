@@ -17,7 +17,15 @@ from softlanding.database.engine import driver_of
 from softlanding.errors import Refused, Unavailable
 from softlanding.lifecycle import Service
 from softlanding.messaging import dead_letters, inbox, outbox
-from softlanding.messaging.receiver import ACTION_S, BATCH_AT_FIRST, BATCH_MAX, TRIES_MAX, next_size
+from softlanding.messaging.envelope import Envelope
+from softlanding.messaging.receiver import (
+    ACTION_S,
+    BATCH_AT_FIRST,
+    BATCH_MAX,
+    COMPARE_EVERY_S,
+    TRIES_MAX,
+    next_size,
+)
 
 tables = sa.MetaData()
 effects = sa.Table(
@@ -329,3 +337,70 @@ def test_the_same_facts_by_both_ways_at_once_take_effect_once(pair):
 
     asyncio.run(both())
     assert heard(pair) == ["a", "b"]
+
+
+def forged(pair, ahead, name):
+    """A fact that somebody with access to the broker tells in the name of Statistics."""
+    epoch, number = pair["statistics"].life.epoch, pair["statistics"].database.last_number
+    (true,) = pair["statistics"].database.read_now(outbox.feed_page, epoch, number - 1, 1)
+    data = true.data | {"service": name}
+    values = {field: getattr(true, field) for field in Envelope.__slots__}
+    false = Envelope(**values | {"id": pair.ids.new(), "sequence": number + ahead, "data": data})
+    pair.broker.put("statistics", false.to_json())
+
+
+def open_sentences(pair):
+    return [found.sentence for found in pair["dispatch"].database.read_now(incidents.list_incidents, is_open=True)]
+
+
+def test_a_second_fact_under_a_number_that_was_taken_is_not_taken_and_told(pair):
+    tell(pair, "true")
+    pair.run()
+    forged(pair, 0, "false")
+    pair.run()
+    tell(pair, "after")
+    pair.run()
+    assert heard(pair) == ["true", "after"]
+    assert pair["dispatch"].receivers["statistics"].halted is None
+    assert any("second fact came under number" in sentence for sentence in open_sentences(pair))
+
+
+def test_a_forged_fact_that_came_first_stops_the_inbox_as_soon_as_the_true_one_comes(pair):
+    tell(pair, "true")
+    pair.run()
+    forged(pair, 1, "false")
+    pair.run()
+    tell(pair, "swallowed")  # Under the number that the false one has taken.
+    pair.run()
+    tell(pair, "after")
+    pair.run()
+    assert "after" not in heard(pair)
+    assert "is not what its producer told" in pair["dispatch"].receivers["statistics"].halted
+    assert open_kinds(pair) == ["halted"]
+    pair.kill("dispatch")
+    pair.start("dispatch")
+    pair.run()
+    assert heard(pair) == ["true", "false", "swallowed", "after"]
+    assert pair["dispatch"].receivers["statistics"].halted is None
+
+
+def test_a_forged_fact_is_found_though_its_producer_says_nothing_more(pair):
+    tell(pair, "true")
+    pair.run()
+    forged(pair, 1, "false")
+    pair.run()
+    pair.clock.advance(COMPARE_EVERY_S + 1)
+    pair.run()
+    assert "is not what its producer told" in pair["dispatch"].receivers["statistics"].halted
+
+
+def test_a_forged_fact_is_found_at_the_next_start(pair):
+    tell(pair, "true")
+    pair.run()
+    forged(pair, 1, "false")
+    pair["dispatch"].receivers["statistics"]._compare_at = float("inf")
+    pair.run()
+    pair.kill("dispatch")
+    pair.start("dispatch")
+    pair.run()
+    assert "is not what its producer told" in pair["dispatch"].receivers["statistics"].halted

@@ -278,6 +278,7 @@ class Work:
                 parts.clock,
                 careful,
                 self._report_halt,
+                self._report_forged,
             )
             for source in others
         }
@@ -487,6 +488,9 @@ class Work:
     async def _report_halt(self, source: str, why: str) -> None:
         await self.database.write(_open_halt_incident, self.service.name, source, why)
 
+    async def _report_forged(self, source: str, why: str) -> None:
+        await self.database.write(_open_forged_incident, self.service.name, source, why)
+
     def _timer_step(self, timer: Timer) -> Callable[[], Awaitable[bool]]:
         async def step() -> bool:
             self.guard.look()
@@ -565,6 +569,17 @@ def _open_clock_incident(tx: Transaction, now: datetime, service: str, why: str)
         about=f"service/{service}",
         sentence=f"{service.title()} holds its deadlines: {why}. It goes on when a peer agrees or a person says so.",
         grows=True,
+    )
+
+
+def _open_forged_incident(tx: Transaction, now: datetime, service: str, source: str, why: str) -> None:
+    open_incident(
+        tx,
+        now,
+        cause=f"forged/{tx.life}/{source}",
+        kind="other",
+        about=f"service/{source}",
+        sentence=f"{service.title()}, hearing {source.title()}: {why}. Somebody has that service's password for NATS.",
     )
 
 

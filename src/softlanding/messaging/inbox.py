@@ -137,6 +137,7 @@ class Applied:
     broken: tuple[Envelope, str] | None = None
     halt: str | None = None
     parked: list[Envelope] = field(default_factory=list)
+    taken: list[Envelope] = field(default_factory=list)  # Applied or parked: what is no copy.
     cursor: Cursor | None = None
 
     def joined(self, then: "Applied") -> "Applied":
@@ -146,6 +147,7 @@ class Applied:
             settled=self.settled + then.settled,
             applied=self.applied + then.applied,
             parked=self.parked + then.parked,
+            taken=self.taken + then.taken,
             cursor=then.cursor or self.cursor,
         )
 
@@ -167,6 +169,12 @@ class _Together(AbstractContextManager[None]):
 def load_cursor(connection: sa.Connection, source: str) -> Cursor | None:
     row = connection.execute(_CURSOR, {"of_source": source}).first()
     return Cursor(row.source, row.epoch, row.sequence) if row else None
+
+
+def load_newest(connection: sa.Connection, source: str) -> tuple[str, int, str] | None:
+    """(epoch, number, id) of the newest fact that was applied."""
+    row = connection.execute(_CURSOR, {"of_source": source}).first()
+    return (row.epoch, row.sequence, row.id) if row and row.id else None
 
 
 def load_cursors(connection: sa.Connection) -> list[Cursor]:
@@ -246,6 +254,7 @@ def _apply_all(
                 known.add(envelope.epoch)
             outcome.cursor = Cursor(source, envelope.epoch, envelope.sequence)
             outcome.applied += 1
+            outcome.taken.append(envelope)
             last = envelope
         outcome.settled += 1
     if last is not None:
@@ -384,6 +393,12 @@ def _move(tx: Transaction, now: datetime, source: str, last: Envelope) -> None:
         _MOVE,
         {"of_source": source, "to_epoch": last.epoch, "to_sequence": last.sequence, "to_id": last.id, "now": now},
     )
+
+
+def step_back(tx: Transaction, _now: datetime, source: str, epoch: str, sequence: int) -> None:
+    """The next life of this receiver takes the true fact of this number, unless more was taken after it."""
+    is_newest = (cursors.c.source == source) & (cursors.c.epoch == epoch) & (cursors.c.sequence == sequence)
+    tx.execute(sa.update(cursors).where(is_newest).values(sequence=sequence - 1, id=None))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The loops of one source's inbox: from the bus while it is there, from the feed for what it lost."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,8 @@ WAIT_S = 1.0
 TRIES_MAX = 3
 HALT_AFTER_SUBJECTS = 3  # Parked within HALT_WITHIN_S: then the code is broken, not the facts.
 HALT_WITHIN_S = 60.0
+COMPARE_EVERY_S = 10.0  # With the producer's feed, as long as facts come.
+TAKEN_KEPT = 4096  # Ids of facts taken lately: the other way, or the producer's own, brings a copy soon.
 
 
 @dataclass
@@ -37,6 +40,7 @@ class Receiver:
     clock: Clock
     careful: int = 0
     on_halt: Callable[[str, str], Awaitable[None]] | None = None
+    on_forged: Callable[[str, str], Awaitable[None]] | None = None
     halted: str | None = None
     cursor: Cursor | None = None
     needs_repair: bool = True  # At start, and whenever a gap or a lost tail shows.
@@ -48,6 +52,10 @@ class Receiver:
     _counting: asyncio.Lock = field(default_factory=asyncio.Lock)
     _tries: dict[str, int] = field(default_factory=dict)
     _parked_at: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=16))
+    _taken: dict[tuple[str, int], str] = field(default_factory=dict)  # Number to id.
+    _doubted: tuple[str, int, str] | None = None  # Taken, and then another fact came under its number.
+    _compared: tuple[str, int, str] | None = None
+    _compare_at: float = -math.inf
 
     async def listen(self) -> bool:
         """Apply one batch from the bus. True if there was one. Raises BusDown, Unavailable."""
@@ -70,7 +78,10 @@ class Receiver:
 
     async def repair(self) -> bool:
         """Fetch from the producer's feed what is lacking, when something is. True if facts came."""
-        if await self._is_halted() or not (self.needs_repair or not self.bus.is_up):
+        if await self._is_halted():
+            return False
+        await self._compare()
+        if self.halted or not (self.needs_repair or not self.bus.is_up):
             return False
         before = self.cursor
         await self._catch_up_quietly()
@@ -93,6 +104,58 @@ class Receiver:
         return Receipt(
             epoch=self.cursor.epoch, sequence=self.cursor.sequence, parked=self.parked_numbers, halted=self.halted
         )
+
+    async def _compare(self) -> None:
+        """Whether what was taken is what its producer told. Who can speak on the bus in its name may be another; the
+        feed is the producer itself. Now and then for the newest fact, and at once when two came under one number.
+        """
+        mine = self._doubted or await self._newest_to_compare()
+        if mine is None:
+            return
+        try:
+            told = await self._told_as(*mine)
+        except FeedDown:
+            return  # Asked again at the next turn.
+        is_doubted, self._doubted, self._compared = self._doubted is not None, None, mine
+        self._compare_at = self.clock.monotonic() + COMPARE_EVERY_S
+        if told != mine[2]:
+            what = f"fact {mine[1]} of {self.source}, applied here, is not what its producer told"
+            self._halting = f"{what}: somebody else speaks in its name"
+            if await self._is_halted():
+                await self.database.write(inbox.step_back, self.source, mine[0], mine[1])
+        elif is_doubted and self.on_forged is not None:
+            await self.on_forged(self.source, f"a second fact came under number {mine[1]} and was not taken")
+
+    async def _told_as(self, epoch: str, sequence: int, taken: str) -> str | None:
+        """The id of the fact that the producer has under this number; None when it has told none in its present life.
+
+        What a branch that it lost had under it is not known any more: then the id taken. Raises FeedDown.
+        """
+        try:
+            page = await self.feed.facts(self.source, epoch, sequence - 1)
+        except EpochUnknown:
+            return taken
+        if page and page[0].sequence == sequence:
+            return page[0].id
+        line = await self.feed.line(self.source)
+        return None if line.epochs and line.epochs[-1].epoch == epoch and sequence > line.tail else taken
+
+    async def _newest_to_compare(self) -> tuple[str, int, str] | None:
+        if self.clock.monotonic() < self._compare_at:
+            return None
+        newest = await self.database.read(inbox.load_newest, self.source)
+        return newest if newest != self._compared else None
+
+    def _remember(self, batch: list[Envelope], taken: list[Envelope]) -> None:
+        """What was taken under which number, and whether something else came under one of these."""
+        for envelope in taken:
+            self._taken[envelope.number] = envelope.id
+        while len(self._taken) > TAKEN_KEPT:
+            del self._taken[next(iter(self._taken))]
+        for envelope in batch:
+            known = self._taken.get(envelope.number, envelope.id)
+            if known != envelope.id:
+                self._doubted = (envelope.epoch, envelope.sequence, known)
 
     async def _let_go(self, settled: int) -> None:
         done, self._held = self._held[:settled], self._held[settled:]
@@ -150,11 +213,13 @@ class Receiver:
             park = self._count_breakage(*outcome.broken)
             if park:
                 rest = batch[outcome.settled :]
-                settled = outcome.settled
+                settled, taken = outcome.settled, outcome.taken
                 outcome = await self.database.write(
                     inbox.apply_batch, self.source, rest, self.subscriptions, crossing=crossing, line=line, park=park
                 )
                 outcome.settled += settled
+                outcome.taken = taken + outcome.taken
+        self._remember(batch, outcome.taken)
         await self._take_note(outcome)
         return outcome
 
