@@ -24,6 +24,7 @@ SEED = 20260508
 TRIES = 6
 SCOPES = ("read", "write", "facts", "personal")
 CREATES = "POST"
+REFUSED_IN_WORDS = (400, 401, 403, 404, 422, 429)
 
 # Creating doors that need no key of the request: what they are given is one by itself.
 OWN_KEYS = {
@@ -62,6 +63,31 @@ def test_no_request_that_the_description_allows_or_forbids_breaks_anything(sampl
     sys.stdout.write(f"seed {SEED}, {TRIES} tries of each operation and kind\n")
     try_out(sampled, service, SEED, TRIES)
     sampled.house.run()  # What was taken in does not break anybody later either.
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_operation_says_how_it_lets_in_and_how_it_says_no(sampled, service):
+    described = description(sampled, service)
+    assert described["components"]["securitySchemes"]["program"] == {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token with scopes: `softlanding token`.",
+    }
+    assert described["security"] == [{"program": []}, {"person": []}]
+    for path, method, operation in operations(described):
+        wanted = {"401", "403", "404", "422", "429", "503"} | ({"409"} if method == "post" else set())
+        assert wanted <= set(operation["responses"]), path
+        shape = operation["responses"]["403"]["content"]["application/json"]["schema"]
+        assert shape == {"$ref": "#/components/schemas/Error"}, path
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_stranger_and_a_program_without_scopes_meet_nothing_undocumented(sampled, service):
+    for path, method, operation in operations(description(sampled, service)):
+        for client in (sampled.client(service), sampled.program(service)):
+            answer = client.request(method, path.replace("{", "").replace("}", ""))
+            assert str(answer.status_code) in operation["responses"], (path, answer.status_code)
+            assert set(answer.json()) == {"error", "faults", "todo"}, path
 
 
 def description(sampled: Sampled, service: str) -> dict[str, Any]:
@@ -108,7 +134,11 @@ def _try_operation(sampled: Sampled, client: Any, operation: Any, mode: Any, sta
         _name_real_things(sampled, case, data)
         answer = _send(client, case)
         if answer is not None:
-            assert answer.status_code < 500, (answer.status_code, answer.text, case.as_curl_command())
+            told = (answer.status_code, answer.text, case.as_curl_command())
+            assert answer.status_code < 500, told
+            assert str(answer.status_code) in operation.definition.raw["responses"], told
+            if answer.status_code in REFUSED_IN_WORDS:
+                assert set(answer.json()) == {"error", "faults", "todo"}, told
 
     with contextlib.suppress(Unsatisfiable):  # There is nothing that the description forbids here.
         attempt()

@@ -18,6 +18,7 @@ from softlanding.auth import SCOPES_IN_WORDS
 from softlanding.lifecycle import Work
 from softlanding.telemetry import Bounded, get_log
 from softlanding.web import common
+from softlanding.web.described import put_description
 from softlanding.web.doors import SAFE_METHODS, NotSignedIn
 from softlanding.web.guarded import Guard, GuardedApp
 from softlanding.web.pages import SERVICES, Pages
@@ -73,6 +74,7 @@ def make_app(work: Work) -> FastAPI:
     _add_refusals(app, work, pages)
     app.add_middleware(CountAnswers, work=work)
     app.put_guard(work, _refuse_foreign(pages))
+    put_description(app)
     return app
 
 

@@ -45,7 +45,12 @@ def _add_feed(doors: Doors, work: Work) -> None:
     service = work.service.name
     who = staff("operator", scopes=("facts",), everywhere=True)
 
-    @doors.api(f"/api/{service}/facts", who=who, summary="The feed: this service's facts as CloudEvents, in order")
+    @doors.api(
+        f"/api/{service}/facts",
+        who=who,
+        summary="The feed: this service's facts as CloudEvents, in order",
+        responses={409: {"description": "There is no such epoch (any more): the line of lives, to begin anew from."}},
+    )
     async def facts(
         request: Request,
         epoch: str | None = None,
