@@ -10,8 +10,9 @@ from house import House
 from softlanding.auth import Signer, list_people, load_person
 from softlanding.formats import write_json, write_xml
 from softlanding.schedule import store, views
-from softlanding.schedule.actions.journeys import announce_arrival
+from softlanding.schedule.actions.journeys import announce_arrival, withdraw_arrival
 from softlanding.schedule.actions.people import add_person, ensure_somebody
+from softlanding.schedule.actions.programme import import_programme, prepare
 
 ARRIVAL = {
     "how": "flight",
@@ -546,3 +547,26 @@ def test_a_first_conference_begins_at_an_empty_desk(tmp_path):
     )
     assert answer.status_code == 200
     assert "Release v1" in answer.text
+
+
+def test_who_left_the_programme_is_marked_and_not_fetched_in_silence(house, organiser):
+    answer = write(house, announce_arrival, SLUG, "ADA", an_arrival(), PROMISE)
+
+    def standing():
+        return {each["code"]: each["has_left"] for each in read(house, views.staff.speakers, SLUG, "http://x")}
+
+    assert standing() == {"ADA": False, "GRACE": False}
+    bring(house, a_programme(a_talk("SQL", at(14), persons=("GRACE",))))
+    assert standing() == {"GRACE": False, "ADA": True}
+    assert "left the programme" in organiser.get(f"/{SLUG}/organise/speakers").text
+    words = f"Ada Lovelace left the programme and is still to be fetched ({answer['code']})"
+    assert words in organiser.get(f"/{SLUG}/organise/").text
+    write(house, withdraw_arrival, SLUG, answer["journey"], reason="does not come")
+    assert words not in organiser.get(f"/{SLUG}/organise/").text
+    assert "left the programme" in organiser.get(f"/{SLUG}/organise/speakers").text
+
+
+def test_who_is_in_the_draft_alone_has_not_left(house):
+    both = (a_talk(), a_talk("SQL", at(14), persons=("GRACE",)), a_talk("NEW", at(16), persons=("TWIN",)))
+    write(house, import_programme, prepare(a_programme(*both), "next.xml"))
+    assert [each["has_left"] for each in read(house, views.staff.speakers, SLUG, "http://x")] == [False] * 3

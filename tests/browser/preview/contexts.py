@@ -279,6 +279,7 @@ def organise() -> dict[str, Any]:
             Value(blocks=False, text="Gate 7 has two talks at 16:00."),
         ],
         "set_aside": None,
+        "left": [],
         "published": Value(
             number=RELEASE.number,
             is_public=True,
@@ -442,6 +443,7 @@ def speakers() -> dict[str, Any]:
             code=j.speaker.code,
             name=j.speaker.name,
             talks=1,
+            has_left=False,
             link=f"{BASE}/speaker/abc",
             seen_at=at(11),
             phone=j.phone,
@@ -450,7 +452,16 @@ def speakers() -> dict[str, Any]:
         for j in journeys()
     ]
     rows.append(
-        Value(code="YUK", name="Yuki Tanaka", talks=2, link=f"{BASE}/speaker/def", seen_at=None, phone="", journey=None)
+        Value(
+            code="YUK",
+            name="Yuki Tanaka",
+            talks=2,
+            has_left=True,
+            link=f"{BASE}/speaker/def",
+            seen_at=None,
+            phone="",
+            journey=None,
+        )
     )
     return {"page": page(), "speakers": rows}
 

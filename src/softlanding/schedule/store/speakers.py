@@ -58,6 +58,12 @@ def names_by_code(connection: sa.Connection, conference: str) -> dict[str, str]:
     return {row.code: row.name for row in connection.execute(query)}
 
 
+def codes_without_talks(connection: sa.Connection, conference: str) -> set[str]:
+    """Of speakers with no talk in the newest release."""
+    query = sa.select(speakers.c.code).where(speakers.c.conference == conference, speakers.c.talks == "[]")
+    return set(connection.execute(query).scalars())
+
+
 def find_speakers(connection: sa.Connection, conference: str, named: str) -> list[Speaker]:
     """Those whose code, name or e-mail address this is; more than one when a name is borne twice."""
     code = load_speaker(connection, conference, named.strip().upper())

@@ -12,7 +12,8 @@ from softlanding.formats.programme import Programme
 from softlanding.schedule import store
 from softlanding.schedule.model import compare, find_faults, slots_by_speaker
 from softlanding.schedule.store.programmes import DraftHead, ReleaseHead
-from softlanding.schedule.views.journeys import load_ways, lost_talks
+from softlanding.schedule.views.journeys import IS_OVER, load_ways, lost_talks
+from softlanding.schedule.views.staff import codes_that_left
 
 CHANGES_SHOWN = 100
 
@@ -34,6 +35,7 @@ def desk(connection: sa.Connection, conference: str, now: datetime, *, by_name: 
         "changes_total": len(changes) if release else head.imported["talks"],
         "faults": [fault for fault in faults if fault["text"] not in lost],
         "lost": lost,
+        "left": left_in_sentences(connection, conference, by_name=by_name),
         "imported": _imported(head),
         "set_aside": _set_aside(connection, conference),
         "journeys": _journeys(connection, conference),
@@ -49,9 +51,24 @@ def _empty() -> dict[str, Any]:
         "changes_total": 0,
         "faults": [],
         "lost": [],
+        "left": [],
         "imported": None,
         "set_aside": None,
     }
+
+
+def left_in_sentences(connection: sa.Connection, conference: str, *, by_name: bool) -> list[str]:
+    """Who left the programme and is still to be fetched, each in a sentence; without names only how many."""
+    left = codes_that_left(connection, conference)
+    journeys = [each for each in store.journeys.list_open(connection, conference) if each.speaker in left]
+    ways = [way for way in load_ways(connection, journeys) if way.state not in IS_OVER and way.pickup is not None]
+    if not by_name:
+        return [f"{len(ways)} of those who left the programme are still to be fetched."] if ways else []
+    return [
+        f"{way.journey.speaker_name} left the programme and is still to be fetched "
+        f"({way.pickup.code if way.pickup else ''}): withdraw the arrival if they do not come."
+        for way in ways
+    ]
 
 
 def _set_aside(connection: sa.Connection, conference: str) -> dict[str, Any] | None:
@@ -152,6 +169,7 @@ def programme_summary(
         "changes_total": found["changes_total"],
         "faults": found["faults"],
         "lost": found["lost"],
+        "left": found["left"],
         "imported": found["imported"],
         "published": found["published"],
         "releases": [release_view(each) for each in store.programmes.list_release_heads(connection, conference)],

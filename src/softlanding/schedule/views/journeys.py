@@ -53,13 +53,13 @@ class Way:
 
     def is_lost_at(self, now: datetime) -> bool:
         """The talk began before they land, and something may still be done about it."""
-        if self.pickup is None or self.state in _IS_OVER:
+        if self.pickup is None or self.state in IS_OVER:
             return False
         asked = self.pickup.asked
         return is_lost(asked.landing_at, asked.deadline_at) and now < asked.expires_at
 
 
-_IS_OVER = ("boarded", "delivered", "no_show", "missed", "withdrawn", "stood_down")
+IS_OVER = ("boarded", "delivered", "no_show", "missed", "withdrawn", "stood_down")
 _GOES_ON = ("accepted", "arrived", "boarded", "delivered", "no_show")  # What happens, whatever is asked meanwhile.
 
 

@@ -28,8 +28,16 @@ def people(connection: sa.Connection, conference: str | None, me: str | None) ->
     ]
 
 
+def codes_that_left(connection: sa.Connection, conference: str) -> set[str]:
+    """Of speakers who were in the programme and are no more: neither in the newest release nor in the draft."""
+    without = store.speakers.codes_without_talks(connection, conference)
+    draft = store.programmes.load_draft(connection, conference) if without else None  # FOSDEM's takes 30 ms.
+    return without - {person.code for person in draft.persons} if draft else set()
+
+
 def speakers(connection: sa.Connection, conference: str, base_url: str) -> list[dict[str, Any]]:
-    """Every speaker by name, with the personal link as a full address."""
+    """Every speaker by name, with the personal link as a full address; who left the programme comes last."""
+    left = codes_that_left(connection, conference)
     links = store.speakers.links_by_speaker(connection, conference)
     ways = {way.journey.speaker: way for way in load_ways(connection, store.journeys.list_open(connection, conference))}
     found = []
@@ -41,6 +49,7 @@ def speakers(connection: sa.Connection, conference: str, base_url: str) -> list[
                 "code": speaker.code,
                 "name": speaker.name,
                 "talks": len(speaker.talks),
+                "has_left": speaker.code in left,
                 "link": f"{base_url}/{conference}/speaker/{link.token}" if link else "",
                 "seen_at": link.seen_at if link else None,
                 "phone": arrival.phone if arrival else "",
@@ -49,7 +58,7 @@ def speakers(connection: sa.Connection, conference: str, base_url: str) -> list[
                 else None,
             }
         )
-    return found
+    return sorted(found, key=lambda each: bool(each["has_left"]))  # Names stay in order.
 
 
 def speaker_choices(connection: sa.Connection, conference: str) -> list[dict[str, str]]:
