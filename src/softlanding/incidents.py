@@ -140,6 +140,13 @@ def merge_incident(tx: Transaction, now: datetime, identity: str) -> None:
         _settle(tx, now, identity, by=None, word=MERGED, note=None)
 
 
+def close_incident(tx: Transaction, now: datetime, identity: str, word: str, note: str) -> None:
+    """It turned out to be nothing for a person. One that is not open (any more) is left as it is."""
+    incident = load(tx.connection, identity)
+    if incident is not None and incident.settled_at is None:
+        _settle(tx, now, identity, by=None, word=word, note=note)
+
+
 def settle_incident(tx: Transaction, now: datetime, identity: str, *, by: str, word: str, note: str = "") -> Incident:
     """A person settles it with one of the kind's words. Raises NotFound; Refused for another word or a second time."""
     incident = load(tx.connection, identity)
@@ -150,7 +157,7 @@ def settle_incident(tx: Transaction, now: datetime, identity: str, *, by: str, w
     if incident.settled_word == MERGED:
         raise Refused("this is a part of another incident now; settle that one")
     if incident.settled_at is not None:
-        raise Refused(f"{incident.settled_by} settled this already: {incident.settled_word}")
+        raise Refused(f"{incident.settled_by or 'nobody'} settled this already: {incident.settled_word}")
     if not by.strip():
         raise Refused("say who settles it")
     return _settle(tx, now, identity, by=by, word=word, note=note)

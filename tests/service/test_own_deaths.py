@@ -28,6 +28,38 @@ def test_a_life_killed_just_after_it_took_the_lease_hides_no_death(tmp_path):
     assert sum(incident.times for incident in died) == 2
 
 
+def test_the_time_of_death_is_the_last_sign_of_life_and_not_the_last_fact(tmp_path):
+    """An idle service tells nothing for a night; its lease beats all the while."""
+    house = House(tmp_path)
+    house.run()
+    for _ in range(60):
+        house.clock.advance(60)
+        asyncio.run(house["dispatch"].beat_lease())
+    killed_at = house.clock.now()
+    house.kill("dispatch")
+    house.clock.advance(4)
+    house.start("dispatch")
+    house.run()
+    for service in ("dispatch", "schedule", "statistics"):
+        [death] = house[service].database.read_now(deaths.list_deaths)
+        assert death.died_at == killed_at
+
+
+def test_who_was_killed_before_it_could_tell_leaves_the_time_of_the_death_before_it_all_the_same(tmp_path):
+    house = House(tmp_path, ["statistics"])
+    first = house["statistics"].life.epoch
+    house.clock.advance(3600)
+    asyncio.run(house["statistics"].beat_lease())
+    died_at = house.clock.now()
+    house.kill("statistics")
+    house.clock.advance(60)
+    asyncio.run(take_lease_only(house))
+    house.clock.advance(60)
+    work = house.start("statistics")
+    found = {death.life: death.died_at for death in work.database.read_now(deaths.list_deaths)}
+    assert found[first] == died_at
+
+
 def test_a_goodbye_is_no_death(tmp_path):
     house = House(tmp_path, ["statistics"])
     work = house["statistics"]

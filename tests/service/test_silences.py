@@ -1,5 +1,6 @@
 """One death is one incident to a person: the silence that went before it is merged into it, and nothing else is."""
 
+import asyncio
 from datetime import date, timedelta
 
 import pytest
@@ -59,6 +60,11 @@ def die_for(bare, name, seconds=5):
     wait(bare, seconds)
     bare.start(name, LastEnd("SIGKILL", at))
     wait(bare, 2)
+
+
+def stop(bare, name):
+    asyncio.run(bare[name].say_goodbye())
+    bare.kill(name)
 
 
 def listed(bare, service, **more):
@@ -177,6 +183,30 @@ def test_a_later_silence_of_the_new_life_is_a_matter_of_its_own(bare):
     assert sorted(all_open(bare)) == [("statistics", "death", 1), ("statistics", "silence", 1)]
     die_for(bare, "dispatch", seconds=1)
     assert all_open(bare) == [("statistics", "death", 2)]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_an_orderly_stop_leaves_nothing_to_settle_however_long_it_was(bare, name):
+    stop(bare, name)
+    wait(bare, 600)
+    bare.start(name)
+    wait(bare, 3)
+    assert all_open(bare) == []
+    told = [one for each in SERVICES for one in listed(bare, each) if one.kind == "silence"]
+    assert {(one.settled_by, one.settled_word, one.settled_note) for one in told} == {
+        (None, "was stopped", "for 600 s")
+    }
+    assert len(told) == (2 if name == "statistics" else 1)
+
+
+def test_an_orderly_stop_is_no_excuse_for_the_silence_long_before_it(bare):
+    work = bare.works.pop("dispatch")
+    wait(bare, 30)
+    bare.works["dispatch"] = work
+    stop(bare, "dispatch")
+    bare.start("dispatch")
+    wait(bare, 3)
+    assert all_open(bare) == [("statistics", "silence", 1)]
 
 
 def test_an_old_death_explains_no_silence_of_a_service_never_heard(bare):

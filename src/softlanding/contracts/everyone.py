@@ -7,6 +7,8 @@ from softlanding.contracts.fact import Fact, PersonalText
 
 MERGED = "part of another"  # The word that nobody said: another incident, which a person settles, tells of the same.
 
+STOPPED = "was stopped"  # Nobody's word either: a silence between a goodbye and the next life, however long.
+
 
 class LifeBegan(Fact):
     """A service took up work: the first fact of its epoch. The parent is the life before, with its last number."""

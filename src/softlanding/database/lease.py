@@ -19,6 +19,7 @@ lease = sa.Table(
     sa.Column("token", sa.String(36), nullable=False),
     sa.Column("beat", sa.BigInteger, nullable=False),
     sa.Column("last_number", sa.BigInteger, nullable=False),  # Of this life's facts.
+    sa.Column("beat_at", Moment),  # By its owner's clock; an older release leaves it as it is.
 )
 lives = sa.Table(
     "lives",
@@ -29,12 +30,13 @@ lives = sa.Table(
     sa.Column("began_at", Moment, nullable=False),
     sa.Column("ended_at", Moment),  # Set by a goodbye only: a death cannot write.
     sa.Column("last_end", sa.String(200)),  # What the supervisor knew of the parent's end: "SIGKILL".
+    sa.Column("last_end_at", Moment),  # When the parent ended: as the supervisor saw it, else its last sign of life.
 )
 
 BEAT = (
     sa.update(lease)
     .where(lease.c.token == sa.bindparam("mine"))
-    .values(beat=lease.c.beat + 1)
+    .values(beat=lease.c.beat + 1, beat_at=sa.bindparam("now"))
     .returning(lease.c.last_number)
 )
 COUNT = sa.update(lease).where(lease.c.token == sa.bindparam("mine")).values(last_number=sa.bindparam("number"))
@@ -43,6 +45,7 @@ RETAKEN_WITHIN_S = 30.0  # After a restart of PostgreSQL its owner has the lock 
 _TRY_LOCK = sa.text(
     "SELECT pg_try_advisory_lock(:key), extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())"
 )
+_BEAT_OF_LIFE = sa.select(lease.c.beat_at).join(lives, lives.c.epoch == lease.c.token)
 _LEASE = sa.select(lease.c.token, lease.c.beat, lease.c.last_number)
 _LIFE = sa.select(lives)
 
@@ -64,6 +67,7 @@ class Life:
     parent_said_goodbye: bool
     began_at: datetime
     last_end: str | None
+    last_end_at: datetime | None = None  # Of the parent, if it died.
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,19 @@ def look_at_lease(connection: sa.Connection) -> LeaseState | None:
     return LeaseState(row.token, row.beat, row.last_number) if row else None
 
 
+def last_beat_at(connection: sa.Connection) -> datetime | None:
+    """When the present life last committed anything; None where it never did by this release."""
+    moment: datetime | None = connection.execute(_BEAT_OF_LIFE.where(lease.c.beat_at >= lives.c.began_at)).scalar()
+    return moment
+
+
 def take_lease(
-    connection: sa.Connection, now: datetime, epoch: str, seen: LeaseState | None, last_end: str | None
+    connection: sa.Connection,
+    now: datetime,
+    epoch: str,
+    seen: LeaseState | None,
+    last_end: str | None,
+    last_end_at: datetime | None = None,
 ) -> Life | None:
     """Begin a life in the caller's transaction, if the lease still is as `seen`; None if somebody was quicker."""
     if seen is None:
@@ -95,12 +110,18 @@ def take_lease(
             return None
     said_goodbye = True  # Nobody before us: nobody died.
     if seen is not None:
-        parent = connection.execute(_LIFE.where(lives.c.epoch == seen.token)).first()
-        said_goodbye = parent is not None and parent.ended_at is not None
-    life = Life(epoch, seen.token if seen else None, seen.last_number if seen else None, said_goodbye, now, last_end)
+        before = connection.execute(_LIFE.where(lives.c.epoch == seen.token)).first()
+        said_goodbye = before is not None and before.ended_at is not None
+    parent, parent_last = (seen.token, seen.last_number) if seen else (None, None)
+    life = Life(epoch, parent, parent_last, said_goodbye, now, last_end, None if said_goodbye else last_end_at)
     connection.execute(
         sa.insert(lives).values(
-            epoch=epoch, parent=life.parent, parent_last=life.parent_last, began_at=now, last_end=last_end
+            epoch=epoch,
+            parent=life.parent,
+            parent_last=life.parent_last,
+            began_at=now,
+            last_end=last_end,
+            last_end_at=life.last_end_at,
         )
     )
     return life
@@ -114,6 +135,7 @@ def begin_life(
     numbering: Numbering,
     *,
     last_end: str | None,
+    last_end_at: datetime | None = None,
     announce: Callable[[Life], Sequence[Any]],
 ) -> tuple[Life, int] | None:
     """Take the lease and tell `announce(life)` as the first facts of the epoch, in one transaction.
@@ -121,7 +143,7 @@ def begin_life(
     The life and its last number; None if somebody else was quicker.
     """
     with engine.connect() as connection, connection.begin() as transaction:
-        life = take_lease(connection, now, epoch, seen, last_end)
+        life = take_lease(connection, now, epoch, seen, last_end, last_end_at)
         if life is None:
             transaction.rollback()
             return None

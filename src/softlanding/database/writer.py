@@ -134,7 +134,7 @@ class Writer:
             self._connection = self._engine.connect()
         connection = self._connection
         connection.begin()
-        row = connection.execute(BEAT, {"mine": self.life}).first()
+        row = connection.execute(BEAT, {"mine": self.life, "now": self._clock.now()}).first()
         if row is None:
             raise Fenced(f"the lease of life {self.life} is gone")
         if row.last_number < self.last_number:

@@ -4,20 +4,22 @@ A death is a new life of a service whose parent neither said goodbye nor still b
 noticed too. Recovery does not close what a death opened.
 
 To a person one death is one incident: the silence that went before it is merged into it, once the service is heard
-again and its death is in the book, whichever comes first.
+again and its death is in the book, whichever comes first. A silence that was an orderly stop closes by itself when the
+service is back.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from softlanding.conferences import zone_of_all
-from softlanding.contracts.everyone import LifeBegan
+from softlanding.contracts.everyone import STOPPED, LifeBegan, LifeEnded
 from softlanding.contracts.statistics import ServiceBack, ServiceSilent
-from softlanding.database import Life, Moment, Transaction, lives, shared
-from softlanding.incidents import grow_incident, incident_id, load, merge_incident, open_incident
+from softlanding.database import Moment, Transaction, lives, shared
+from softlanding.incidents import close_incident, grow_incident, incident_id, load, merge_incident, open_incident
 from softlanding.messaging import outbox
 from softlanding.messaging.beats import Change
 from softlanding.messaging.envelope import Envelope
@@ -44,18 +46,29 @@ silences = sa.Table(
     sa.Column("back_at", Moment),
 )
 
+farewells = sa.Table(
+    "farewell",
+    shared,
+    sa.Column("life", sa.String(36), primary_key=True),  # One that ended in order.
+    sa.Column("service", sa.String(40), nullable=False),
+    sa.Column("ended_at", Moment, nullable=False),
+    sa.Column("back_at", Moment),  # When the next one began.
+)
+
 _CHILDREN = lives.alias("child")
 _UNTOLD = (
     sa.select(
         lives.c.epoch.label("life"),
         _CHILDREN.c.epoch.label("new_life"),
         _CHILDREN.c.last_end.label("how"),
+        _CHILDREN.c.last_end_at.label("died_at"),
         _CHILDREN.c.began_at.label("back_at"),
     )
     .join(_CHILDREN, _CHILDREN.c.parent == lives.c.epoch)
     .where(lives.c.ended_at.is_(None), lives.c.epoch.not_in(sa.select(deaths.c.life)))
     .order_by(lives.c.began_at, lives.c.epoch)
 )
+GOODBYE_WITHIN = timedelta(seconds=5)  # Of the last beat that a peer heard.
 _LATELY_MAX = 100  # Silences of a service that may still be open; older ones were merged long ago.
 _ENDED_BY_DEATH = (
     sa.select(silences.c.life, silences.c.since)
@@ -138,16 +151,26 @@ def handlers(watcher: str, peers: tuple[str, ...]) -> dict[str, Handler]:
                 ),
             )
 
-    return {f"{peer}.life.began": hear for peer in peers}
+        elif fact.parent is not None:
+            known = (farewells.c.life == fact.parent) & farewells.c.back_at.is_(None)
+            tx.execute(sa.update(farewells).where(known).values(back_at=fact.began_at))
+            _settle_stops(tx, now, fact.service)
+
+    def hear_goodbye(tx: Transaction, _now: datetime, fact: LifeEnded, _envelope: Envelope) -> None:
+        if tx.execute(sa.select(farewells.c.life).where(farewells.c.life == fact.life)).first() is None:
+            tx.execute(sa.insert(farewells).values(life=fact.life, service=fact.service, ended_at=fact.ended_at))
+
+    began = {f"{peer}.life.began": hear for peer in peers}
+    return began | {f"{peer}.life.ended": hear_goodbye for peer in peers}
 
 
-def note_own_birth(tx: Transaction, now: datetime, service: str, life: Life, died_at: datetime | None) -> None:
+def note_own_birth(tx: Transaction, now: datetime, service: str) -> None:
     """A service whose parent died writes that down itself: also Statistics' own death leaves an incident.
 
     And those before: a life that is killed between taking the lease and this line could not tell its parent's death.
     """
     for row in tx.execute(_UNTOLD):
-        at = died_at if row.new_life == life.epoch else tx.execute(_LAST_SIGN, {"of_life": row.life}).scalar()
+        at = row.died_at or tx.execute(_LAST_SIGN, {"of_life": row.life}).scalar()
         note_death(tx, now, service, Death(row.life, service, row.how, at, now, row.new_life, row.back_at))
 
 
@@ -228,6 +251,23 @@ def _merge_silences(tx: Transaction, now: datetime, service: str) -> None:
         merge_incident(tx, now, incident_id(_silence_cause(service, row.life, row.since)))
 
 
+def _settle_stops(tx: Transaction, now: datetime, service: str) -> None:
+    """Silences that are over and were an orderly stop: there is nothing for a person to settle."""
+    over = sa.select(silences).where(silences.c.service == service, silences.c.back_at.is_not(None))
+    ended = sa.select(farewells).where(farewells.c.service == service, farewells.c.back_at.is_not(None))
+    stops = tx.execute(ended.order_by(farewells.c.ended_at.desc()).limit(_LATELY_MAX)).all()
+    for silence in tx.execute(over.order_by(silences.c.since.desc()).limit(_LATELY_MAX)).all():
+        stop = next((stop for stop in stops if _was_stop(silence, stop)), None)
+        if stop is not None:
+            identity = incident_id(_silence_cause(service, silence.life, silence.since))
+            close_incident(tx, now, identity, STOPPED, f"for {(stop.back_at - stop.ended_at).total_seconds():.0f} s")
+
+
+def _was_stop(silence: Any, stop: Any) -> bool:
+    """One that was silent long before its goodbye was in trouble, and stays for a person."""
+    return silence.life in (None, stop.life) and stop.ended_at - GOODBYE_WITHIN <= silence.since <= stop.back_at
+
+
 def _note_back(tx: Transaction, now: datetime, watcher: str, change: Change) -> None:
     is_open = (silences.c.service == change.service) & silences.c.back_at.is_(None)
     was_silent = tx.execute(sa.update(silences).where(is_open).values(back_at=now)).rowcount > 0
@@ -236,6 +276,7 @@ def _note_back(tx: Transaction, now: datetime, watcher: str, change: Change) -> 
             tx, ServiceBack(service=change.service, life=change.life, last_heard_at=change.last_heard_at, at=now)
         )
     _merge_silences(tx, now, change.service)
+    _settle_stops(tx, now, change.service)
 
 
 def death_incident_id(life: str) -> str:

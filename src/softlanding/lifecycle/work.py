@@ -24,6 +24,7 @@ from softlanding.database import (
     Life,
     Transaction,
     begin_life,
+    last_beat_at,
     look_at_lease,
     say_goodbye,
 )
@@ -182,7 +183,7 @@ def _try_to_take(
 ) -> tuple[Life, int] | None:
     with engine.connect() as connection:
         seen = look_at_lease(connection)
-        last_sign = outbox.time_of_last(connection)
+        last_sign = last_beat_at(connection) or outbox.time_of_last(connection)
     now_mono = parts.clock.monotonic()
     if seen != watch.seen:
         watch.changes += watch.seen is not None
@@ -194,7 +195,7 @@ def _try_to_take(
     hold.hold(epoch)
 
     def announce(life: Life) -> list[outbox.Told]:
-        return [outbox.tell_first(parts.ids, _life_began(service, life, parts.release, last_end, last_sign))]
+        return [outbox.tell_first(parts.ids, _life_began(service, life, parts.release, last_end))]
 
     taken = begin_life(
         engine,
@@ -203,6 +204,7 @@ def _try_to_take(
         seen,
         outbox.numbering(service.name),
         last_end=last_end.how,
+        last_end_at=last_end.at or last_sign,
         announce=announce,
     )
     if taken is None:
@@ -210,7 +212,7 @@ def _try_to_take(
     return taken
 
 
-def _life_began(service: Service, life: Life, release: str, last_end: LastEnd, last_sign: datetime | None) -> LifeBegan:
+def _life_began(service: Service, life: Life, release: str, last_end: LastEnd) -> LifeBegan:
     died = life.parent is not None and not life.parent_said_goodbye
     return LifeBegan(
         service=service.name,
@@ -219,7 +221,7 @@ def _life_began(service: Service, life: Life, release: str, last_end: LastEnd, l
         parent_last=life.parent_last,
         parent_said_goodbye=life.parent_said_goodbye,
         last_end=(last_end.how or "unseen") if died else None,
-        last_end_at=(last_end.at or last_sign) if died else None,
+        last_end_at=life.last_end_at,
         began_at=life.began_at,
         release=release,
     )
@@ -288,8 +290,7 @@ class Work:
         self.guard.look()
         self.guard.look_at_last_sign(await self.database.read(outbox.time_before_life, self.life.epoch))
         await self._ask_the_time()
-        died_at = self.last_end.at or await self.database.read(outbox.time_before_life, self.life.epoch)
-        await self.database.write(deaths.note_own_birth, self.service.name, self.life, died_at)
+        await self.database.write(deaths.note_own_birth, self.service.name)
         if self.guard.held is None:
             for action in self.service.at_start:
                 while await self.database.write(action):

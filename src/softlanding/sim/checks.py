@@ -303,7 +303,7 @@ class Checker:
         wrong = []
         for row in self._all(service, "SELECT * FROM incident WHERE settled_at IS NOT NULL"):
             is_known = row["id"] in self.record.settled or row["kind"] == "unanswered"
-            if not is_known and not self._was_a_death(service, row):
+            if not is_known and not self._was_a_death(service, row) and not self._was_a_stop(row):
                 wrong.append(
                     f"{service}: a {row['kind']} incident was settled by {row['settled_by']}, whom nobody sent"
                 )
@@ -317,6 +317,13 @@ class Checker:
         if (silence["kind"], silence["settled_by"], silence["settled_word"]) != ("silence", None, "part of another"):
             return False
         return self._one(watcher, f"{_SILENCES_OF_DEAD} AND incident.id = ?", silence["id"]) is not None
+
+    def _was_a_stop(self, silence: sqlite3.Row) -> bool:
+        """A silence that nobody settled, because the service had said goodbye: its own database knows."""
+        if (silence["kind"], silence["settled_by"], silence["settled_word"]) != ("silence", None, "was stopped"):
+            return False
+        service = silence["about"].removeprefix("service/")
+        return self._one(service, "SELECT 1 FROM lives WHERE ended_at IS NOT NULL") is not None
 
     def _look_at_key(self, answer: Answer) -> list[str]:
         row = self._kept(answer)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from softlanding import incidents
 from softlanding.conferences import Conference, list_conferences, zone_of_all
-from softlanding.contracts.everyone import MERGED
+from softlanding.contracts.everyone import MERGED, STOPPED
 from softlanding.database import lives
 from softlanding.lifecycle.deaths import Death, Silence, death_incident_id, list_deaths, list_silences
 from softlanding.messaging import dead_letters, inbox
@@ -23,6 +23,7 @@ from softlanding.statistics.views.numbers import count_pickups
 LIVES_MAX = 30
 BEAT_BINS, BEAT_BIN_S = 60, 10
 SETTLED_SHOWN = 20
+NOBODY = "nobody had to settle it"
 SETTLER = ("by", "note")  # What an incident tells about persons.
 BEHIND = "waits behind"  # How a parked fact's reason begins when only its subject is to blame.
 
@@ -145,7 +146,7 @@ def _own_incident(connection: sa.Connection, incident: incidents.Incident, zone:
         view["title"] = times + stories[0].sentence(zone)
         view["details"] = [line for story in stories for line in _details(story, zone, with_title=len(stories) > 1)]
     if incident.settled_at is not None:
-        view["settled"] = _settled(incident, incident.settled_by or "")
+        view["settled"] = _settled(incident, incident.settled_by or NOBODY)
     return view
 
 
@@ -176,7 +177,8 @@ def _details(story: DeathStory, zone: ZoneInfo, *, with_title: bool) -> list[str
 def _heard_incident(row: Any) -> dict[str, Any]:
     view = _incident(row.service, row)
     if row.settled_at is not None:
-        view["settled"] = _settled(row, "a member of staff")  # Who it was stays with the service that keeps it.
+        by = NOBODY if row.settled_word == STOPPED else "a member of staff"  # Who it was stays with its keeper.
+        view["settled"] = _settled(row, by)
     return view
 
 
