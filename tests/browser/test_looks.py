@@ -331,14 +331,8 @@ def test_all_who_board_at_a_stop_are_told_of_one_by_one_or_by_one_press(browser:
     now.get_by_role("button", name="All dropped off").press("Enter")
     expect(page.locator("#outbox .sent")).to_have_count(6)
     told = [re.search(r"key=([^&]+)&pickup=(\w+)&tap=(\w+)", post["body"]).groups() for post in preview.posted]  # type: ignore[union-attr]
-    assert [f"{what} {code}" for _, code, what in told] == [
-        "arrived K7QX",
-        "arrived N8VG",
-        "boarded N8VG",
-        "boarded K7QX",
-        "delivered K7QX",
-        "delivered N8VG",
-    ]
+    presses = [sorted(f"{what} {code}" for _, code, what in told[begin:end]) for begin, end in ((0, 2), (2, 4), (4, 6))]
+    assert presses == [[f"{what} K7QX", f"{what} N8VG"] for what in ("arrived", "boarded", "delivered")]
     assert len({key for key, _, _ in told}) == 6
 
 

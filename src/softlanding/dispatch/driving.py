@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from softlanding import auth
 from softlanding.conferences import Conference
 from softlanding.dispatch import model, store, travel
-from softlanding.dispatch.model import Crew, Driver, Pickup, Place, Shift
+from softlanding.dispatch.model import Crew, Driver, Pickup, Place, Shift, Shown
 from softlanding.dispatch.plans import PLAN_HOUR
-from softlanding.dispatch.store import StopRow
+from softlanding.dispatch.store import StopRow, ToldRow
 from softlanding.dispatch.views import SHOWN_AFTER, Values, passenger, plan_of
 
 SHEETS_BEFORE, SHEETS_AHEAD = timedelta(hours=4), timedelta(hours=36)
@@ -31,6 +31,7 @@ class Drive:
 
     driver: Driver
     values: Values
+    unshown: tuple[str, ...]  # Codes of the rides that this page shows for the first time, or again.
 
 
 def drive(connection: sa.Connection, conference: Conference, now: datetime, token: str) -> Drive | None:
@@ -42,6 +43,8 @@ def drive(connection: sa.Connection, conference: Conference, now: datetime, toke
     crew = next((one for one in crews if one.to_at > now), crews[-1] if crews else None)
     recent = [one for one in crews if one.to_at > now - SHOWN_AFTER]
     road = _Road.load(connection, conference, recent, now)
+    told = {row.pickup: row for row in store.list_told(connection, "driver", driver.id)}
+    mine = {one.shift for one in recent}
     return Drive(
         driver,
         {
@@ -49,10 +52,63 @@ def drive(connection: sa.Connection, conference: Conference, now: datetime, toke
             "vehicle": {"name": crew.vehicle, "plate": crew.plate} if crew else None,
             "plan": plan_of(connection, conference.slug),
             "desk": desk_phone(connection, conference.slug),
+            "news": [_news(connection, conference, road, row) for row in told.values() if row.is_unseen],
             "stops": [stop for one in recent for stop in road.stops(one.shift)],
-            "over": road.over({one.shift for one in recent}, now),
+            "over": road.over(mine, now),
         },
+        unshown=tuple(
+            pickup.code
+            for pickup in road.pickups.values()
+            if pickup.is_on_vehicle and pickup.shift in mine and not _is_shown(told.get(pickup.id))
+        ),
     )
+
+
+def _is_shown(row: ToldRow | None) -> bool:
+    """A ride that was taken away, seen, and given back is shown anew; nothing that is unseen is passed over."""
+    return row is not None and (row.seen is not None or row.now is None)
+
+
+# What changed
+
+
+_CHANGED = {"board_at": "time", "from_place": "from", "to_place": "to", "car": "car"}
+
+
+def _news(connection: sa.Connection, conference: Conference, road: "_Road", row: ToldRow) -> Values:
+    """What the driver has not seen: a ride that is gone, or what was and what is now."""
+    pickup = store.find_pickup(connection, row.pickup)
+    assert pickup is not None, "who was shown a ride was shown one that is known"
+    return {
+        "code": pickup.code,
+        "passenger": pickup.speaker_name,
+        "version": row.now_at.isoformat(),
+        "since": row.now_at,
+        "is_gone": row.now is None,
+        "why": _why_gone(connection, pickup) if row.now is None else "",
+        "changes": _told_changes(road, row.seen, row.now, ZoneInfo(conference.zone)),
+    }
+
+
+def _why_gone(connection: sa.Connection, pickup: Pickup) -> str:
+    """Who has it now, or why nobody needs to come; and whose word that was."""
+    crew = store.load_crews(connection, pickup.conference).get(pickup.shift or "")
+    if crew is None:
+        return pickup.reason or model.said(pickup.status)
+    words = (step for step in store.list_history(connection, pickup.id) if step.words.startswith("planned on"))
+    by = next((step.by for step in words), "")
+    moved = f"{by} gave it to {crew.driver_name}" if by else f"{crew.driver_name} has it now"
+    return f"{moved}, {crew.vehicle}"
+
+
+def _told_changes(road: "_Road", before: Shown | None, after: Shown | None, zone: ZoneInfo) -> list[Values]:
+    if before is None or after is None:
+        return []
+    found = [
+        {"what": what, "was": road.say(what, before, zone), "now": road.say(what, after, zone)}
+        for what in model.changes(before, after)
+    ]
+    return [one | {"what": _CHANGED.get(str(one["what"]), one["what"])} for one in found]
 
 
 def desk_phone(connection: sa.Connection, conference: str) -> str:
@@ -175,6 +231,15 @@ class _Road:
             return {"name": text, "address": "", "note": "", "navigate": ""}
         query = urlencode({"api": 1, "travelmode": "driving", "destination": f"{place.latitude},{place.longitude}"})
         return {"name": place.name, "address": place.address, "note": place.note, "navigate": f"{MAPS}?{query}"}
+
+    def say(self, what: str, known: Shown, zone: ZoneInfo) -> str:
+        """One thing about a ride as a driver reads it."""
+        value = getattr(known, what)
+        if isinstance(value, datetime):
+            return f"{value.astimezone(zone):%H:%M}"
+        if what in ("from_place", "to_place"):
+            return self.places[value].name if value in self.places else str(value)
+        return str(value)
 
     def over(self, shifts: set[str], now: datetime) -> list[Values]:
         """What ended on these shifts lately, the newest first."""

@@ -18,6 +18,7 @@ SEATS_EVER = 20  # Beyond this a group needs a coach, which is booked, not dispa
 TALK_MARGIN = timedelta(minutes=15)  # A speaker wants to be there that much before the talk.
 NO_SHOW_AFTER = timedelta(minutes=15)  # A driver waits that long at the agreed place before nobody came.
 LATE_WORD_AFTER = timedelta(seconds=60)  # A tap that comes later than this after it was made is a late word.
+TOLD_FROM = timedelta(minutes=3)  # Nobody is told of times that moved by less.
 GRACE = timedelta(hours=1)  # How long a ride stays of use that a person took up again after it was missed.
 AT_AIRPORT_BEFORE = timedelta(minutes=90)  # Before the departure of a flight.
 AT_STATION_BEFORE = timedelta(minutes=15)
@@ -177,6 +178,38 @@ class Pickup:
     @property
     def is_talk_at_risk(self) -> bool:
         return self.talk_by is not None and self.deliver_at is not None and self.deliver_at > self.talk_by
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a driver is shown of a ride and goes by: another one of these is told until it is seen."""
+
+    board_at: datetime
+    from_place: str
+    to_place: str
+    car: str
+    party: int
+    luggage: int
+    wheelchairs: int
+
+
+def shown(pickup: Pickup, car: str) -> Shown:
+    """The ride as its driver goes by it now."""
+    return Shown(
+        board_at=pickup.board_at or pickup.ready_at,
+        from_place=pickup.from_place or pickup.from_text,
+        to_place=pickup.to_place or pickup.to_text,
+        car=car,
+        party=pickup.party,
+        luggage=pickup.luggage,
+        wheelchairs=pickup.wheelchairs,
+    )
+
+
+def changes(before: Shown, after: Shown) -> tuple[str, ...]:
+    """In which of its fields a ride differs for who drives it; some minutes are no difference."""
+    differ = (name for name in vars(before) if getattr(before, name) != getattr(after, name))
+    return tuple(name for name in differ if name != "board_at" or abs(before.board_at - after.board_at) >= TOLD_FROM)
 
 
 def off_vehicle(pickup: Pickup, status: str, reason: str, now: datetime) -> Pickup:

@@ -1,6 +1,7 @@
 """Rows to model and back. Statements are made once: some run thousands of times in one batch of facts."""
 
 import functools
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
@@ -10,8 +11,8 @@ import sqlalchemy as sa
 
 from softlanding import incidents
 from softlanding.database import Transaction
-from softlanding.dispatch.model import ON_VEHICLE, OPEN, Crew, Driver, Pickup, Place, Shift, Vehicle
-from softlanding.dispatch.tables import drivers, history, pickups, places, plans, shifts, stops, vehicles
+from softlanding.dispatch.model import ON_VEHICLE, OPEN, Crew, Driver, Pickup, Place, Shift, Shown, Vehicle, changes
+from softlanding.dispatch.tables import drivers, history, pickups, places, plans, shifts, stops, told, vehicles
 from softlanding.errors import NotFound
 from softlanding.messaging.dead_letters import dead_letters
 
@@ -45,6 +46,25 @@ class StopRow:
     arrive_at: datetime
     begin_at: datetime
     depart_at: datetime
+
+
+@dataclass(frozen=True)
+class ToldRow:
+    """What a driver knows of a ride that they were shown, and what is in force for them; None: it is not theirs."""
+
+    driver: str
+    pickup: str
+    conference: str
+    seen: Shown | None
+    seen_at: datetime
+    now: Shown | None
+    now_at: datetime
+
+    @property
+    def is_unseen(self) -> bool:
+        if self.seen is None or self.now is None:
+            return self.seen is not None and self.now is None
+        return bool(changes(self.seen, self.now))
 
 
 @dataclass(frozen=True)
@@ -325,6 +345,31 @@ def write_stop_time(tx: Transaction, pickup: str, kind: str, at: datetime) -> No
     depart_at = max(row.depart_at, at) if is_shared else at
     times = {"arrive_at": min(row.arrive_at, begin_at), "begin_at": begin_at, "depart_at": depart_at}
     tx.execute(sa.update(stops).where(halt).values(times))
+
+
+def list_told(connection: sa.Connection, column: str, value: str) -> list[ToldRow]:
+    """Of one `driver`, one `pickup` or one `conference`, what changed last first."""
+    query = sa.select(told).where(told.c[column] == value).order_by(told.c.now_at.desc(), told.c.driver, told.c.pickup)
+    return [
+        ToldRow(**{**row._mapping, "seen": _shown_of(row.seen), "now": _shown_of(row.now)})
+        for row in connection.execute(query)
+    ]
+
+
+def keep_told(tx: Transaction, row: ToldRow) -> None:
+    values = vars(row) | {"seen": _shown_text(row.seen), "now": _shown_text(row.now)}
+    _upsert(tx, told, values, ("driver", "pickup"))
+
+
+def _shown_text(known: Shown | None) -> str:
+    return json.dumps(vars(known) | {"board_at": known.board_at.isoformat()}) if known is not None else ""
+
+
+def _shown_of(text: str) -> Shown | None:
+    if not text:
+        return None
+    values = json.loads(text)
+    return Shown(**values | {"board_at": datetime.fromisoformat(values["board_at"])})
 
 
 def load_plan(connection: sa.Connection, conference: str) -> PlanRow | None:

@@ -163,3 +163,18 @@ history = sa.Table(
     sa.Column("by", sa.String(200), nullable=False),
     sa.Index("history_of_pickup", "pickup", "id"),
 )
+told = sa.Table(
+    "told",
+    tables,
+    # A driver who was shown a ride: what they know of it, and what is in force for them. Where the two differ, nobody
+    # has seen it yet. "" is a ride that is not theirs.
+    sa.Column("driver", sa.String(36), primary_key=True),
+    sa.Column("pickup", sa.String(36), primary_key=True),
+    sa.Column("conference", sa.String(80), nullable=False),
+    sa.Column("seen", sa.Text, nullable=False),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.Column("now", sa.Text, nullable=False),
+    sa.Column("now_at", Moment, nullable=False),
+    sa.Index("told_of_pickup", "pickup"),
+    sa.Index("told_of_conference", "conference"),
+)

@@ -37,6 +37,7 @@ def board(connection: sa.Connection, conference: Conference, now: datetime) -> V
     places = store.load_places(connection, slug)
     seen = {driver.id: driver.seen_at for driver in store.list_drivers(connection, slug)}
     shown = store.list_shown(connection, slug, now - SHOWN_AFTER)
+    unseen = {(row.driver, row.pickup) for row in store.list_told(connection, "conference", slug) if row.is_unseen}
     window = _window(now, shown, crews.values())
     cars = store.load_vehicles(connection, slug).values()
     return {
@@ -49,7 +50,7 @@ def board(connection: sa.Connection, conference: Conference, now: datetime) -> V
         ],
         "window": window,
         "vehicles": [
-            _lane(car, [crew for crew in crews.values() if crew.code == car.code], shown, places, seen, now)
+            _lane(car, [crew for crew in crews.values() if crew.code == car.code], shown, places, seen, unseen, now)
             for car in cars
         ],
     }
@@ -151,14 +152,16 @@ def _lane(
     shown: list[Pickup],
     places: Mapping[str, Place],
     seen: Mapping[str, datetime | None],
+    unseen: set[tuple[str, str]],
     now: datetime,
 ) -> Values:
     """One vehicle with its shift, now or next, and its rides."""
     crew = next((one for one in crews if one.to_at > now), None)
-    shifts = {one.shift for one in crews}
+    shifts = {one.shift: one.driver for one in crews}
     mine = [one for one in shown if one.shift in shifts and one.board_at is not None]
     mine.sort(key=lambda one: (one.board_at, one.id))
-    rides = _on_lines([_bar(pickup, places, now) for pickup in mine])
+    is_unseen = {one.id: (shifts[one.shift or ""], one.id) in unseen for one in mine}
+    rides = _on_lines([_bar(pickup, places, now) | {"is_unseen": is_unseen[pickup.id]} for pickup in mine])
     return {
         "code": car.code,
         "name": car.name,
@@ -245,6 +248,7 @@ def chosen(connection: sa.Connection, desk: Desk, conference: Conference, now: d
         "vehicle": {"code": crew.code, "name": crew.vehicle, "driver": crew.driver_name} if crew else None,
         "board_at": found.board_at,
         "deliver_at": found.deliver_at,
+        "told": who_was_told(connection, found),
         "history": [vars(step) for step in store.list_history(connection, found.id)],
         "options": options(connection, desk, now, found) if is_assignable else [],
     }
@@ -262,6 +266,20 @@ def passenger(pickup: Pickup, places: Mapping[str, Place]) -> Values:
         "from_place": _name(places, pickup.from_place, pickup.from_text),
         "to_place": _name(places, pickup.to_place, pickup.to_text),
     }
+
+
+def who_was_told(connection: sa.Connection, pickup: Pickup) -> list[Values]:
+    """Who was shown a ride, and since when they have, or have not, seen how it stands."""
+    names = {driver.id: driver.name for driver in store.list_drivers(connection, pickup.conference)}
+    return [
+        {
+            "driver": names.get(row.driver, "a driver who left"),
+            "is_seen": not row.is_unseen,
+            "is_gone": row.now is None,
+            "at": row.now_at if row.is_unseen else row.seen_at,
+        }
+        for row in store.list_told(connection, "pickup", pickup.id)
+    ]
 
 
 def options(connection: sa.Connection, desk: Desk, now: datetime, pickup: Pickup) -> list[Values]:

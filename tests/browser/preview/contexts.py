@@ -544,6 +544,7 @@ def ride(code: str, passenger: str, board: datetime, deliver: datetime, state: s
         "from_place": "BER T1",
         "to_place": "Hotel Adlon",
         "is_late": False,
+        "is_unseen": False,
         "is_pinned": False,
         "line": 0,
     }
@@ -726,6 +727,7 @@ def chosen_pickup() -> Value:
         vehicle=Value(code="V1", name="Grey van", driver="Dana Weiss"),
         board_at=at(16, 20),
         deliver_at=at(17, 5),
+        told=[Value(driver="Dana Weiss", is_seen=False, is_gone=False, at=at(14, 0))],
         history=history,
         options=options,
     )
@@ -932,6 +934,7 @@ def drive() -> dict[str, Any]:
         "vehicle": Value(name="Grey van", plate="B-SL 26"),
         "plan": Value(number=13, made_at=at(14, 1)),
         "desk": "+49 30 5550 100",
+        "news": [],
         "stops": [
             stop(at(14, 10), BER, driven(*ada, **waited)),
             stop(at(14, 55), ADLON, driven(*ada, "alight")),
@@ -952,6 +955,16 @@ def shared_drive() -> dict[str, Any]:
         "stops": [first, stop(at(14, 55), ADLON, driven(*ada, "alight"), driven(*bea, "alight"))],
         "over": [],
     }
+
+
+def changed_drive() -> dict[str, Any]:
+    """One ride was given away, another moved."""
+    gone = Value(code="F5YA", passenger="Radoslav Petkov", version="v1", since=at(14, 0), is_gone=True, changes=[])
+    gone.why = "Ana gave it to Ali Demir, Blue estate"
+    times = [Value(what="time", was="15:40", now="16:20")]
+    later = Value(code="M2RT", passenger="Grace Hopper", version="v2", since=at(14, 1), is_gone=False, changes=times)
+    later.why = ""
+    return drive() | {"news": [gone, later]}
 
 
 def idle_drive() -> dict[str, Any]:
@@ -1350,6 +1363,7 @@ PAGES = {
     "runsheet": ("runsheet.html", runsheet),
     "drive": ("drive.html", drive),
     "drive-shared": ("drive.html", shared_drive),
+    "drive-changed": ("drive.html", changed_drive),
     "drive-idle": ("drive.html", idle_drive),
     "operations": ("operations.html", operations),
     "operations-calm": ("operations.html", calm_operations),

@@ -11,7 +11,7 @@ from softlanding.conferences import zone_of
 from softlanding.contracts.dispatch import PlacesChanged
 from softlanding.database import Transaction
 from softlanding.dispatch import model, plans, store
-from softlanding.dispatch.actions.pickups import lose, mend, publish, stir
+from softlanding.dispatch.actions.pickups import lose, mend, publish, stir, tell_crews
 from softlanding.dispatch.model import Driver, Place, Shift, Vehicle
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Invalid, NotFound, Refused
@@ -105,8 +105,10 @@ def save_vehicle(tx: Transaction, now: datetime, desk: Desk, vehicle: Vehicle) -
     start = _known_place(store.load_places(tx.connection, vehicle.conference), vehicle.start_place or "")
     kept = replace(vehicle, start_place=start or (before.start_place if before else None))
     if before != kept:
+        crews = store.load_crews(tx.connection, vehicle.conference)
         store.save_vehicle(tx, kept)
         fleet_changed(tx, now, desk, vehicle.conference, () if before is None else (kept.code,))
+        tell_crews(tx, now, desk, vehicle.conference, crews)
     return {"vehicle": vehicle.code, "is_new": before is None}
 
 

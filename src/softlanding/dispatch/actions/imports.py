@@ -29,6 +29,7 @@ from softlanding.dispatch.actions.fleet import (
     overlap,
     places_changed,
 )
+from softlanding.dispatch.actions.pickups import tell_crews
 from softlanding.dispatch.model import Driver, Place, Shift, Vehicle
 from softlanding.dispatch.plans import Desk
 from softlanding.formats import read_fleet, read_places
@@ -186,9 +187,11 @@ def import_fleet(
     known = set(fleet.vehicles)
     fleet.take_all(rows, report)
     if fleet.changed:
+        crews = store.load_crews(tx.connection, conference)
         fleet.save(tx)
         driven = {one.code for one in fleet.changed if isinstance(one, Vehicle)} & known
         fleet_changed(tx, now, desk, conference, driven)
+        tell_crews(tx, now, desk, conference, crews)
     return report.answer()
 
 

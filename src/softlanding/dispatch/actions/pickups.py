@@ -3,7 +3,7 @@
 `publish` is the one way by which a plan comes into force.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +26,8 @@ from softlanding.contracts.dispatch import (
 from softlanding.contracts.schedule import PickupState
 from softlanding.database import Transaction
 from softlanding.dispatch import model, plans, store
-from softlanding.dispatch.model import Crew, Pickup
+from softlanding.dispatch.actions import telling
+from softlanding.dispatch.model import TOLD_FROM, Crew, Pickup, Shown
 from softlanding.dispatch.planner import time_at
 from softlanding.dispatch.plans import Desk, Found, Hand
 from softlanding.errors import Conflict, Fault, Invalid, Refused
@@ -37,7 +38,6 @@ MISSED_AT_ONCE = 50  # In one action.
 TRIED_AT_ONCE = 10  # To seek a place takes 4 ms, on a very large fleet 30.
 EXPLAINED_MAX = 5  # So many rides without a place are told all the reasons; on a fuller day who looks is told.
 ASK_AGAIN_AFTER = timedelta(minutes=30)  # Of a driver who waits beyond the time of a pickup.
-TOLD_FROM = timedelta(minutes=3)  # Nobody is told of times that moved by less.
 
 
 # Schedule's words
@@ -241,6 +241,7 @@ def lose(tx: Transaction, now: datetime, hand: Hand, before: Hand, lost: Iterabl
 def _plan_anew(tx: Transaction, now: datetime, desk: Desk, hand: Hand, pickup: Pickup, *, is_new: bool) -> None:
     """Out of the car where it was, and into the same one again if it fits there; else into the best."""
     was = pickup.shift
+    accepted = _accepted(tx, hand, pickup)
     if pickup.is_on_vehicle:
         hand = plans.without(hand, pickup.id)
     if pickup.is_held:
@@ -260,7 +261,17 @@ def _plan_anew(tx: Transaction, now: datetime, desk: Desk, hand: Hand, pickup: P
         held = replace(pickup, is_held=pickup.is_pinned)
         left_out(tx, now, desk, hand, held, reason, was, is_new=is_new)
     else:
-        put(tx, now, desk, hand, found, pickup, was, is_new=is_new)
+        put(tx, now, desk, hand, found, pickup, was, is_new=is_new, accepted=accepted)
+
+
+def _accepted(tx: Transaction, hand: Hand, pickup: Pickup) -> Shown | None:
+    """What the driver has agreed to: the ride as they have last seen it."""
+    before, crew = hand.pickups.get(pickup.id), hand.crews.get(pickup.shift or "")
+    if before is None or crew is None or before.status != "accepted":
+        return None
+    told = store.list_told(tx.connection, "pickup", pickup.id)
+    seen = next((row.seen for row in told if row.driver == crew.driver), None)
+    return seen or telling.in_force(before, crew, crew.driver)
 
 
 def _same_car(hand: Hand, pickup: Pickup, was: str) -> list[str]:
@@ -306,8 +317,10 @@ def put(
     is_new: bool = False,
     reason: str = "",
     by: str = "",
+    accepted: Shown | None = None,
 ) -> Pickup:
-    """The pickup into the place that was found, judged first, and told; it had been on the shift `was`."""
+    """The pickup into the place that was found, judged first, and told; it had been on the shift `was`. Its driver need
+    not agree anew to what they `accepted`."""
     placed = found.placed
     assert placed is not None, "only a place that was found can be taken"
     shift, crew = placed.vehicle_id, hand.crews[placed.vehicle_id]
@@ -329,6 +342,8 @@ def put(
         ended_at=None,
         is_held=False,
     )
+    if was == shift and accepted is not None and not _changes(accepted, planned, crew):
+        planned = replace(planned, status="accepted", accepted_at=pickup.accepted_at)
     is_risk_new = _is_risk_new(planned)
     planned = replace(planned, risk_revision=planned.revision) if is_risk_new else planned
     after = replace(after, pickups={**hand.pickups, planned.id: planned})
@@ -343,6 +358,12 @@ def put(
     if is_risk_new:
         _tell_risk(tx, planned)
     return planned
+
+
+def _changes(accepted: Shown, pickup: Pickup, crew: Crew) -> tuple[str, ...]:
+    now = telling.in_force(pickup, crew, crew.driver)
+    assert now is not None, "a ride that is put on a car is its driver's"
+    return model.changes(accepted, now)
 
 
 def _judged_out(
@@ -478,6 +499,7 @@ def tell(
 ) -> None:
     """The pickup's whole state as a fact. `status` is where it stands, whichever fact this is."""
     crew: Crew | None = hand.crews.get(pickup.shift or "")
+    telling.note_change(tx, at, pickup, crew)
     outbox.add(
         tx,
         kind(
@@ -539,6 +561,34 @@ def _tell_risk(tx: Transaction, pickup: Pickup) -> None:
 
 def _note(tx: Transaction, now: datetime, pickup: Pickup, words: str, by: str = "") -> None:
     store.add_history(tx, now, pickup.id, words, by)
+
+
+def tell_crews(tx: Transaction, now: datetime, desk: Desk, conference: str, before: Mapping[str, Crew]) -> None:
+    """After cars, drivers or shifts were saved: whoever rides with another driver, telephone or plate than they were
+    told is told anew. A new driver has agreed to nothing yet."""
+    hand = plans.take_hand(tx, now, desk, conference)
+    after = store.load_crews(tx.connection, conference)
+    changed = {key for key, crew in after.items() if key in before and _is_told_anew(before[key], crew)}
+    if not changed:
+        return
+    hand = replace(hand, crews=after)
+    for pickup in store.list_of_shifts(tx.connection, changed):
+        if pickup.shift not in changed or not pickup.is_on_vehicle:
+            continue
+        crew = after[pickup.shift]
+        pickup = replace(pickup, vehicle=crew.vehicle)
+        if crew.driver != before[crew.shift].driver and pickup.status == "accepted":
+            pickup = replace(pickup, status="planned", accepted_at=None)
+        store.save_pickup(tx, pickup)
+        words = f"{crew.driver_name} in {crew.vehicle} {crew.plate}"
+        _note(tx, now, pickup, f"now with {words}")
+        _tell_again(tx, now, hand, pickup, reason=f"now with {words}")
+    stir(tx, now, conference)
+
+
+def _is_told_anew(before: Crew, after: Crew) -> bool:
+    told = ("vehicle", "plate", "driver", "driver_name", "driver_phone")
+    return any(getattr(before, name) != getattr(after, name) for name in told)
 
 
 # Time's words

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from softlanding import keys
 from softlanding.conferences import Conference
 from softlanding.dispatch import driving, store
-from softlanding.dispatch.actions import taps
+from softlanding.dispatch.actions import taps, telling
 from softlanding.dispatch.model import Driver
 from softlanding.dispatch.pages.shared import ANSWERS, Values, live
 from softlanding.dispatch.plans import Desk
@@ -59,10 +59,18 @@ def _add_looking(doors: Doors, work: Work, pages: Pages) -> None:
             with suppress(Unavailable):  # The page is worth more than the mark.
                 await work.database.write(store.note_seen, driver)
 
+    async def shown(found: Conference, token: str) -> driving.Drive:
+        """What the page shows, and the mark that it was shown: what changes from now on is told."""
+        driven = await _driven(work, found, token)
+        if driven.unshown:
+            with suppress(Unavailable):
+                await work.database.write(telling.note_shown, found.slug, driven.driver.id, driven.unshown)
+        return driven
+
     @doors.page("/{conference}/drive/{token}", who=DRIVER)
     async def look(request: Request, conference: str, token: Token) -> Response:
         found = await pages.conference(conference)
-        driven, address = await _driven(work, found, token), f"/{found.slug}/drive/{token}"
+        driven, address = await shown(found, token), f"/{found.slug}/drive/{token}"
         response = pages.show(
             request,
             "drive.html",
@@ -81,7 +89,7 @@ def _add_looking(doors: Doors, work: Work, pages: Pages) -> None:
 
         async def values() -> Values:
             await note_seen(driver.id)
-            driven = await _driven(work, found, token)
+            driven = await shown(found, token)
             return {"rides": driven.values | {"address": f"/{found.slug}/drive/{token}"}}
 
         return live(request, pages, found, values)
@@ -109,16 +117,12 @@ async def _tap(
 ) -> dict[str, Any]:
     """One word about one ride, or about each of several at a stop: of those, what is refused keeps no other back."""
     codes = form.required("pickup", "the ride's code", most=CODES_MOST * 37).split()[:CODES_MOST]
-    what, at, answers = form.required("tap", "what happened", most=20), _moment(form), list[dict[str, Any]]()
+    answers = list[dict[str, Any]]()
     for code in codes:
         name_of_key = form.key if len(codes) == 1 else f"{form.key}/{code}"
         key = await asked(request, name_of_key, "tap", who=f"driver/{driver}")
         try:
-            answers.append(
-                await work.database.write(
-                    keys.once, key, taps.tap, desk, found.slug, code, what, at, driver=driver, by=name
-                )
-            )
+            answers.append(await _hear(work, desk, key, form, found.slug, code, driver=driver, by=name))
         except (*ANSWERS, Forbidden) as error:
             if len(codes) == 1:
                 raise
@@ -128,6 +132,17 @@ async def _tap(
         "state": answers[-1]["state"],
         "words": "; ".join(dict.fromkeys(one["words"] for one in answers)),
     }
+
+
+async def _hear(
+    work: Work, desk: Desk, key: keys.Key, form: Form, conference: str, code: str, *, driver: str, by: str
+) -> dict[str, Any]:
+    """One word about one ride: what happened, or that a change of the plan was seen."""
+    what, write = form.required("tap", "what happened", most=20), work.database.write
+    if what == "seen":
+        version = form.required("version", "which change was seen", most=40)
+        return await write(keys.once, key, telling.see, conference, code, version, driver=driver, by=by)
+    return await write(keys.once, key, taps.tap, desk, conference, code, what, _moment(form), driver=driver, by=by)
 
 
 def _moment(form: Form) -> datetime | None:

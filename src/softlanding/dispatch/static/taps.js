@@ -3,7 +3,7 @@
 
 const CHAIN = ["accepted", "arrived", "boarded", "delivered"];
 const RESEND_MS = 5000;
-const WORDS = { accepted: "Taken", arrived: "Arrived", boarded: "Aboard", delivered: "Dropped off", no_show: "No-show" };
+const WORDS = { accepted: "Taken", arrived: "Arrived", boarded: "Aboard", delivered: "Dropped off", no_show: "No-show", seen: "Seen" };
 const list = document.getElementById("outbox");
 let sending = false;
 
@@ -44,7 +44,7 @@ document.addEventListener("submit", async (event) => {
   if (pressed.disabled) return;
   pressed.disabled = true;
   const at = new Date().toISOString();
-  const taps = form.dataset.pickup.split(" ").map((pickup) => ({ key: newKey(), address: new URL(form.action).pathname, pickup, passenger: passengerOf(form, pickup), tap: form.dataset.tap, tapped_at: at, csrf: form.elements.csrf.value, state: "saved" }));
+  const taps = form.dataset.pickup.split(" ").map((pickup) => ({ key: newKey(), address: new URL(form.action).pathname, pickup, passenger: passengerOf(form, pickup), tap: form.dataset.tap, tapped_at: at, csrf: form.elements.csrf.value, version: form.elements.version?.value ?? "", state: "saved" }));
   try {
     for (const tap of taps) await put(tap); // One button for several people is one word about each.
   } catch {
@@ -79,8 +79,8 @@ async function send() {
 
 async function deliver(tap) {
   try {
-    const { key, pickup, tap: name, tapped_at, csrf } = tap;
-    const answer = await fetch(tap.address, { method: "POST", body: new URLSearchParams({ key, pickup, tap: name, tapped_at, csrf }), headers: { Accept: "application/json" }, signal: AbortSignal.timeout(10000) });
+    const { key, pickup, tap: name, tapped_at, csrf, version } = tap;
+    const answer = await fetch(tap.address, { method: "POST", body: new URLSearchParams({ key, pickup, tap: name, tapped_at, csrf, ...(version && { version }) }), headers: { Accept: "application/json" }, signal: AbortSignal.timeout(10000) });
     if (answer.ok) return { state: "sent", sent_at: new Date().toISOString(), words: (await answer.json()).words };
     if (answer.status === 408 || answer.status === 429 || answer.status >= 500) return null;
     const verdict = await answer.json().catch(() => ({}));
@@ -98,7 +98,7 @@ async function show() {
   list.hidden = !shown.length;
   list.classList.toggle("clear", shown.every((tap) => tap.state === "sent"));
   list.firstElementChild.replaceChildren(...shown.map(line));
-  for (const card of document.querySelectorAll("[data-ride]")) showCard(card, taps.filter((tap) => tap.pickup === card.dataset.ride && tap.state !== "verdict"));
+  for (const card of document.querySelectorAll("[data-ride]")) showCard(card, taps.filter((tap) => tap.pickup === card.dataset.ride && tap.tap !== "seen" && tap.state !== "verdict"));
   promote();
 }
 
