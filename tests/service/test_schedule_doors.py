@@ -486,7 +486,7 @@ def waiting(house):
 
 def test_a_file_that_removes_much_waits_on_the_desk_for_a_press_that_names_the_number(house, organiser):
     answer = send_wrong_file(organiser)
-    assert message(answer) == "stage.xml would remove 2 of 2 talks from the draft of Wharf 2026. Nothing was changed."
+    assert message(answer) == "stage.xml would remove 2 of 2 talks from the draft of wharf-2026. Nothing was changed."
     assert "Import it and remove 2 talks" in answer.text
     assert len(read(house, store.programmes.load_draft, SLUG).talks) == 2
     asked = {"digest": waiting(house)["digest"], "form": "accept", "key": "2"}

@@ -137,7 +137,7 @@ def of_talks(number):
 def test_a_file_that_takes_away_more_than_a_third_asks_first(house, before, after, asks):
     bring(house, of_talks(before).programme)
     draft = read(house, store.programmes.load_draft_head, SLUG)
-    words = f"file.xml would remove {before - after} of {before} talks from the draft of Wharf 2026"
+    words = f"file.xml would remove {before - after} of {before} talks from the draft of wharf-2026"
     dry = write(house, import_programme, of_talks(after), dry_run=True)
     assert dry["warnings"] == ([f"{words}: this asks first"] if asks else [])
     if asks:

@@ -38,8 +38,8 @@ FOLLOWED_AT_ONCE = 200  # Pickups told anew in one action take 0.1 s, and the re
 class WouldRemove(Refused):
     """So much of the draft would go that a person must say yes to the number."""
 
-    def __init__(self, filename: str, title: str, removed: int, of: int) -> None:
-        super().__init__(f"{filename} would remove {removed} of {of} talks from the draft of {title}")
+    def __init__(self, filename: str, conference: str, removed: int, of: int) -> None:
+        super().__init__(f"{filename} would remove {removed} of {of} talks from the draft of {conference}")
         self.removed = removed
         self.of = of
 
@@ -118,7 +118,7 @@ def _asks_first(prepared: Prepared, diff: Diff, accept_removed: int | None) -> W
     removed, before = len(diff.removed), diff.count - len(diff.added) + diff.same
     if accept_removed is None or removed <= max(accept_removed, before * ASKS_ABOVE):
         return None
-    return WouldRemove(prepared.filename, prepared.programme.conference.title, removed, before)
+    return WouldRemove(prepared.filename, prepared.conference, removed, before)
 
 
 def _with_known_speakers(tx: Transaction, prepared: Prepared) -> Prepared:
