@@ -188,6 +188,12 @@ def list_incidents(
     return [_from_row(row) for row in connection.execute(query)]
 
 
+def count_open(connection: sa.Connection) -> dict[str, float]:
+    """How many wait for a person, by kind."""
+    query = sa.select(incidents.c.kind, sa.func.count().label("number")).where(incidents.c.settled_at.is_(None))
+    return {row.kind: float(row.number) for row in connection.execute(query.group_by(incidents.c.kind))}
+
+
 def _find_growing(tx: Transaction, now: datetime, kind: str, about: str) -> Incident | None:
     is_like = (incidents.c.kind == kind) & (incidents.c.about == about) & incidents.c.settled_at.is_(None)
     recent = incidents.c.grown_at > now - GROWS_WITHIN

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TextIO
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 Log = structlog.typing.FilteringBoundLogger
 
@@ -95,24 +95,33 @@ def new_traceparent(rng: random.Random) -> str:
 class Metrics:
     """What a service counts about itself; one registry a process, so that tests may have many."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self) -> None:
         self._registry = CollectorRegistry()
         labels = {"registry": self._registry, "namespace": "softlanding"}
         self.commits = Counter("commits", "Group commits", **labels)  # type: ignore[arg-type]
-        self.facts_applied = Counter("facts_applied", "Facts applied", ["source"], **labels)  # type: ignore[arg-type]
         self.requests = Histogram("request_seconds", "Answers", ["status"], **labels)  # type: ignore[arg-type]
-        self._service = service
+        ProcessCollector(registry=self._registry)
+
+    def build(self, service: str, release: str) -> None:
+        """What runs here: a series whose value is always 1."""
+        labels = ["service", "release"]
+        Gauge("build_info", "The release that runs", labels, namespace="softlanding", registry=self._registry).labels(
+            service, release
+        ).set(1)
 
     def watch(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """A gauge that is read when somebody asks."""
         Gauge(name, meaning, registry=self._registry, namespace="softlanding").set_function(read)
 
-    def watch_many(self, name: str, meaning: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
-        """A gauge with one value for each of what `read` names when somebody asks."""
+    def watch_many(
+        self, name: str, meaning: str, label: str, read: Callable[[], Mapping[str, float]], *, only_grows: bool = False
+    ) -> None:
+        """A gauge with one value for each of what `read` names when somebody asks; a counter if it `only_grows`."""
+        kind = CounterMetricFamily if only_grows else GaugeMetricFamily
 
         class Many:
-            def collect(self) -> Iterator[GaugeMetricFamily]:
-                family = GaugeMetricFamily(f"softlanding_{name}", meaning, labels=[label])
+            def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+                family = kind(f"softlanding_{name}", meaning, labels=[label])
                 for key, value in sorted(read().items()):
                     family.add_metric([key], value)
                 yield family

@@ -29,6 +29,7 @@ from softlanding.lifecycle import Parts, Phases, Service, Standby, Work
 from softlanding.lifecycle.needs import Needs
 from softlanding.lifecycle.troubles import DATABASE, Trouble
 from softlanding.lifecycle.work import LastEnd
+from softlanding.messaging.beats import Change
 from softlanding.messaging.bus import BusDown
 from softlanding.messaging.feed import HttpFeed
 from softlanding.messaging.jetstream import Access, JetStreamBus
@@ -44,6 +45,12 @@ from softlanding.web.health import Health
 
 SOFT_ERRORS = (BusDown, Unavailable)
 HOLD_EVERY_S = 0.5
+PROVE_EVERY_S = 2.0
+COUNTED = (  # What the database knows, as `needs` last counted it.
+    ("incidents_open", "Incidents that wait for a person", "kind"),
+    ("deaths", "Deaths noticed and kept", "service"),
+    ("pickups", "Pickups by their state, as Statistics knows them", "state"),
+)
 CHORE_ERRORS = (*SOFT_ERRORS, OSError)  # Chores write files: a full disk is waited out, as the database does.
 
 
@@ -200,10 +207,12 @@ class ServiceProcess:
         self.rng = random.Random()
         self.ids = system_ids(self.clock)
         self.turns = Turns()
+        self.is_bus_durable = False
+        self._proven_up: bool | None = None  # Whether the bus was up when it was last asked what it keeps.
         self.stop = asyncio.Event()
         self.phases = Phases(self.clock, self._tell_phase)
         self.patience = Patience(self.phases, self.clock, self.rng, self.log)
-        self.health = Health(name, self.phases, self._are_loops_turning, Metrics(name))
+        self.health = Health(name, self.phases, self._are_loops_turning, Metrics())
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -266,13 +275,14 @@ class ServiceProcess:
         work.troubles.tell = self._tell_trouble
         await self.patience.until_done(work.recover)
         await self.patience.until_done(lambda: self._set_up(work))
+        self.needs = self._needs(work, database)
         self._gauge(work, database)
         self.phases.enter("listening")
         door.open(work)
         self.phases.enter("ready")
         await work.send_beat()
         self.health.work = work
-        await self._turn_loops(work, database, hold)
+        await self._turn_loops(work, hold)
         await self._finish(work, door, database, bus, client)
         hold.release()
         return 0
@@ -340,8 +350,7 @@ class ServiceProcess:
         for fault in faults:
             self.log.warning("the data folder is open", why=fault)
 
-    async def _turn_loops(self, work: Work, database: ThreadedDatabase, hold: HoldLock) -> None:
-        proving = asyncio.create_task(self._prove_durability(work))
+    async def _turn_loops(self, work: Work, hold: HoldLock) -> None:
         loops = [
             Loop(
                 step.name,
@@ -351,8 +360,9 @@ class ServiceProcess:
                 CHORE_ERRORS if step.name.startswith("chore.") else SOFT_ERRORS,
                 backoff_max_s=1.0,
             )
-            for step in (*work.steps(), *self._needs(work, database).steps())
+            for step in (*work.steps(), *self.needs.steps())
         ]
+        loops.append(Loop("durability", lambda: self._prove_durability(work), PROVE_EVERY_S))
         loops.append(Loop("hold", lambda: _keep(hold), HOLD_EVERY_S, soft_errors=DATABASE_ERRORS, backoff_max_s=1.0))
         turning = asyncio.create_task(
             run_loops(
@@ -366,7 +376,6 @@ class ServiceProcess:
         )
         stopping = asyncio.create_task(self.stop.wait())
         await asyncio.wait((turning, stopping), return_when=asyncio.FIRST_COMPLETED)
-        proving.cancel()
         if turning.done():
             turning.result()
         turning.cancel()
@@ -386,13 +395,26 @@ class ServiceProcess:
         await asyncio.to_thread(database.close)
         self.log.info("stopped")
 
-    async def _prove_durability(self, work: Work) -> None:
-        """Say at start whether the broker keeps what it acknowledges. The outboxes keep everything in any case."""
+    async def _prove_durability(self, work: Work) -> bool:
+        """Whether the broker keeps what it acknowledges, asked anew at each connection and told when it changes. The
+        outboxes keep everything in any case."""
+        is_up = work.parts.bus.is_up
+        if is_up == self._proven_up:
+            return False
         proof = await work.parts.bus.durability()
+        self._proven_up, self.is_bus_durable = is_up, proof.is_durable
         self.health.extra["bus_is_durable"] = proof.is_durable
         self.health.extra["bus_durability"] = proof.why
         tell = self.log.info if proof.is_durable else self.log.warning
         tell("bus durability", is_durable=proof.is_durable, why=proof.why)
+        return False
+
+    def _tell_change(self, change: Change) -> None:
+        """One line when a peer goes silent, one when it is back."""
+        if change.kind == "silent":
+            self.log.error("a peer is silent", peer=change.service, life=change.life)
+        elif change.kind == "back" and change.life_before is not None:
+            self.log.warning("a peer is back", peer=change.service, life=change.life)
 
     def _gauge(self, work: Work, database: ThreadedDatabase) -> None:
         metrics = self.health.metrics
@@ -404,6 +426,35 @@ class ServiceProcess:
         metrics.watch_many(
             "trouble", "1 for each trouble that is there now", "name", lambda: dict.fromkeys(work.troubles.now, 1.0)
         )
+        self._gauge_standing(work, database)
+
+        counted = 0
+
+        def count_commit() -> None:  # Called after groups that failed, too.
+            nonlocal counted
+            metrics.commits.inc(database.writer.commits - counted)
+            counted = database.writer.commits
+            work.commits.fire()
+
+        database.on_commit = count_commit
+        work.answered = lambda status, took_s: metrics.requests.labels(str(status)).observe(took_s)
+        work.tell_change = self._tell_change
+
+    def _gauge_standing(self, work: Work, database: ThreadedDatabase) -> None:
+        """What this process is, how it stands, and how it hears the others."""
+        metrics = self.health.metrics
+        metrics.build(self.name, work.parts.release)
+        metrics.watch(
+            "lease_age_seconds", "Since the last commit", lambda: self.clock.monotonic() - database.writer.committed_at
+        )
+        metrics.watch("clock_held", "1 while deadlines hold", lambda: float(work.guard.held is not None))
+        metrics.watch("bus_durable", "1 if the broker proves that it syncs", lambda: float(self.is_bus_durable))
+        metrics.watch_many("state", "1 for the state it is in", "state", lambda: {self.health.readiness()[1]: 1.0})
+        metrics.watch_many("peer_silent", "1 while it is silent", "peer", work.silent_peers)
+        metrics.watch_many("facts_behind", "Its facts not applied here", "peer", work.facts_behind)
+        metrics.watch_many("facts_applied", "Facts applied", "source", work.facts_applied, only_grows=True)
+        for name, meaning, label in COUNTED:
+            metrics.watch_many(name, meaning, label, lambda name=name: self.needs.counted.get(name, {}))  # type: ignore[misc]
         metrics.watch("bus_up", "1 while connected", lambda: float(work.parts.bus.is_up))
 
     def _are_loops_turning(self) -> bool:

@@ -85,6 +85,7 @@ class Writer:
     def __init__(self, engine: sa.Engine, life: str, clock: Clock, ids: Ids, numbering: Numbering) -> None:
         self.life = life
         self.last_number = 0
+        self.commits = 0
         self.committed_at = clock.monotonic()
         self.is_fenced = False
         self._engine = engine
@@ -124,6 +125,7 @@ class Writer:
             raise
         else:
             self.last_number = number
+            self.commits += 1
             self.committed_at = self._clock.monotonic()
 
     def close(self) -> None:

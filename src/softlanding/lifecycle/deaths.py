@@ -124,6 +124,12 @@ def list_deaths(connection: sa.Connection, most: int = 100) -> list[Death]:
     return [Death(**row._mapping) for row in rows]
 
 
+def count_deaths(connection: sa.Connection) -> dict[str, float]:
+    """All that are in the book, by service."""
+    query = sa.select(deaths.c.service, sa.func.count().label("number")).group_by(deaths.c.service)
+    return {row.service: float(row.number) for row in connection.execute(query)}
+
+
 def list_silences(connection: sa.Connection, *, is_open: bool = True, most: int = 100) -> list[Silence]:
     query = sa.select(silences).order_by(silences.c.since.desc()).limit(most)
     if is_open:

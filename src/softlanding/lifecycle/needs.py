@@ -5,15 +5,18 @@ turn, the folder that it writes to, peers' feeds that let it in. What is over, o
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from softlanding.incidents import count_open
+from softlanding.lifecycle.deaths import count_deaths
 from softlanding.lifecycle.troubles import note_trouble
 from softlanding.lifecycle.work import Step, Work
 from softlanding.messaging.feed import EpochUnknown, FeedDown, FeedRefused
 
 LEASE_LATE_S = 3.0  # It beats twice a second.
 LOOP_LATE_S = 10.0  # No step waits so long for anything.
+COUNT_S = 5.0
 PROVE_S = 3.0  # With the look at it, a fault is seen within five seconds.
 
 
@@ -26,12 +29,14 @@ class Needs:
     committed_s_ago: Callable[[], float]
     turned_at: Mapping[str, float]
     folder: Path | None = None
+    counted: dict[str, Mapping[str, float]] = field(default_factory=dict)  # For metrics: by name, each by its label.
 
     def steps(self) -> list[Step]:
         table = [
             Step("needs", self.look, 0.5),
             Step("needs.feeds", self.prove_feeds, PROVE_S),
             Step("needs.told", self.tell, 0.5),
+            Step("needs.counted", self.count, COUNT_S),
         ]
         if self.folder is not None:
             table.append(Step("needs.folder", self.write_to_folder, PROVE_S))
@@ -73,6 +78,15 @@ class Needs:
             self._note("data_folder", f"the data folder cannot be written: {error}")
         else:
             self._note("data_folder", None)
+        return False
+
+    async def count(self) -> bool:
+        """What metrics tell of the database; whoever asks for them waits for no database."""
+        read, counts = self.work.database.read, self.work.service.counts
+        self.counted["incidents_open"] = await read(count_open)
+        self.counted["deaths"] = await read(count_deaths)
+        if counts is not None:
+            self.counted["pickups"] = await read(counts)
         return False
 
     async def tell(self) -> bool:

@@ -54,5 +54,6 @@ class Service:
     on_refused: Callable[[Transaction, datetime, Any, Envelope, Refused], None] | None = None
     load_sample: Callable[[Database, date], Awaitable[object]] | None = None
     """Bring the sample conference in where there is none, or move an untouched one, to begin on that day."""
+    counts: Callable[[sa.Connection], Mapping[str, float]] | None = None  # Pickups by state, for metrics.
     writes_files: bool = False  # Its chores write to the data folder.
     at_start: tuple[Callable[[Transaction, datetime], bool], ...] = ()  # As timers, before anything is sent or heard.

@@ -251,6 +251,8 @@ class Work:
     refusals: audit.Refusals = field(default_factory=audit.Refusals)
     is_standby: bool = False  # Another process is at work; this one only reads.
     is_stopping: bool = False  # Live pages end their streams, so that the server can close.
+    answered: Callable[[int, float], None] = lambda _status, _took_s: None  # Hears of each request.
+    tell_change: Callable[[Change], None] = lambda _change: None  # Hears of peers gone silent, and back.
     _unnoted: list[Change] = field(default_factory=list)
     _beats: int = 0
     _watched_mono: float | None = None
@@ -458,6 +460,24 @@ class Work:
             "peers": self.peers.summary(),
         }
 
+    def silent_peers(self) -> dict[str, float]:
+        """1 for each peer that is silent, 0 for the others."""
+        return {name: float(peer.silent_since is not None) for name, peer in self.peers.by_name.items()}
+
+    def facts_behind(self) -> dict[str, float]:
+        """How many facts of each peer's present life it told of in its beat and we have not applied."""
+        behind: dict[str, float] = {}
+        for name, receiver in self.receivers.items():
+            beat, here = self.peers.by_name[name].beat, receiver.cursor
+            if beat is not None:
+                at = here.sequence if here is not None and here.epoch == beat.life else 0
+                behind[name] = float(max(0, beat.number - at))
+        return behind
+
+    def facts_applied(self) -> dict[str, float]:
+        """In this life, by who told them."""
+        return {name: float(receiver.applied) for name, receiver in self.receivers.items()}
+
     async def _take_beat(self, body: bytes) -> None:
         beat = _read_beat(body)
         if beat is None:
@@ -471,6 +491,8 @@ class Work:
 
     async def _note(self, changes: Sequence[Change]) -> None:
         """Write down what changed, with what a full disk kept us from writing before."""
+        for change in changes:
+            self.tell_change(change)
         self._unnoted += changes
         while self._unnoted:
             change = self._unnoted[0]

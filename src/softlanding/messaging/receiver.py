@@ -45,6 +45,7 @@ class Receiver:
     cursor: Cursor | None = None
     needs_repair: bool = True  # At start, and whenever a gap or a lost tail shows.
     parked_numbers: tuple[int, ...] = ()
+    applied: int = 0  # In this life.
     _halting: str | None = None  # Why it is to stand still; `halted` says the same once that is written down.
     _held: list[Delivery] = field(default_factory=list)
     _size: int = BATCH_AT_FIRST  # So many facts an action, by how long the last ones took.
@@ -253,6 +254,7 @@ class Receiver:
     async def _take_note(self, outcome: Applied) -> None:
         if outcome.cursor is not None:
             self.cursor = outcome.cursor
+        self.applied += outcome.applied
         now = self.clock.monotonic()
         for envelope in outcome.parked:
             self.parked_numbers = (*self.parked_numbers, envelope.sequence)[-100:]

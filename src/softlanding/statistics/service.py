@@ -9,6 +9,7 @@ from softlanding.statistics import api, pages
 from softlanding.statistics.subscriptions import make_handlers
 from softlanding.statistics.tables import tables
 from softlanding.statistics.timers import CHORES, make_timers
+from softlanding.statistics.views.numbers import count_pickups
 
 
 def make_service(settings: Settings) -> Service:
@@ -20,6 +21,7 @@ def make_service(settings: Settings) -> Service:
         timers=make_timers(timedelta(days=settings.statistics.log_keep_days)),
         chores=CHORES,
         doors=make_doors,
+        counts=lambda connection: dict(count_pickups(connection)),
     )
 
 

@@ -89,9 +89,14 @@ class CountAnswers:
             await self._app(scope, receive, send)
             return
 
+        clock = self._work.parts.clock
+        began = clock.monotonic()
+
         async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == 503:
-                self._work.troubles.refuse()
+            if message["type"] == "http.response.start":
+                self._work.answered(message["status"], clock.monotonic() - began)
+                if message["status"] == 503:
+                    self._work.troubles.refuse()
             await send(message)
 
         await self._app(scope, receive, answer)
