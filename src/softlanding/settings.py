@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from ipaddress import ip_address
+from itertools import pairwise
 from pathlib import Path
 from textwrap import wrap
 from types import MappingProxyType
@@ -53,7 +54,13 @@ Service = Literal["schedule", "dispatch", "statistics"]
 PREFIX = "SOFTLANDING__"
 SERVICES: tuple[Service, ...] = ("schedule", "dispatch", "statistics")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-SECRET_CHARACTERS_MIN = 16  # 96 bits in base64: nobody guesses that, and a password made by a person is refused.
+SECRET_CHARACTERS_MIN = 16  # 96 bits in base64: nobody guesses that.
+SECRET_DIFFERENT_MIN = 6  # Of 16 random hexadecimal digits some ten differ; fewer than six are one in a million.
+GUESSED_FIRST = (
+    "password", "passwort", "passphrase", "changeme", "change", "please", "secret", "placeholder", "default", "example",
+    "softlanding", "session", "token", "peer", "admin", "letmein", "qwerty", "asdf", "test", "dummy", "todo", "insert",
+    "replace", "your", "this", "here", "with", "long", "very", "not", "the", "abc", "xyz", "key", "my", "me",
+)  # fmt: skip
 RESERVED_SLUGS = frozenset({"api", "operations", "sign-in", "static", "-"})
 
 
@@ -122,6 +129,22 @@ def _slug(text: str) -> str:
     return text
 
 
+def _hard_to_guess(secret: SecretStr) -> SecretStr:
+    """Random characters pass; what a person types to have something there does not."""
+    text = secret.get_secret_value().lower()
+    advice = "; `openssl rand -hex 32` makes a good one"
+    if len(set(text)) < SECRET_DIFFERENT_MIN:
+        raise ValueError(f"must have at least {SECRET_DIFFERENT_MIN} different characters{advice}")
+    if text in (text + text)[1:-1]:
+        raise ValueError(f"must not be a short text that is repeated{advice}")
+    letters = re.sub(r"[\W\d_]", "", text)
+    if letters and not re.sub("|".join(GUESSED_FIRST), "", letters):
+        raise ValueError(f"must not be made of words such as password, changeme or secret{advice}")
+    if sum(abs(ord(a) - ord(b)) == 1 for a, b in pairwise(text)) > len(text) * 2 // 3:
+        raise ValueError(f"must not be characters in their order{advice}")
+    return secret
+
+
 _HOLDS_PASSWORD = object()  # Marks addresses that may bear a password: shown without it, never quoted in a fault.
 
 Address = Annotated[str, AfterValidator(_address)]
@@ -133,7 +156,7 @@ Slug = Annotated[str, AfterValidator(_slug)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Positive = Annotated[float, Field(gt=0, le=1_000_000)]
 NotNegative = Annotated[float, Field(ge=0, le=1_000_000)]
-Secret = Annotated[SecretStr, Field(min_length=SECRET_CHARACTERS_MIN)]
+Secret = Annotated[SecretStr, Field(min_length=SECRET_CHARACTERS_MIN), AfterValidator(_hard_to_guess)]
 
 
 # All that can be configured
@@ -370,6 +393,14 @@ class Settings(BaseSettings):
         default=None,
         description="By it services trust each other; all share it. Under `softlanding up` it is made once and kept in "
         "the data folder.",
+    )
+    session_secret_previous: Secret | None = Field(
+        default=None,
+        description="While session_secret is being changed: the other one, which signs nothing and is read, too.",
+    )
+    peer_token_previous: Secret | None = Field(
+        default=None,
+        description="While peer_token is being changed: the other one, which is not sent and is taken, too.",
     )
     secure_cookies: bool = Field(
         default=False,
@@ -1013,6 +1044,8 @@ def _beyond_this_machine(settings: Settings) -> Iterator[tuple[tuple[str, ...], 
 
 def _unsafe_in_public(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     door = settings.front_door
+    if settings.session_secret is not None and settings.session_secret == settings.peer_token:
+        yield ("session_secret", "peer_token"), "must be another text than peer_token: who has one has not the other"
     if door.lan:
         yield ("front_door.lan",), "is for profile embedded; in production set front_door.host"
     if door.public_url and door.public_url.startswith("https:") and not settings.secure_cookies:

@@ -18,9 +18,10 @@ FIRST_PERSON = "first"  # Whoever set the installation up; `softlanding up` prin
 
 @dataclass(frozen=True)
 class Signer:
-    """Makes and reads what is signed with the installation's secret."""
+    """Makes what is signed with the installation's secret; reads what that, or the one before or after it, signed."""
 
     secret: str
+    also_read: str = ""  # While a secret is being changed.
 
     def sign_in_token(self, person: str, nonce: str, now: datetime) -> str:
         return self._of("sign-in").dumps({"p": person, "n": nonce, "t": int(now.timestamp())})
@@ -46,13 +47,21 @@ class Signer:
         return str(values["n"]), frozenset(values["s"])
 
     def csrf(self, session: str) -> str:
-        return hmac.new(self.secret.encode(), f"csrf/{session}".encode(), hashlib.sha256).hexdigest()[:32]
+        return _csrf(self.secret, session)
 
     def is_csrf(self, session: str, token: str) -> bool:
-        return hmac.compare_digest(self.csrf(session).encode(), token.encode("utf-8", "replace"))
+        given = token.encode("utf-8", "replace")
+        return any(
+            hmac.compare_digest(_csrf(secret, session).encode(), given)
+            for secret in (self.secret, self.also_read)
+            if secret
+        )
 
     def _of(self, salt: str) -> URLSafeSerializer:
-        return URLSafeSerializer(self.secret, salt=f"softlanding/{salt}")
+        """Of several secrets the last signs, and all are read."""
+        secrets = [secret for secret in (self.also_read, self.secret) if secret]
+        signed = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+        return URLSafeSerializer(secrets, salt=f"softlanding/{salt}", signer_kwargs=signed)
 
     def _read(self, salt: str, token: str, now: datetime, lasts: timedelta, what: str) -> dict[str, Any]:
         try:
@@ -62,6 +71,10 @@ class Signer:
         if now.timestamp() - values["t"] > lasts.total_seconds():
             raise Forbidden(f"{what} has expired; ask for a new one")
         return values
+
+
+def _csrf(secret: str, session: str) -> str:
+    return hmac.new(secret.encode(), f"csrf/{session}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def hash_of(token: str) -> str:

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from browsers import press_sign_in
 from conferences_made import DAY, PROMISE, SLUG, a_programme, a_talk, an_arrival, at, bring, told
 from house import House
 from softlanding.auth import Signer, list_people, load_person
@@ -335,7 +336,7 @@ def test_who_came_in_by_a_link_of_the_command_line_has_signed_in(house, organise
     assert "cleo@example.org · never signed in" in _plain(organiser.get(address).text)
     signer = Signer(house.settings.session_secret.get_secret_value())
     token = signer.sign_in_token(person, "made elsewhere", house.clock.now())
-    assert house.client("schedule").post(f"/sign-in/{token}", follow_redirects=False).status_code == 303
+    press_sign_in(house.client("schedule"), token)
     assert "cleo@example.org · signed in 14:00" in _plain(organiser.get(address).text)
 
 

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from test_twice_is_once import Things
 
+from browsers import press_sign_in
 from clocks import HandClock
 from house import House
 from sampled import SERVICES, SLUG, Sampled
@@ -73,21 +74,12 @@ def test_sign_in_and_sign_out_are_kept_where_they_happened(house):
     link = boss.post(f"/api/schedule/people/{person}/sign-in-link", headers={"Idempotency-Key": "2"}).json()["url"]
     house.run()
     browser = house.client("dispatch")
-    open_link(browser, link)
-    leave(browser)
+    press_sign_in(browser, link.rpartition("/")[2])
+    person_signed_in = signer_of(house["dispatch"]).read_session(browser.cookies["softlanding"], house.clock.now())
+    csrf = signer_of(house["dispatch"]).csrf(person_signed_in[1])
+    assert browser.post("/sign-out", data={"csrf": csrf}, follow_redirects=False).status_code == 303
     told = [(entry.what, entry.who) for entry in trail(house, "dispatch")]
     assert told == [("sign_in", f"person/{person}"), ("sign_out", f"person/{person}")]
-
-
-def open_link(browser: Any, link: str) -> None:
-    """As a person does: the page first, then its button."""
-    address = "/sign-in/" + link.rpartition("/")[2]
-    assert browser.get(address).status_code == 200
-    assert browser.post(address, follow_redirects=False).status_code == 303
-
-
-def leave(browser: Any) -> None:
-    assert browser.post("/sign-out", follow_redirects=False).status_code == 303
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -1,6 +1,7 @@
 """What can be configured: one place, every fault at once, every value with its origin, no secret shown."""
 
 import hashlib
+import random
 import subprocess
 import sys
 from dataclasses import asdict
@@ -10,13 +11,14 @@ from string import ascii_letters, ascii_lowercase, digits
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from softlanding.errors import Invalid
 from softlanding.settings import (
     SERVICES,
     Setting,
     Settings,
+    _hard_to_guess,
     example_text,
     explain,
     fingerprint,
@@ -603,7 +605,7 @@ CHOICES = st.fixed_dictionaries(
         "dispatch.ride_limit_factor": st.floats(1, 10),
         "statistics.log_keep_days": st.integers(1, 3650),
         "nats.urls": st.lists(st.sampled_from(["nats://127.0.0.1:4222", "tls://localhost:4223"]), max_size=3),
-        "session_secret": st.text(min_size=16, max_size=50).filter(str.strip),
+        "session_secret": st.text(max_size=20).map(lambda text: text + SECRET),
         "data_folder": st.sampled_from(["var", "other", "/srv/data"]),
         "logs.level": st.sampled_from(["debug", "info"]),
         "zone": st.just("Asia/Kolkata"),
@@ -660,7 +662,8 @@ def test_each_setting_is_explained_in_a_sentence():
         assert setting.meaning.endswith("."), setting.name
         assert setting.variable == variable(setting.name)
     assert [setting.name for setting in ALL if setting.is_secret] == [
-        *("session_secret", "peer_token", "nats.password", "nats.credentials")
+        *("session_secret", "peer_token", "session_secret_previous", "peer_token_previous"),
+        *("nats.password", "nats.credentials"),
     ]
 
 
@@ -699,7 +702,8 @@ def test_every_value_in_the_example_is_a_good_one(tmp_path):
     lines = [line for line in example_text().splitlines() if line.startswith("#SOFTLANDING__")]
     chosen = [line[1:] for line in lines if not line.endswith("=") and "__PROFILE=" not in line]
     chosen = [line for line in chosen if "SECRETS_FOLDER" not in line]
-    environment = {f"SOFTLANDING__{name}": SECRET for name in ("SESSION_SECRET", "PEER_TOKEN", "NATS__PASSWORD")}
+    environment = {f"SOFTLANDING__{name}": SECRET for name in ("SESSION_SECRET", "NATS__PASSWORD")}
+    environment["SOFTLANDING__PEER_TOKEN"] = SECRET[::-1]
     (tmp_path / ".env").write_text("\n".join(chosen))
     settings = load_settings(folder=tmp_path, environment={**environment, "SOFTLANDING__PROFILE": "production"})
     assert settings.dispatch.address == "http://dispatch:8200"
@@ -710,3 +714,37 @@ def test_settings_load_nothing_heavy():
     code = f"import sys, softlanding.settings; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("weak", "why"),
+    [
+        ("aaaaaaaaaaaaaaaaaaaaaaaa", "different characters"),
+        ("abababababababababababab", "different characters"),
+        ("correct-horse-correct-horse-", "repeated"),
+        ("passwordpassword", "repeated"),
+        ("Password1234567890", "words such as"),
+        ("change-me-this-secret", "words such as"),
+        ("placeholder-session-secret", "words such as"),
+        ("abcdefghijklmnopqrstuvwx", "in their order"),
+        ("0123456789abcdef0123", "in their order"),
+    ],
+)
+@pytest.mark.parametrize("name", ["session_secret", "peer_token", "session_secret_previous", "peer_token_previous"])
+def test_a_secret_that_is_guessed_first_is_refused_in_words_and_not_quoted(tmp_path, weak, why, name):
+    [fault] = faults(tmp_path, **{name.upper(): weak})
+    assert why in fault
+    assert weak not in fault
+
+
+@pytest.mark.parametrize("count", range(200))
+def test_random_secrets_pass(count):
+    rng = random.Random(count)
+    for make in (lambda: rng.randbytes(8).hex(), lambda: str(rng.randrange(10**39, 10**40))):
+        assert _hard_to_guess(SecretStr(make()))
+
+
+def test_production_has_two_secrets_not_one_twice(tmp_path):
+    values = PRODUCTION | {"peer_token": PRODUCTION["session_secret"]}
+    with pytest.raises(Invalid, match="another text than peer_token"):
+        load_settings(folder=tmp_path, environment=variables(values))

@@ -20,12 +20,14 @@ from softlanding.messaging.envelope import BATCH_CONTENT_TYPE, Envelope
 from softlanding.messaging.receipts import lags
 from softlanding.web import trail
 from softlanding.web.asked import asked, asker, speaks_as
-from softlanding.web.doors import COOKIE, EVERYONE, Doors, signer_of, staff
+from softlanding.web.doors import COOKIE, EVERYONE, Doors, check_csrf, signer_of, staff
 from softlanding.web.forms import read_form, see_other
 from softlanding.web.pages import Pages
 from softlanding.web.trail import note_refusal
 
 Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+VISIT = "softlanding-visit"
+VISIT_S = 24 * 3600  # As long as a link lasts.
 NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes every character but this one.
 Subject = Annotated[str, Body(embed=True, max_length=200, pattern=NO_NUL)]
 
@@ -261,7 +263,11 @@ def _add_sign_in(doors: Doors, work: Work, pages: Pages) -> None:
             "name": person.name,
             "roles": sorted({role for _, role in person.roles}),
         }
-        return pages.show(request, "sign_in.html", title="Sign in", link=link, fault="", used_at=None)
+        visit = request.cookies.get(VISIT) or work.parts.ids.secret()
+        link["visit"] = signer_of(work).csrf(_visit(visit, token))
+        response = pages.show(request, "sign_in.html", title="Sign in", link=link, fault="", used_at=None)
+        response.set_cookie(VISIT, visit, max_age=VISIT_S, path="/sign-in", httponly=True, samesite="strict")
+        return response
 
     async def refuse(request: Request, token: str, error: SoftlandingError | None) -> Response:
         """Whose link was used already may be signed in all the same."""
@@ -272,8 +278,10 @@ def _add_sign_in(doors: Doors, work: Work, pages: Pages) -> None:
 
     @doors.page("/sign-in/{token}", who=EVERYONE, methods=("POST",))
     async def sign_in(request: Request, token: str) -> Response:
-        now = work.parts.clock.now()
+        now, given = work.parts.clock.now(), (await read_form(request)).text("visit")
         try:
+            if not signer_of(work).is_csrf(_visit(request.cookies.get(VISIT, ""), token), given):
+                raise Forbidden("nobody was signed in: open the link in this browser, and press the button there")
             identity = signer_of(work).read_sign_in(token, now)
             person = await work.database.write(_signed_in, asker(request), token, identity)
         except SoftlandingError as error:
@@ -293,10 +301,17 @@ def _add_sign_in(doors: Doors, work: Work, pages: Pages) -> None:
     @doors.page("/sign-out", who=EVERYONE, methods=("POST",))
     async def sign_out(request: Request) -> Response:
         if request.state.visitor.person is not None:
+            await check_csrf(request, signer_of(work), request.state.visitor)
             await work.database.write(audit.note_done, asker(request), "sign_out", {})
         response = RedirectResponse("/", status_code=303)
         response.delete_cookie(COOKIE)
         return response
+
+
+def _visit(visit: str, token: str) -> str:
+    """What the sign-in page's own token stands for: this browser, which has the cookie, at this link. Somebody else's
+    page cannot sign a browser in, not even by a link of their own."""
+    return f"sign-in/{visit}/{token}"
 
 
 def _signed_in(tx: Transaction, now: datetime, asks: audit.Asker, token: str, person: str) -> Person:

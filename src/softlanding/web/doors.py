@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request
 
@@ -99,10 +100,11 @@ def _admission(work: Work, who: Who) -> Callable[[Request], Any]:
         request.state.ask_again = partial(_come_in, work, who, request)
         if request.method in SAFE_METHODS:
             return
+        _refuse_other_sites(request)
         if who.is_link:
             writes.take(request.path_params["token"])
         elif request.state.visitor.session and not who.is_everyone:
-            await _check_csrf(request, signer_of(work), request.state.visitor)
+            await check_csrf(request, signer_of(work), request.state.visitor)
 
     return admit
 
@@ -123,6 +125,17 @@ async def _come_in(work: Work, who: Who, request: Request) -> tuple[Visitor, Any
     _refuse_nul(request)
     bearer = await who.enter(work, conference or "", request.path_params["token"]) if who.enter is not None else None
     return visitor, bearer
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """A page of another site may not send anything here in a visitor's name, whether or not the door asks for a token.
+
+    Browsers say so by Sec-Fetch-Site, or (over plain http) by Origin, which is "null" for our own pages, too.
+    """
+    origin = request.headers.get("Origin", "null")
+    is_foreign = origin != "null" and urlsplit(origin).netloc != request.headers.get("Host", "")
+    if request.headers.get("Sec-Fetch-Site", "none") in ("cross-site", "same-site") or is_foreign:
+        raise Forbidden("a page of another site has sent this; nothing was done: open the page here, and send it again")
 
 
 def _refuse_nul(request: Request) -> None:
@@ -149,17 +162,19 @@ async def visitor_of(request: Request, work: Work) -> Visitor:
 
 
 def signer_of(work: Work) -> Signer:
-    return Signer(work.settings.session_secret.get_secret_value())
+    also = work.settings.session_secret_previous
+    return Signer(work.settings.session_secret.get_secret_value(), also.get_secret_value() if also else "")
 
 
 def _program(work: Work, signer: Signer, token: str) -> Visitor:
-    if hmac.compare_digest(token.encode(), work.settings.peer_token.get_secret_value().encode()):
+    of_peers = (work.settings.peer_token, work.settings.peer_token_previous)
+    if any(hmac.compare_digest(token.encode(), one.get_secret_value().encode()) for one in of_peers if one):
         return Visitor(name="peer", scopes=frozenset(("facts", "personal", "read")))
     name, scopes = signer.read_program(token, work.parts.clock.now())
     return Visitor(name=name, scopes=scopes)
 
 
-async def _check_csrf(request: Request, signer: Signer, visitor: Visitor) -> None:
+async def check_csrf(request: Request, signer: Signer, visitor: Visitor) -> None:
     token = request.headers.get("X-CSRF", "")
     kind = request.headers.get("Content-Type", "")
     if not token and ("form" in kind):
