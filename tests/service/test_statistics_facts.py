@@ -20,6 +20,7 @@ from softlanding.contracts.dispatch import (
     PickupMissed,
     PickupPlanned,
     PickupUnplaced,
+    TalkAtRisk,
 )
 from softlanding.contracts.everyone import IncidentOpened, IncidentSettled
 from softlanding.contracts.schedule import PersonGranted, PickupChanged, PickupWithdrawn
@@ -29,6 +30,8 @@ from softlanding.messaging.memory import NASTY
 from softlanding.statistics import store, subscriptions, views
 from softlanding.statistics.tables import fact_counts, facts, pickups, tables
 from statistics_told import asked, rode, tell, told_and_heard
+
+LECTURE = NOON.replace(hour=16, minute=17, second=18)
 
 
 @pytest.fixture
@@ -75,6 +78,13 @@ def test_each_fact_is_kept_once_and_counted_although_the_broker_loses_copies_and
 
 def test_nothing_personal_is_in_any_table(house):
     a_whole_ride(house)
+    typed = ("her sister drives her", "ask PETERPAN", "by hand: PETERPAN")
+    asked_of = {"talk_title": "On Engines", "wheelchairs": 1, "deadline_at": LECTURE}
+    told_and_heard(house, "schedule", asked("p7", reason=typed[0], **asked_of))
+    told_and_heard(house, "dispatch", rode(PickupUnplaced, "p7", reason=typed[1]))
+    risk = {"conference": "softconf", "talk": "TALK1", "pickup": "p7", "code": "K7QX", "starts_at": LECTURE}
+    told_and_heard(house, "dispatch", TalkAtRisk(**risk, deliver_at=NOON))
+    told_and_heard(house, "schedule", asked("p7", PickupWithdrawn, revision=2, reason=typed[2], reason_kind="by_hand"))
     incident = {"incident": house.ids.new(), "kind": "missed", "about": "pickup/p1", "code": "K1QX"}
     incident |= {"conference": "softconf", "sentence": "K1QX was missed", "opened_at": NOON}
     told_and_heard(house, "dispatch", IncidentOpened(**incident))
@@ -82,12 +92,14 @@ def test_nothing_personal_is_in_any_table(house):
     told_and_heard(house, "dispatch", IncidentSettled(**incident, **settled, settled_note="spoke with the mother"))
     told_and_heard(house, "schedule", PersonGranted(person="b1", name="Carla Coordinator", email="carla@example.org"))
     texts = every_text(house)
-    for personal in (told.NAME, told.PHONE, told.FLIGHT, told.DRIVER, told.NOTE, "Bert Settler", "the mother"):
+    of_people = (told.NAME, told.PHONE, told.FLIGHT, told.DRIVER, told.PLATE, told.NOTE, "Bert Settler", "the mother")
+    identify = ("LOVELACE", "TALK1", "On Engines", "Terminal 1", "Hotel Adlon", "wheelchairs", "16:17:18")
+    for personal in (*of_people, *identify, *typed, "PETERPAN"):
         assert [(table, text) for table, text in texts if personal in text] == []
     # Staff can sign in while Schedule is dead: their names are in that table alone.
     for personal in ("Carla Coordinator", "carla@example.org"):
         assert {table for table, text in texts if personal in text} == {"person"}
-    assert ("pickup_state", "Hotel Adlon") in texts  # The search itself can find something.
+    assert ("pickup_state", "by_hand") in texts  # The search itself can find something.
 
 
 def every_text(house):

@@ -32,8 +32,8 @@ def minutes(*counts):
     return [timedelta(minutes=count) for count in counts]
 
 
-def words(asked="requested", asked_revision=1, ride=None, ride_revision=None, reason=""):
-    return Words(asked, asked_revision, reason, ride, ride_revision)
+def words(asked="requested", asked_revision=1, ride=None, ride_revision=None, kind=""):
+    return Words(asked, asked_revision, kind, ride, ride_revision)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def words(asked="requested", asked_revision=1, ride=None, ride_revision=None, re
         (words("changed", 2, "aboard", 1), "aboard"),
         (words("withdrawn", 2, "planned", 1), "withdrawn"),
         (words("withdrawn", 2, "stood_down", 2), "stood_down"),
-        (words("withdrawn", 2, "stood_down", 2, "by hand: taxi"), "by_hand"),
+        (words("withdrawn", 2, "stood_down", 2, "by_hand"), "by_hand"),
         (words("withdrawn", 2, "delivered", 1), "delivered"),
         (words(None, None, "planned", 3), "planned"),
         (words("withdrawn", 2, "planned", 3), "planned"),
@@ -148,7 +148,7 @@ def test_sentences_name_what_matters_in_the_conferences_zone():
     assert words_of("dispatch.pickup.planned", data, tomorrow).endswith("boards Fri 8 May 14:10, there 14:45")
     late = data | {"deliver_at": "2026-05-08T22:10:00Z"}
     assert words_of("dispatch.pickup.planned", late, today).endswith("boards 14:10, there Sat 9 May 00:10")
-    assert ride_summary("Terminal 1", "Hotel Adlon", 2) == "Terminal 1 → Hotel Adlon, 2 people"
+    assert ride_summary("arrival", 2) == "arrival, 2 people"
     assert lane_of("dispatch.pickup.boarded") == "driver"
     assert lane_of("dispatch.pickup.missed") == "dispatch"
 

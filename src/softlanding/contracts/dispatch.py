@@ -1,9 +1,9 @@
 """Facts of Dispatch: what became of each pickup, and plans."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from softlanding.contracts.fact import Fact, PersonalText
+from softlanding.contracts.fact import Fact, Personal, PersonalText
 
 
 class RideState(Fact):
@@ -18,13 +18,13 @@ class RideState(Fact):
     vehicle: str | None = None
     driver_name: PersonalText | None = None
     driver_phone: PersonalText | None = None
-    plate: str | None = None
+    plate: PersonalText | None = None
     board_at: datetime | None = None  # As planned.
     deliver_at: datetime | None = None
     boarded_at: datetime | None = None
     delivered_at: datetime | None = None
     plan: int | None = None
-    reason: str = ""
+    reason: PersonalText = ""  # In words, also what a person typed.
     is_late_word: bool = False  # Tapped long before it was heard (a phone without net).
 
     @property
@@ -85,10 +85,10 @@ class TalkAtRisk(Fact):
 
     TYPE: ClassVar[str] = "talk.at_risk"
     conference: str
-    talk: str
+    talk: PersonalText = ""  # Its code: the programme says who speaks, and when.
     pickup: str
     code: str
-    starts_at: datetime
+    starts_at: Annotated[datetime, Personal] | None = None
     deliver_at: datetime | None
 
     @property
@@ -106,7 +106,7 @@ class PlanPublished(Fact):
     rides: int
     vehicles: int
     unplaced: int
-    reason: str
+    reason: PersonalText = ""
 
     @property
     def subject(self) -> str:

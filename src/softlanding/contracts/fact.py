@@ -7,7 +7,9 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 Personal = Field(json_schema_extra={"personal": True})
-"""Marks a field that tells something about a person: `name: Annotated[str, Personal]`."""
+"""Marks a field that identifies a person or tells of one: `name: Annotated[str, Personal]`.
+
+Who receives facts without `personal` gets them without such a field: it has a default."""
 
 PersonalText = Annotated[str, Personal]
 

@@ -1,11 +1,13 @@
 """Facts of Schedule: conferences, releases, pickups asked for, people and their roles."""
 
 from datetime import date, datetime
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from softlanding.contracts.fact import Fact, PersonalText
+from softlanding.contracts.fact import Fact, Personal, PersonalText
+
+BY_HAND = "by_hand"  # Why a pickup was withdrawn, as a word that may be counted: a person fetches them.
 
 
 class ConferenceChanged(Fact):
@@ -89,21 +91,23 @@ class PickupState(Fact):
     code: str  # For people: K7QX.
     revision: int = Field(ge=1)
     direction: Literal["arrival", "departure"] = "arrival"
-    speaker: str  # Its code.
-    speaker_name: PersonalText
+    speaker: PersonalText = ""  # Its code.
+    speaker_name: PersonalText = ""
     phone: PersonalText = ""
     travel_number: PersonalText = ""  # Flight or train: "LH 2034".
-    from_place: str
-    to_place: str
+    from_place: PersonalText = ""
+    to_place: PersonalText = ""
     landing_at: datetime  # As now expected.
     party: int = Field(default=1, ge=1, le=50)
     luggage: int = Field(default=1, ge=0, le=200)
-    wheelchairs: int = Field(default=0, ge=0, le=10)
-    talk: str | None = None
-    talk_title: str | None = None
-    deadline_at: datetime | None = None  # The talk begins: to be there well before. Not after `landing_at`: it is lost.
+    wheelchairs: Annotated[int, Personal] = Field(default=0, ge=0, le=10)
+    talk: PersonalText | None = None
+    talk_title: PersonalText | None = None
+    # The talk begins: to be there well before. Not after `landing_at`: it is lost.
+    deadline_at: Annotated[datetime, Personal] | None = None
     note: PersonalText = ""
-    reason: str = ""
+    reason: PersonalText = ""  # As somebody typed it.
+    reason_kind: str = Field(default="", pattern=r"^[a-z_]{0,20}$")  # One word for it, which may be counted.
     requested_at: datetime
     answer_by: datetime  # When Schedule calls for help if Dispatch has said nothing about this revision.
     expires_at: datetime  # From when on fetching is of no more use.
@@ -126,7 +130,7 @@ class PickupChanged(PickupState):
 
 
 class PickupWithdrawn(PickupState):
-    """It is not wanted any more, or a person takes it by hand (`reason` says which)."""
+    """It is not wanted any more, or a person takes it by hand (`reason_kind` says which, `reason` in their words)."""
 
     TYPE: ClassVar[str] = "pickup.withdrawn"
 

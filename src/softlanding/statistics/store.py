@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from softlanding.contracts import Fact, personal_fields
 from softlanding.contracts.dispatch import RideState
 from softlanding.contracts.everyone import IncidentState, LifeBegan, LifeEnded
-from softlanding.contracts.schedule import PickupState
+from softlanding.contracts.schedule import BY_HAND, PickupState
 from softlanding.database import Transaction
 from softlanding.messaging.envelope import Envelope
 from softlanding.statistics.model.pickups import ride_word
@@ -39,10 +39,10 @@ _COUNT = (
     .values(count=fact_counts.c.count + 1)
 )
 _ADD_COUNT = sa.insert(fact_counts)
-_OF_ASKED = ("answer_by", "expires_at", "landing_at", "direction", "speaker", "talk", "from_place", "to_place", "party")
-_ASKED = ("asked_word", "asked_revision", "asked_reason", "asked_at", *_OF_ASKED)
+_OF_ASKED = ("answer_by", "expires_at", "landing_at", "direction", "party")
+_ASKED = ("asked_word", "asked_revision", "asked_kind", "asked_at", *_OF_ASKED)
 _OF_RIDE = ("vehicle", "board_at", "deliver_at", "boarded_at", "delivered_at")
-_RIDE = ("ride_word", "ride_revision", "ride_at", "ride_reason", *_OF_RIDE)
+_RIDE = ("ride_word", "ride_revision", "ride_at", *_OF_RIDE)
 
 
 def _update_pickup(columns: Sequence[str]) -> sa.Update:
@@ -82,6 +82,7 @@ def stored_fields(fact: type[Fact]) -> frozenset[str]:
 def add_fact(tx: Transaction, now: datetime, fact: Fact, envelope: Envelope) -> None:
     """Keep the fact without what it tells about persons, and count it."""
     kept = stored_fields(type(fact))
+    data = {name: value for name, value in envelope.data.items() if name in kept}
     tx.execute(
         _ADD_FACT,
         {
@@ -100,7 +101,7 @@ def add_fact(tx: Transaction, now: datetime, fact: Fact, envelope: Envelope) -> 
             "applied_at": now,
             "expires_at": envelope.expires_at,
             "causation": envelope.causation,
-            "data": json.dumps({name: value for name, value in envelope.data.items() if name in kept}),
+            "data": json.dumps(data | _words_for(fact)),
         },
     )
     count_fact(tx, envelope)
@@ -135,11 +136,22 @@ def save_asked(tx: Transaction, _now: datetime, fact: PickupState, envelope: Env
     values = {
         "asked_word": fact.TYPE.rpartition(".")[2],
         "asked_revision": fact.revision,
-        "asked_reason": fact.reason,
+        "asked_kind": _kind_of(fact),
         "asked_at": envelope.time,
     }
     values |= {name: getattr(fact, name) for name in _OF_ASKED}
     _save_half(tx, _UPDATE_ASKED, fact, values)
+
+
+def _words_for(fact: Fact) -> dict[str, str]:
+    """What may be counted of a reason, also where the release before did not say it."""
+    kind = _kind_of(fact) if isinstance(fact, PickupState) else ""
+    return {"reason_kind": kind} if kind else {}
+
+
+def _kind_of(fact: PickupState) -> str:
+    """Why it was withdrawn, as a word. A Schedule of the release before says it in the reason alone."""
+    return fact.reason_kind or (BY_HAND if fact.reason.startswith("by hand") else "")
 
 
 def save_ride(tx: Transaction, _now: datetime, fact: RideState, _envelope: Envelope) -> None:
@@ -148,7 +160,6 @@ def save_ride(tx: Transaction, _now: datetime, fact: RideState, _envelope: Envel
         "ride_word": ride_word(fact.status, fact.TYPE),
         "ride_revision": fact.revision,
         "ride_at": fact.at,
-        "ride_reason": fact.reason,
     }
     values |= {name: getattr(fact, name) for name in _OF_RIDE}
     _save_half(tx, _UPDATE_RIDE, fact, values)

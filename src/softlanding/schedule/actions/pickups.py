@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from softlanding import incidents
 from softlanding.conferences import zone_of
-from softlanding.contracts.schedule import PickupChanged, PickupRequested, PickupState, PickupWithdrawn
+from softlanding.contracts.schedule import BY_HAND, PickupChanged, PickupRequested, PickupState, PickupWithdrawn
 from softlanding.database import Transaction
 from softlanding.errors import Refused
 from softlanding.incidents import open_incident, settle_incident
@@ -82,9 +82,10 @@ def is_aboard(ride: Ride | None) -> bool:
     return ride is not None and ride.status in HAS_TAKEN_PLACE
 
 
-def withdraw_pickup(tx: Transaction, now: datetime, pickup: Pickup, reason: str) -> Pickup:
+def withdraw_pickup(tx: Transaction, now: datetime, pickup: Pickup, reason: str, kind: str = "") -> Pickup:
     """It is not wanted any more: the next revision says so, and the leg is free for another."""
-    asked = pickup.asked.model_copy(update={"revision": pickup.revision + 1, "reason": reason, "requested_at": now})
+    said = {"reason": reason, "reason_kind": kind, "requested_at": now}
+    asked = pickup.asked.model_copy(update={"revision": pickup.revision + 1, **said})
     withdrawn = replace(pickup, revision=asked.revision, status="withdrawn", asked=asked, open_leg=None)
     store.pickups.save_pickup(tx, withdrawn)
     store.pickups.replace_watches(tx, pickup.id, asked.revision)
@@ -106,7 +107,7 @@ def take_by_hand(tx: Transaction, now: datetime, conference: str, named: str, *,
         raise Refused("say who fetches them, and how")
     store.programmes.touch_sample(tx)
     marked = replace(pickup, by_hand_by=by, by_hand_word=word, by_hand_at=now)
-    withdrawn = withdraw_pickup(tx, now, marked, f"by hand: {word}")
+    withdrawn = withdraw_pickup(tx, now, marked, f"by hand: {word}", BY_HAND)
     _settle_unanswered(tx, now, pickup.id, by=by, word="taken by hand", note=word)
     return {"pickup": pickup.id, "code": pickup.code, "revision": withdrawn.revision, "by": by, "word": word}
 

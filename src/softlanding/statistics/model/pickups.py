@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from softlanding.contracts.schedule import BY_HAND
+
 STATES = (
     "requested",
     "unplaced",
@@ -54,7 +56,7 @@ class Words:
 
     asked: str | None = None  # requested, changed, withdrawn
     asked_revision: int | None = None
-    asked_reason: str = ""
+    asked_kind: str = ""  # Of the reason: by_hand
     ride: str | None = None
     ride_revision: int | None = None
 
@@ -64,7 +66,7 @@ def state_of(words: Words) -> str:
     if words.ride in ("aboard", "delivered", "no_show"):
         return words.ride
     if words.asked == "withdrawn" and (words.ride_revision or 0) <= (words.asked_revision or 0):
-        if words.asked_reason.startswith("by hand"):
+        if words.asked_kind == BY_HAND:
             return "by_hand"
         return "stood_down" if words.ride == "stood_down" else "withdrawn"
     if words.ride is None:

@@ -49,11 +49,11 @@ def moment_of(data: Data, name: str) -> datetime | None:
         return None
 
 
-def ride_summary(from_place: str | None, to_place: str | None, party: int | None) -> str:
-    """`Terminal 1 → Hotel Adlon, 2 people`"""
-    if not from_place or not to_place:
+def ride_summary(direction: str | None, party: int | None) -> str:
+    """`arrival, 2 people`: from where and to which hotel is for Schedule and Dispatch to say."""
+    if not direction:
         return "what was asked for is not heard yet"
-    return f"{from_place} → {to_place}, {count(party or 1, 'person', 'people')}"
+    return f"{direction}, {count(party or 1, 'person', 'people')}"
 
 
 def count(number: int, one: str, many: str = "") -> str:
@@ -61,7 +61,7 @@ def count(number: int, one: str, many: str = "") -> str:
 
 
 def _asked(data: Data, clock: Clock) -> str:
-    what = ride_summary(data.get("from_place"), data.get("to_place"), data.get("party"))
+    what = ride_summary(data.get("direction") or "arrival", data.get("party"))
     return f"asked for a ride: {what}{_when(', lands ', data, 'landing_at', clock)}"
 
 
@@ -80,9 +80,8 @@ def _planned(data: Data, clock: Clock) -> str:
 
 
 def _at_risk(data: Data, clock: Clock) -> str:
-    starts = _when(", which starts ", data, "starts_at", clock)
-    there = _when("", data, "deliver_at", clock, moment_of(data, "starts_at")) or "nobody knows when"
-    return f"saw talk {data.get('talk')} at risk{starts}: there {there}"
+    there = _when("", data, "deliver_at", clock) or "nobody knows when"
+    return f"saw the talk at risk: there {there}"
 
 
 def _plan(data: Data, _clock: Clock) -> str:
@@ -128,7 +127,9 @@ def _vehicle(data: Data) -> str:
 
 
 def _why(data: Data) -> str:
-    return f": {data['reason']}" if data.get("reason") else ""
+    """The word for it, if there is one: what somebody typed is not kept here."""
+    kind = str(data.get("reason_kind") or "")
+    return f": {kind.replace('_', ' ')}" if kind else ""
 
 
 def _when(lead: str, data: Data, name: str, clock: Clock, beside: datetime | None = None) -> str:

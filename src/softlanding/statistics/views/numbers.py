@@ -7,21 +7,23 @@ from typing import Any
 import sqlalchemy as sa
 
 from softlanding.statistics.model.pickups import STATES, Waits, Words, state_of, summarize_waits, wait_of
-from softlanding.statistics.tables import fact_counts, facts, pickups
+from softlanding.statistics.tables import LEFT_BEHIND, fact_counts, facts, pickups
 
 WAITS_MAX = 5_000  # The newest rides; older ones would not change what people do today.
 
 _WORDS = (
     pickups.c.asked_word,
     pickups.c.asked_revision,
-    pickups.c.asked_reason,
+    pickups.c.asked_kind,
     pickups.c.ride_word,
     pickups.c.ride_revision,
 )
 
+_SHOWN = [column for column in pickups.c if column not in LEFT_BEHIND]
+
 
 def words_of_row(row: Any) -> Words:
-    return Words(row.asked_word, row.asked_revision, row.asked_reason or "", row.ride_word, row.ride_revision)
+    return Words(row.asked_word, row.asked_revision, row.asked_kind or "", row.ride_word, row.ride_revision)
 
 
 def count_pickups(connection: sa.Connection, conference: str | None = None) -> list[tuple[str, int]]:
@@ -37,7 +39,7 @@ def list_pickups(
     connection: sa.Connection, conference: str | None = None, state: str | None = None, most: int = 500
 ) -> list[dict[str, Any]]:
     """Pickups as both services last spoke of them, the newest word of Schedule first."""
-    query = _of_conference(sa.select(pickups), pickups.c.conference, conference)
+    query = _of_conference(sa.select(*_SHOWN), pickups.c.conference, conference)
     rows = connection.execute(query.order_by(pickups.c.asked_at.desc(), pickups.c.pickup))
     found: list[dict[str, Any]] = []
     for row in rows:

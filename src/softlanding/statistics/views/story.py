@@ -23,7 +23,7 @@ BOARDING_LASTS = timedelta(minutes=15)  # From the driver's coming until somebod
 
 
 def find_pickup(connection: sa.Connection, conference: str, wanted: str) -> str | None:
-    """The pickup's id, by its code, itself, a fact about it, its speaker or its talk (then the newest one)."""
+    """The pickup's id, by its code, itself, or a fact about it."""
     of = pickups.c.conference == conference
     newest = (pickups.c.asked_at.desc(), pickups.c.pickup)
     about_fact = sa.select(facts.c.pickup).where(facts.c.id == wanted)
@@ -31,8 +31,6 @@ def find_pickup(connection: sa.Connection, conference: str, wanted: str) -> str 
         pickups.c.code == wanted.upper(),
         pickups.c.pickup == wanted,
         pickups.c.pickup.in_(about_fact),
-        pickups.c.speaker == wanted,
-        pickups.c.talk == wanted,
     ):
         found: str | None = connection.execute(sa.select(pickups.c.pickup).where(of, is_it).order_by(*newest)).scalar()
         if found is not None:
@@ -54,7 +52,7 @@ def pickup_story(connection: sa.Connection, pickup: str, zone: ZoneInfo, now: da
         "code": row.code or pickup,
         "id": pickup,
         "passenger": None,  # Names stay with Schedule and Dispatch.
-        "what": ride_summary(row.from_place, row.to_place, row.party),
+        "what": ride_summary(row.direction, row.party),
         "state": state,
         "complete": state in ENDED and not awaited,
     }
