@@ -23,7 +23,7 @@ from softlanding.sample import sample
 from softlanding.schedule import store as schedule_store
 from softlanding.signing import hash_of
 from softlanding.web import make_app
-from softlanding.web.doors import signer_of
+from softlanding.web.doors import links_of, signer_of
 
 SLUG = "softconf"
 SERVICES = ("schedule", "dispatch", "statistics")
@@ -97,6 +97,11 @@ class Sampled:
         cookie = signer.session_cookie(person, f"session-{person}", self.house.clock.now())
         return {"Cookie": f"softlanding={cookie}", "X-CSRF": signer.csrf(f"session-{person}")}
 
+    def link(self, service: str, kind: str, link: str | None) -> str:
+        """The token of a personal link, by the link's id."""
+        assert link, "there is a link"
+        return links_of(self.house[service]).token(kind, link)
+
     def real(self, name: str) -> list[str]:
         """Values that the sample has for a path's or a body's field of this name; none for others."""
         return self._real.get(name, [])
@@ -123,8 +128,8 @@ class Sampled:
         return {
             "conference": [SLUG],
             "driver": [one.id for one in fleet],
-            "drive token": [one.token for one in fleet],
-            "speaker token": [link.token for link in links.values()],
+            "drive token": [self.link("dispatch", "drive", one.link) for one in fleet],
+            "speaker token": [self.link("schedule", "speaker", link.id) for link in links.values()],
             "speaker": sorted(links),
             "journey": [one.id for one in journeys],
             "pickup": [one.id for one in pickups] + [one.code for one in pickups],

@@ -402,6 +402,12 @@ class Settings(BaseSettings):
         default=None,
         description="While peer_token is being changed: the other one, which is not sent and is taken, too.",
     )
+    personal_links_days: int = Field(
+        default=7,
+        ge=0,
+        le=365,
+        description="Personal links of speakers and drivers end so many days after the conference's last.",
+    )
     secure_cookies: bool = Field(
         default=False,
         description="Cookies travel by https alone. Default of profile production: true.",

@@ -12,7 +12,7 @@ from softlanding.dispatch import runsheets, store
 from softlanding.dispatch.actions import fleet, taps
 from softlanding.dispatch.model import Place
 from softlanding.lifecycle.work import LastEnd
-from softlanding.web.doors import signer_of
+from softlanding.web.doors import links_of, signer_of
 
 BOARD = f"/{CONFERENCE}/dispatch/"
 API = f"/api/dispatch/{CONFERENCE}"
@@ -171,7 +171,7 @@ def test_the_fleet_is_kept_by_forms(here, coordinator):
     post(coordinator, f"{fleet}/shifts", "shift", driver=dana.id, vehicle="V9", **hours)
     page = coordinator.get(fleet).text
     assert "Minibus" in page
-    assert f"/softconf/drive/{dana.token}" in page
+    assert f"/softconf/drive/{links_of(here.house['dispatch']).token('drive', dana.link)}" in page
     shift = next(one for one in here.read(store.load_shifts, CONFERENCE).values() if one.driver == dana.id)
     assert shift.to_at - shift.from_at == timedelta(hours=4)
     code = coordinator.get(f"{fleet}/{dana.id}/qr.svg")
@@ -244,7 +244,7 @@ def test_places_are_imported_and_kept_by_form(here, coordinator):
 
 
 def drive_path(here, number=0):
-    return f"/{CONFERENCE}/drive/{here.drivers[number].token}"
+    return f"/{CONFERENCE}/drive/{links_of(here.house['dispatch']).token('drive', here.drivers[number].link)}"
 
 
 def tap(here, what, *, key=None, at=None, number=0, **headers):
@@ -344,7 +344,7 @@ def test_a_new_link_ends_the_old_one(here, coordinator):
     old = drive_path(here)
     renewed = call(coordinator, f"/drivers/{here.drivers[0].id}/link").json()
     assert here.house.client("dispatch").get(old).status_code == 404
-    assert here.house.client("dispatch").get(f"/{CONFERENCE}/drive/{renewed['token']}").status_code == 200
+    assert here.house.client("dispatch").get(renewed["url"]).status_code == 200
 
 
 def test_the_api_does_what_the_board_does(here, coordinator):

@@ -300,13 +300,15 @@ def test_an_ended_link_is_refused_at_every_door(sampled):
     speaker, driver = sampled.real("speaker")[-1], sampled.real("driver")[-1]
     links = sampled.read("schedule", schedule_store.speakers.links_by_speaker, SLUG)
     old = {
-        "speaker": links[speaker].token,
-        "drive": sampled.read("dispatch", dispatch_store.load_driver, SLUG, driver).token,
+        "speaker": sampled.link("schedule", "speaker", links[speaker].id),
+        "drive": sampled.link(
+            "dispatch", "drive", sampled.read("dispatch", dispatch_store.load_driver, SLUG, driver).link
+        ),
     }
     writing = {service: sampled.program(service, "write") for service in ("schedule", "dispatch")}
     key = {"Idempotency-Key": "ended"}
     ended = writing["schedule"].post(f"/api/schedule/{SLUG}/speakers/{speaker}/link", headers=key)
-    assert ended.json()["token"] != old["speaker"]
+    assert ended.json()["url"].split("/")[-1] != old["speaker"]
     assert writing["dispatch"].post(f"/api/dispatch/{SLUG}/drivers/{driver}/link", headers=key).status_code == 200
     for service, method, route in link_doors(sampled):
         address = route.path.format(conference=SLUG, token=old[route.path.split("/")[2]])
@@ -319,8 +321,9 @@ def test_a_driver_says_nothing_about_another_drivers_ride(sampled):
     ride = rides[0]
     drivers = sampled.read("dispatch", dispatch_store.list_drivers, SLUG)
     stranger = next(one for one in drivers if one.id != shifts[ride.shift].driver)
+    address = f"/{SLUG}/drive/{sampled.link('dispatch', 'drive', stranger.link)}/taps"
     answer = sampled.client("dispatch", Accept="application/json").post(
-        f"/{SLUG}/drive/{stranger.token}/taps", data={"key": "1", "pickup": ride.code, "tap": "accepted"}
+        address, data={"key": "1", "pickup": ride.code, "tap": "accepted"}
     )
     assert answer.status_code == 403
     assert "another driver's ride" in answer.json()["error"]

@@ -14,6 +14,7 @@ from softlanding.schedule import store, views
 from softlanding.schedule.actions.journeys import announce_arrival, withdraw_arrival
 from softlanding.schedule.actions.people import add_person, ensure_somebody
 from softlanding.schedule.actions.programme import import_programme, prepare
+from softlanding.web.doors import links_of
 
 ARRIVAL = {
     "how": "flight",
@@ -420,7 +421,8 @@ def test_people_by_the_api(house):
 
 
 def link_of(house, code="ADA"):
-    return f"/{SLUG}/speaker/{read(house, store.speakers.links_by_speaker, SLUG)[code].token}"
+    link = read(house, store.speakers.links_by_speaker, SLUG)[code].id
+    return f"/{SLUG}/speaker/{links_of(house['schedule']).token('speaker', link)}"
 
 
 def test_a_speaker_announces_changes_and_withdraws(house):

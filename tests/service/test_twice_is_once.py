@@ -57,12 +57,14 @@ ONCE: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("schedule", "POST", "/api/schedule/{c}/pickups/?open pickup/by-hand", {"word": "Ben"}, {"word": "Eve"}),
     ("schedule", "POST", "/api/schedule/{c}/pickups/?open pickup/not-needed", {"note": "x"}, {"note": "y"}),
     ("schedule", "POST", "/api/schedule/{c}/speakers/?speaker/link", {}, {}),
+    ("schedule", "POST", "/api/schedule/{c}/speakers/?speaker/revoke", {}, {}),
     ("schedule", "POST", "/api/schedule/incidents/?incident/settle", {"word": "understood"}, {"word": "mended"}),
     ("schedule", "POST", "/{c}/organise/people", {"name": "Cleo", "coordinator": "on"}, {"name": "Eve"}),
     ("schedule", "POST", "/{c}/organise/people/?new person/roles", {"organiser": "on"}, {"coordinator": "on"}),
     ("schedule", "POST", "/{c}/organise/people/?new person/link", {}, {}),
     ("schedule", "POST", "/{c}/organise/people/?new person/remove", {}, {}),
     ("schedule", "POST", "/{c}/organise/speakers/?speaker/link", {}, {}),
+    ("schedule", "POST", "/{c}/organise/speakers/?speaker/revoke", {}, {}),
     ("schedule", "POST", "/{c}/organise/arrivals", ARRIVAL | {"speaker": "?free speaker"}, {"luggage": "9"}),
     ("schedule", "POST", "/{c}/organise/arrivals/?open journey/change", ARRIVAL | {"luggage": "7"}, {"luggage": "8"}),
     ("schedule", "POST", "/{c}/organise/arrivals/?open journey/news", {"news": "landed"}, {"note": "again"}),
@@ -115,6 +117,7 @@ ONCE: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("dispatch", "POST", "/api/dispatch/{c}/shifts/?new shift/remove", {}, {}),
     ("dispatch", "POST", "/api/dispatch/{c}/vehicles/?new vehicle/remove", {}, {}),
     ("dispatch", "POST", "/api/dispatch/{c}/drivers/?new driver/link", {}, {}),
+    ("dispatch", "POST", "/api/dispatch/{c}/drivers/?new driver/revoke", {}, {}),
     ("dispatch", "POST", "/api/dispatch/{c}/drivers/?new driver/remove", {}, {}),
     ("dispatch", "POST", "/api/dispatch/incidents/?incident/settle", {"word": "understood"}, {"word": "mended"}),
     ("dispatch", "POST", "/{c}/dispatch/pickups/?locked/unlock", {"reason": "x"}, {"reason": "y"}),
@@ -147,6 +150,7 @@ ONCE: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("dispatch", "POST", "/{c}/dispatch/fleet/shifts/?new shift/remove", {}, {}),
     ("dispatch", "POST", "/{c}/dispatch/fleet/vehicles/?new vehicle/remove", {}, {}),
     ("dispatch", "POST", "/{c}/dispatch/fleet/drivers/?new driver/link", {}, {}),
+    ("dispatch", "POST", "/{c}/dispatch/fleet/drivers/?new driver/revoke", {}, {}),
     ("dispatch", "POST", "/{c}/dispatch/fleet/drivers/?new driver/remove", {}, {}),
     ("dispatch", "POST", "/{c}/drive/?its token/taps", {"pickup": "?ride", "tap": "accepted"}, {"tap": "arrived"}),
     ("dispatch", "POST", "/-settle/dispatch", {"incident": "?incident", "word": "understood"}, {"word": "mended"}),
@@ -298,10 +302,10 @@ class Things:
         found = open_ones[-1]
         return {
             "open journey": found.id,
-            "open token": links[found.speaker].token,
+            "open token": self.sampled.link("schedule", "speaker", links[found.speaker].id),
             "open pickup": found.pickup or "",
             "free speaker": free[0],
-            "free token": links[free[0]].token,
+            "free token": self.sampled.link("schedule", "speaker", links[free[0]].id),
         }[name]
 
     def _is_waiting(self, journey: Any) -> bool:
@@ -320,4 +324,5 @@ class Things:
             hand = pickup_actions.lock if name == "locked" else pickup_actions.take_back
             desk = Desk(self.sampled.house.settings.dispatch)
             self.sampled.write("dispatch", hand, desk, SLUG, ride.code, reason="x", by="Ana")
-        return drivers[shifts[ride.shift].driver].token if name == "its token" else ride.code
+        driver = drivers[shifts[ride.shift].driver]
+        return self.sampled.link("dispatch", "drive", driver.link) if name == "its token" else ride.code

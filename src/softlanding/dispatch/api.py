@@ -20,8 +20,9 @@ from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Invalid, NotFound
 from softlanding.formats import fleet_template, places_template
 from softlanding.lifecycle import Work
-from softlanding.web import Doors, asked, public_url, staff
+from softlanding.web import Doors, asked, staff
 from softlanding.web.common import Key
+from softlanding.web.doors import link_address
 from softlanding.web.forms import FIRST_YEAR, LAST_YEAR
 
 BODY_MAX = 12_000_000  # What the front door lets through.
@@ -284,7 +285,8 @@ def _add_fleet(doors: Doors, work: Work, desk: Desk) -> None:
         await read(need_conference, conference)
         given, visitor = await read(views.fleet, conference), request.state.visitor
         for driver in given["drivers"]:
-            driver.pop("token")  # A personal link is asked for by itself.
+            for name in ("token", "link"):  # A personal link is asked for by itself.
+                driver.pop(name)
         drivers = as_seen_by(visitor, given["drivers"], PersonState)
         return given | {"drivers": drivers, "shifts": as_seen_by(visitor, given["shifts"], "driver")}
 
@@ -329,13 +331,13 @@ def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
     @doors.api(path, who=COORDINATORS, summary="Drivers with their personal links")
     async def links(request: Request, conference: Slug) -> list[dict[str, Any]]:
         await read(need_conference, conference)
-        base = public_url(work, request)
+        address_of = link_address(work, request, conference, "drive")
         found = [
             {
                 "id": driver.id,
                 "name": driver.name,
                 "phone": driver.phone,
-                "link": f"{base}/{conference}/drive/{driver.token}",
+                "link": address_of(driver.link) if driver.link else "",
                 "seen_at": driver.seen_at,
             }
             for driver in await read(store.list_drivers, conference)
@@ -345,13 +347,19 @@ def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
     @doors.api(path, who=FLEET_WRITERS, methods=("POST",), summary="Add a driver")
     async def add(request: Request, conference: Slug, key: Key, given: DriverGiven) -> dict[str, Any]:
         await read(need_conference, conference)
-        return await write(
-            keys.once, await asked(request, key, "driver.add"), fleet.add_driver, conference, given.name, given.phone
-        )
+        bound = await asked(request, key, "driver.add")
+        done = await write(keys.once, bound, fleet.add_driver, conference, given.name, given.phone)
+        return done | {"url": link_address(work, request, conference, "drive")(done["link"])}
 
     @doors.api(f"{path}/{{driver}}/link", who=COORDINATORS, methods=("POST",), summary="A new link; the old one ends")
     async def renew(request: Request, conference: Slug, driver: Name, key: Key) -> dict[str, Any]:
-        return await write(keys.once, await asked(request, key, "driver.link"), fleet.renew_link, conference, driver)
+        bound = await asked(request, key, "driver.link")
+        done = await write(keys.once, bound, fleet.renew_link, conference, driver)
+        return done | {"url": link_address(work, request, conference, "drive")(done["link"])}
+
+    @doors.api(f"{path}/{{driver}}/revoke", who=COORDINATORS, methods=("POST",), summary="End the personal link")
+    async def revoke(request: Request, conference: Slug, driver: Name, key: Key) -> dict[str, Any]:
+        return await write(keys.once, await asked(request, key, "driver.revoke"), fleet.revoke_link, conference, driver)
 
     @doors.api(f"{path}/{{driver}}/remove", who=COORDINATORS, methods=("POST",), summary="Remove a driver")
     async def remove(request: Request, conference: Slug, driver: Name, key: Key) -> dict[str, Any]:

@@ -34,11 +34,8 @@ class Drive:
     unshown: tuple[str, ...]  # Codes of the rides that this page shows for the first time, or again.
 
 
-def drive(connection: sa.Connection, conference: Conference, now: datetime, token: str) -> Drive | None:
-    """The stops of whoever bears this personal link; None if nobody does (any more)."""
-    driver = store.find_driver_by_token(connection, conference.slug, token)
-    if driver is None:
-        return None
+def drive(connection: sa.Connection, conference: Conference, now: datetime, driver: Driver) -> Drive:
+    """The stops of this driver."""
     crews = [crew for crew in store.load_crews(connection, conference.slug).values() if crew.driver == driver.id]
     crew = next((one for one in crews if one.to_at > now), crews[-1] if crews else None)
     recent = [one for one in crews if one.to_at > now - SHOWN_AFTER]

@@ -61,9 +61,14 @@ class Driver:
     conference: str
     name: str
     phone: str
-    token: str
+    token: str  # By what the personal link is found (tables.py).
     seen_at: datetime | None = None
     removed_at: datetime | None = None
+    link: str | None = None  # The id that its address is made from; none: there is no link.
+
+    def with_link(self, link: str) -> "Driver":
+        """With this personal link and no other."""
+        return replace(self, token=link, link=link, seen_at=None)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,11 @@ from softlanding.database import Transaction
 from softlanding.dispatch.model import ON_VEHICLE, OPEN, Crew, Driver, Pickup, Place, Shift, Shown, Vehicle, changes
 from softlanding.dispatch.tables import drivers, history, pickups, places, plans, shifts, stops, told, vehicles
 from softlanding.errors import NotFound
+from softlanding.links import Presented, kept_of
 from softlanding.messaging.dead_letters import dead_letters
 
+LINKS_AT_ONCE = 100
+REVOKED = "!"  # No address has it: a token that begins so opens nothing.
 TRY_AGAIN_AFTER = timedelta(minutes=1)
 RECOVERED_BEFORE = timedelta(minutes=1)  # What was asked shortly before a death may not have been heard either.
 
@@ -115,6 +118,9 @@ _SAVE_PLAN = (
     .values({name: sa.bindparam(f"new_{name}") for name in ("number", "made_at", "stamp", "freed")})
 )
 _ADD_HISTORY = sa.insert(history)
+_UNSEALED = sa.select(drivers.c.id, drivers.c.token).where(
+    drivers.c.link.is_(None), drivers.c.token.not_like(f"{REVOKED}%")
+)
 _PLACES = sa.select(places).where(places.c.conference == sa.bindparam("of_conference")).order_by(places.c.slug)
 _VEHICLES = sa.select(vehicles).where(vehicles.c.conference == sa.bindparam("of_conference")).order_by(vehicles.c.code)
 _SHIFTS = (
@@ -478,14 +484,37 @@ def load_driver(connection: sa.Connection, conference: str, identity: str) -> Dr
     return Driver(**row._mapping)
 
 
-def find_driver_by_token(connection: sa.Connection, conference: str, token: str) -> Driver | None:
-    query = sa.select(drivers).where(drivers.c.token == token, drivers.c.conference == conference)
+def find_bearer(connection: sa.Connection, conference: str, presented: Presented) -> Driver | None:
+    """Whose personal link is presented so."""
+    is_old = (drivers.c.token == presented.kept) | (drivers.c.link.is_(None) & (drivers.c.token == presented.text))
+    is_it = drivers.c.link == presented.link if presented.link is not None else is_old
+    query = sa.select(drivers).where(is_it, drivers.c.conference == conference)
     row = connection.execute(query.where(drivers.c.removed_at.is_(None))).first()
     return Driver(**row._mapping) if row else None
 
 
 def save_driver(tx: Transaction, driver: Driver) -> None:
     _upsert(tx, drivers, asdict(driver), ("id",))
+
+
+def revoke_link(tx: Transaction, driver: str) -> bool:
+    """The driver has no personal link from now on. False: there was none."""
+    is_linked = (drivers.c.id == driver) & drivers.c.link.is_not(None)
+    ended = sa.update(drivers).where(is_linked).values(link=None, token=f"{REVOKED}{tx.ids.new()}")
+    return tx.execute(ended).rowcount > 0
+
+
+def has_unsealed(connection: sa.Connection) -> bool:
+    return connection.execute(_UNSEALED.limit(1)).first() is not None
+
+
+def seal_links(tx: Transaction) -> bool:
+    """Of links kept as they stand in their address, keep hashes, a slice at a time. True: there may be more."""
+    rows = tx.execute(_UNSEALED.limit(LINKS_AT_ONCE)).all()
+    for row in rows:
+        sealed = sa.update(drivers).where(drivers.c.id == row.id)
+        tx.execute(sealed.values(token=kept_of(row.token), link=tx.ids.new()))
+    return len(rows) == LINKS_AT_ONCE
 
 
 def save_place(tx: Transaction, place: Place) -> None:

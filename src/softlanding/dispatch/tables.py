@@ -49,10 +49,13 @@ drivers = sa.Table(
     sa.Column("conference", sa.String(80), nullable=False),
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("phone", sa.String(60), nullable=False),
-    sa.Column("token", sa.String(40), nullable=False, unique=True),  # The personal link; another one ends it.
+    # By what the personal link is found: its id, or of one made before there were ids its hash; another one ends it.
+    sa.Column("token", sa.String(40), nullable=False, unique=True),
     sa.Column("seen_at", Moment),
     sa.Column("removed_at", Moment),
+    sa.Column("link", sa.String(36)),  # The id that the link's address is made from; none: revoked, or not sealed yet.
     sa.Index("driver_of_conference", "conference", "name"),
+    sa.Index("driver_by_link", "link", unique=True),
 )
 shifts = sa.Table(
     "shift",

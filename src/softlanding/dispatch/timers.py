@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from softlanding.database import Transaction
 from softlanding.dispatch import store
-from softlanding.dispatch.actions import pickups
+from softlanding.dispatch.actions import fleet, pickups
 from softlanding.dispatch.plans import Desk
 from softlanding.lifecycle.service import Timer
 
@@ -26,6 +26,7 @@ def timers(desk: Desk) -> tuple[Timer, ...]:
     return (
         Timer("missed", store.has_due, missed, pause_s=0.5, is_deadline=True),
         Timer("missed_parked", store.has_parked_due, missed_parked, pause_s=5.0, is_deadline=True),
+        Timer("sealed_links", lambda connection, _now: store.has_unsealed(connection), fleet.seal_links),
         Timer("retry", _may_retry, retry, pause_s=1.0),
     )
 

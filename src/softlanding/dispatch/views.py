@@ -335,7 +335,7 @@ def _option(
 
 
 def fleet(connection: sa.Connection, conference: str) -> Values:
-    """Vehicles, drivers with their tokens, shifts."""
+    """Vehicles, drivers with the ids of their links, shifts."""
     crews = store.load_crews(connection, conference)
     rides = store.count_by_shift(connection, conference)
     known, shifts = store.load_places(connection, conference), store.load_shifts(connection, conference)

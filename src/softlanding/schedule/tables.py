@@ -60,13 +60,16 @@ speakers = sa.Table(
 speaker_links = sa.Table(
     "speaker_link",
     tables,
-    sa.Column("token", sa.String(64), primary_key=True),
+    sa.Column("token", sa.String(64), primary_key=True),  # Its id; of links made before there were ids, a hash.
     sa.Column("conference", sa.String(80), nullable=False),
     sa.Column("speaker", sa.String(40), nullable=False),
     sa.Column("live_for", sa.String(130), unique=True),  # Empty once revoked: a speaker has one live link.
     sa.Column("made_at", Moment, nullable=False),
     sa.Column("revoked_at", Moment),
     sa.Column("seen_at", Moment),
+    sa.Column("link", sa.String(36)),  # The id that the address is made from; none yet: not sealed.
+    sa.Column("ended_by", sa.String(20)),  # renewed, revoked, left
+    sa.Index("speaker_link_by_link", "link", unique=True),
 )
 sign_in_links = sa.Table(
     "sign_in_link",

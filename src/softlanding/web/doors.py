@@ -10,10 +10,13 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Request
 
 from softlanding.auth import EVERYWHERE, NOBODY, Signer, Visitor, load_person
+from softlanding.conferences import load_conference
 from softlanding.errors import Fault, Forbidden, Invalid
 from softlanding.lifecycle import Work
+from softlanding.links import Links, Presented, ended, ends_at
 from softlanding.web.bounds import Rate
 from softlanding.web.forms import parsed_form
+from softlanding.web.guarded import public_url
 
 COOKIE = "softlanding"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -164,6 +167,31 @@ async def visitor_of(request: Request, work: Work) -> Visitor:
 def signer_of(work: Work) -> Signer:
     also = work.settings.session_secret_previous
     return Signer(work.settings.session_secret.get_secret_value(), also.get_secret_value() if also else "")
+
+
+def links_of(work: Work) -> Links:
+    """What makes and reads personal links; those made with the secret before the present one are still good."""
+    secrets = (work.settings.session_secret, work.settings.session_secret_previous)
+    return Links(tuple(secret.get_secret_value() for secret in secrets if secret is not None))
+
+
+def link_address(work: Work, request: Request, conference: str, kind: str) -> Callable[[str], str]:
+    """What makes the full address of a personal link of this kind (`speaker`, `drive`) from its id."""
+    base, links = public_url(work, request), links_of(work)
+    return lambda link: f"{base}/{conference}/{kind}/{links.token(kind, link)}"
+
+
+def presented(work: Work, kind: str, token: str) -> Presented:
+    return Presented(links_of(work).read(kind, token), token)
+
+
+async def refuse_ended(work: Work, slug: str) -> None:
+    """Raises NotFound once the personal links of this conference have ended."""
+    conference = await work.database.read(load_conference, slug)
+    if conference is not None:
+        end = ends_at(conference.last_on, conference.zone, work.settings.personal_links_days)
+        if work.parts.clock.now() >= end:
+            raise ended(end)
 
 
 def _program(work: Work, signer: Signer, token: str) -> Visitor:

@@ -128,17 +128,30 @@ def add_driver(tx: Transaction, now: datetime, conference: str, name: str, phone
     """A driver with a personal link. Raises Refused when somebody here bears that name."""
     if any(model.plain(one.name) == model.plain(name) for one in store.list_drivers(tx.connection, conference)):
         raise Refused(f"{name} is a driver here already; add something to tell them apart")
-    driver = Driver(tx.ids.new(), conference, name, phone, tx.ids.secret())
+    driver = Driver(tx.ids.new(), conference, name, phone, "").with_link(tx.ids.new())
     store.save_driver(tx, driver)
     stir(tx, now, conference)
-    return {"driver": driver.id, "token": driver.token}
+    return {"driver": driver.id, "link": driver.link}
 
 
 def renew_link(tx: Transaction, _now: datetime, conference: str, driver: str) -> dict[str, Any]:
-    """Another personal link; the old one ends at once."""
-    renewed = replace(store.load_driver(tx.connection, conference, driver), token=tx.ids.secret(), seen_at=None)
+    """Another personal link, by its id; the old one ends at once."""
+    renewed = store.load_driver(tx.connection, conference, driver).with_link(tx.ids.new())
     store.save_driver(tx, renewed)
-    return {"driver": driver, "token": renewed.token}
+    return {"driver": driver, "link": renewed.link}
+
+
+def revoke_link(tx: Transaction, _now: datetime, conference: str, driver: str) -> dict[str, Any]:
+    """This driver has no personal link until a new one is made. Raises NotFound, Refused when there is none."""
+    known = store.load_driver(tx.connection, conference, driver)
+    if not store.revoke_link(tx, driver):
+        raise Refused(f"{known.name} has no personal link")
+    return {"driver": driver, "name": known.name}
+
+
+def seal_links(tx: Transaction, _now: datetime) -> bool:
+    """No link is kept as it stands in its address. True: there may be more."""
+    return store.seal_links(tx)
 
 
 def remove_driver(tx: Transaction, now: datetime, desk: Desk, conference: str, driver: str) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def _minutes(length: timedelta | None) -> int | None:
 def foresee_fleet(connection: sa.Connection, conference: str, rows: Sequence[FleetRow | RowFault]) -> dict[str, Any]:
     """What these rows would do. Raises Refused when they would be too many."""
     report, numbers = Report(dry_run=True), count(1)
-    fleet = _Fleet.load(connection, conference, new_id=lambda: f"foreseen-{next(numbers)}", new_token=str)
+    fleet = _Fleet.load(connection, conference, new_id=lambda: f"foreseen-{next(numbers)}")
     fleet.take_all(rows, report)
     return report.answer()
 
@@ -183,7 +183,7 @@ def import_fleet(
     """Each row a shift, with its vehicle and driver. Places that a row names must be known. Some rows of a table:
     `ROWS_AT_ONCE`."""
     report = Report(dry_run=False)
-    fleet = _Fleet.load(tx.connection, conference, new_id=tx.ids.new, new_token=tx.ids.secret)
+    fleet = _Fleet.load(tx.connection, conference, new_id=tx.ids.new)
     known = set(fleet.vehicles)
     fleet.take_all(rows, report)
     if fleet.changed:
@@ -202,7 +202,6 @@ class _Fleet:
     conference: str
     places: Mapping[str, str]
     new_id: Callable[[], str]
-    new_token: Callable[[], str]
     zone: ZoneInfo
     vehicles: dict[str, Vehicle] = field(default_factory=dict)
     plates: dict[str, str] = field(default_factory=dict)
@@ -213,11 +212,9 @@ class _Fleet:
     changed: list[Vehicle | Driver | Shift] = field(default_factory=list)
 
     @staticmethod
-    def load(
-        connection: sa.Connection, conference: str, *, new_id: Callable[[], str], new_token: Callable[[], str]
-    ) -> "_Fleet":
+    def load(connection: sa.Connection, conference: str, *, new_id: Callable[[], str]) -> "_Fleet":
         places = model.places_by_text(store.load_places(connection, conference))
-        fleet = _Fleet(conference, places, new_id, new_token, zone_of(connection, conference))
+        fleet = _Fleet(conference, places, new_id, zone_of(connection, conference))
         for vehicle in store.load_vehicles(connection, conference).values():
             fleet._keep_vehicle(vehicle)
         fleet.drivers = {model.plain(one.name): one for one in store.list_drivers(connection, conference)}
@@ -278,7 +275,7 @@ class _Fleet:
         before = self.drivers.get(model.plain(row.driver))
         if before is not None:
             return replace(before, phone=row.phone or before.phone)
-        return Driver(self.new_id(), self.conference, row.driver, row.phone, self.new_token())
+        return Driver(self.new_id(), self.conference, row.driver, row.phone, "").with_link(self.new_id())
 
     def _keep_vehicle(self, vehicle: Vehicle) -> None:
         self.vehicles[vehicle.code] = vehicle

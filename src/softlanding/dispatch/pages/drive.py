@@ -14,9 +14,11 @@ from softlanding.dispatch.actions import taps, telling
 from softlanding.dispatch.model import Driver
 from softlanding.dispatch.pages.shared import ANSWERS, Values, live
 from softlanding.dispatch.plans import Desk
-from softlanding.errors import Fault, Forbidden, Invalid, NotFound, Unavailable
+from softlanding.errors import Fault, Forbidden, Invalid, Unavailable
 from softlanding.lifecycle import Work
+from softlanding.links import unknown
 from softlanding.web import Doors, Form, Pages, asked, link, of_this_age, read_form, see_other
+from softlanding.web.doors import presented, refuse_ended
 
 SEEN_EVERY_S = 60.0
 TAPS_PER_MINUTE = 300  # Beyond any hand; a phone that had no network for a day sends all it kept at once.
@@ -31,21 +33,16 @@ def add_doors(doors: Doors, work: Work, pages: Pages, desk: Desk) -> None:
 
 
 async def _driver(work: Work, slug: str, token: str) -> Driver:
-    found = await work.database.read(store.find_driver_by_token, slug, token)
+    given = presented(work, "drive", token)
+    found = await work.database.read(store.find_bearer, slug, given)
     if found is None:
-        raise NotFound("this link is not valid (any more); ask the desk for yours")
+        raise unknown(given, "the desk")
+    await refuse_ended(work, slug)
     return found
 
 
 DRIVER = link(_driver)
 TAPPING = link(_driver, writes_per_minute=TAPS_PER_MINUTE)
-
-
-async def _driven(work: Work, conference: Conference, token: str) -> driving.Drive:
-    found = await work.database.read(driving.drive, conference, work.parts.clock.now(), token)
-    if found is None:
-        raise NotFound("this link is not valid (any more); ask the desk for yours")
-    return found
 
 
 def _add_looking(doors: Doors, work: Work, pages: Pages) -> None:
@@ -59,18 +56,19 @@ def _add_looking(doors: Doors, work: Work, pages: Pages) -> None:
             with suppress(Unavailable):  # The page is worth more than the mark.
                 await work.database.write(store.note_seen, driver)
 
-    async def shown(found: Conference, token: str) -> driving.Drive:
+    async def shown(found: Conference, driver: Driver) -> driving.Drive:
         """What the page shows, and the mark that it was shown: what changes from now on is told."""
-        driven = await _driven(work, found, token)
+        driven = await work.database.read(driving.drive, found, work.parts.clock.now(), driver)
         if driven.unshown:
             with suppress(Unavailable):
-                await work.database.write(telling.note_shown, found.slug, driven.driver.id, driven.unshown)
+                await work.database.write(telling.note_shown, found.slug, driver.id, driven.unshown)
         return driven
 
     @doors.page("/{conference}/drive/{token}", who=DRIVER)
     async def look(request: Request, conference: str, token: Token) -> Response:
         found = await pages.conference(conference)
-        driven, address = await shown(found, token), f"/{found.slug}/drive/{token}"
+        driven = await shown(found, request.state.bearer)
+        address = f"/{found.slug}/drive/{token}"
         response = pages.show(
             request,
             "drive.html",
@@ -89,7 +87,7 @@ def _add_looking(doors: Doors, work: Work, pages: Pages) -> None:
 
         async def values() -> Values:
             await note_seen(driver.id)
-            driven = await shown(found, token)
+            driven = await shown(found, driver)
             return {"rides": driven.values | {"address": f"/{found.slug}/drive/{token}"}}
 
         return live(request, pages, found, values)
@@ -99,7 +97,7 @@ def _add_taps(doors: Doors, work: Work, pages: Pages, desk: Desk) -> None:
     @doors.page("/{conference}/drive/{token}/taps", who=TAPPING, methods=("POST",))
     async def tap(request: Request, conference: str, token: Token) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
-        driver = (await _driven(work, found, token)).driver
+        driver = request.state.bearer
         is_form = "application/json" not in request.headers.get("Accept", "")
         try:
             answer = await _tap(request, work, desk, found, form, driver.id, driver.name)

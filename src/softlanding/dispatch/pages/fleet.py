@@ -17,10 +17,11 @@ from softlanding.dispatch.actions.imports import import_fleet_table
 from softlanding.dispatch.model import Vehicle
 from softlanding.dispatch.pages.shared import ANSWERS, COORDINATORS, Name, refused_form, status_of
 from softlanding.dispatch.plans import Desk
-from softlanding.errors import Fault, Invalid, SoftlandingError
+from softlanding.errors import Fault, Invalid, NotFound, SoftlandingError
 from softlanding.formats import fleet_template
 from softlanding.lifecycle import Work
-from softlanding.web import Doors, Form, Pages, asked, of_this_age, public_url, read_form, read_upload, see_other
+from softlanding.web import Doors, Form, Pages, asked, of_this_age, read_form, read_upload, see_other
+from softlanding.web.doors import link_address
 
 PATH = "/{conference}/dispatch/fleet"
 
@@ -52,10 +53,11 @@ class _Shown:
     ) -> Response:
         given = await self._work.database.read(views.fleet, conference.slug)
         known = await self._work.database.read(store.load_places, conference.slug)
-        base, slug = public_url(self._work, request), conference.slug
+        slug, address_of = conference.slug, link_address(self._work, request, conference.slug, "drive")
         for driver in given["drivers"]:
-            driver["link"] = f"{base}/{slug}/drive/{driver['token']}"
-            driver["qr"] = f"/{slug}/dispatch/fleet/{driver['id']}/qr.svg?v={driver['token'][:6]}"
+            if link := driver["link"]:
+                driver["link"] = address_of(link)
+                driver["qr"] = f"/{slug}/dispatch/fleet/{driver['id']}/qr.svg?v={link[-6:]}"
         return self._pages.show(
             request,
             "fleet.html",
@@ -82,8 +84,10 @@ def _add_looking(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
     @doors.page(f"{PATH}/{{driver}}/qr.svg", who=COORDINATORS)
     async def code(request: Request, conference: str, driver: Name) -> Response:
         found = await work.database.read(store.load_driver, conference, driver)
+        if found.link is None:
+            raise NotFound(f"{found.name} has no personal link; make a new one")
         return Response(
-            qr_svg(f"{public_url(work, request)}/{conference}/drive/{found.token}"),
+            qr_svg(link_address(work, request, conference, "drive")(found.link)),
             media_type="image/svg+xml",
             headers={"Cache-Control": "no-store"},
         )
@@ -169,6 +173,16 @@ def _add_drivers(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Show
         except ANSWERS as error:
             return see_other(_address(found), str(error), "refused")
         return see_other(_address(found), "There is a new link; the old one ended")
+
+    @doors.page(f"{PATH}/drivers/{{driver}}/revoke", who=COORDINATORS, methods=("POST",))
+    async def revoke(request: Request, conference: str, driver: Name) -> Response:
+        found, form = await pages.conference(conference), await read_form(request)
+        try:
+            key = await asked(request, form.key, "driver.revoke")
+            done = await work.database.write(keys.once, key, fleet.revoke_link, found.slug, driver)
+        except ANSWERS as error:
+            return see_other(_address(found), str(error), "refused")
+        return see_other(_address(found), f"{done['name']} has no personal link any more")
 
     @doors.page(f"{PATH}/drivers/{{driver}}/remove", who=COORDINATORS, methods=("POST",))
     async def remove(request: Request, conference: str, driver: Name) -> Response:

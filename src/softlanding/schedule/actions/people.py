@@ -90,14 +90,27 @@ def ensure_somebody(tx: Transaction, now: datetime, name: str) -> dict[str, Any]
 
 
 def renew_speaker_link(tx: Transaction, now: datetime, conference: str, code: str) -> dict[str, Any]:
-    """A new personal link for this speaker; the old one is dead. Raises NotFound."""
+    """A new personal link for this speaker, by its id; the old one is dead. Raises NotFound."""
     speaker = need_speaker(tx.connection, conference, code)
     store.programmes.touch_sample(tx)
-    return {"speaker": code, "name": speaker.name, "token": store.speakers.renew_link(tx, now, conference, code)}
+    return {"speaker": code, "name": speaker.name, "link": store.speakers.renew_link(tx, now, conference, code)}
 
 
-def see_speaker_link(tx: Transaction, now: datetime, token: str) -> None:
-    store.speakers.see_link(tx, now, token)
+def revoke_speaker_link(tx: Transaction, now: datetime, conference: str, code: str) -> dict[str, Any]:
+    """This speaker has no personal link until a new one is made. Raises NotFound, Refused when there is none."""
+    speaker = need_speaker(tx.connection, conference, code)
+    if not store.speakers.revoke_link(tx, now, conference, code):
+        raise Refused(f"{speaker.name} has no personal link")
+    return {"speaker": code, "name": speaker.name}
+
+
+def see_speaker_link(tx: Transaction, now: datetime, link: str) -> None:
+    store.speakers.see_link(tx, now, link)
+
+
+def seal_links(tx: Transaction, _now: datetime) -> bool:
+    """No link is kept as it stands in its address. True: there may be more."""
+    return store.speakers.seal_links(tx)
 
 
 def give_links(tx: Transaction, now: datetime) -> bool:

@@ -108,7 +108,7 @@ def import_programme(
     store.programmes.drop_set_aside(tx, slug)
     store.programmes.touch_sample(tx)
     store.programmes.save_draft(tx, now, slug, prepared.text, prepared.digest, report | {"at": now.isoformat()})
-    store.speakers.keep_persons(tx, slug, programme.persons, None)
+    store.speakers.keep_persons(tx, now, slug, programme.persons, None)
     if head is None or head.release == 0:
         _tell_conference(tx, now, slug, programme)
     return report | warnings
@@ -174,7 +174,7 @@ def release_draft(
     release = _freeze(draft, old, conference, head.release + 1, head.digest, name, note, by, now, is_fresh=is_fresh)
     store.programmes.touch_sample(tx)
     store.programmes.add_release(tx, release)
-    store.speakers.keep_persons(tx, conference, draft.persons, slots_by_speaker(draft))
+    store.speakers.keep_persons(tx, now, conference, draft.persons, slots_by_speaker(draft))
     _tell_conference(tx, now, conference, draft)
     _tell_release(tx, release, compare(None if is_fresh or old is None else old.programme, release.programme), old)
     _begin_to_follow(tx, now, conference, promise)

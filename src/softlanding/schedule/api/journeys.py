@@ -23,7 +23,7 @@ from softlanding.schedule.actions.journeys import (
     speaker_meant,
     withdraw_arrival,
 )
-from softlanding.schedule.actions.people import renew_speaker_link
+from softlanding.schedule.actions.people import renew_speaker_link, revoke_speaker_link
 from softlanding.schedule.actions.pickups import promise_of, say_not_needed, take_by_hand
 from softlanding.schedule.api.shared import (
     ORGANISERS,
@@ -42,8 +42,9 @@ from softlanding.schedule.api.shared import (
     read_body,
 )
 from softlanding.schedule.model import Arrival, read_arrival, read_news
-from softlanding.web import Doors, asked, public_url, speaks_as
+from softlanding.web import Doors, asked, speaks_as
 from softlanding.web.common import Key
+from softlanding.web.doors import link_address
 
 # What tells about persons, where a view has its own names for it.
 _OF_ARRIVALS = (PickupState, "name", "number", "vehicle", "why", "lost")  # A vehicle is named with who drives it.
@@ -268,7 +269,9 @@ def _add_speakers(doors: Doors, work: Work) -> None:
     @doors.api(path, who=ORGANISERS_LOOK, summary="Speakers with their personal links, by name")
     async def speakers(request: Request, conference: Slug) -> list[dict[str, Any]]:
         await work.database.read(need_conference, conference)
-        found = await work.database.read(views.staff.speakers, conference, public_url(work, request))
+        found = await work.database.read(
+            views.staff.speakers, conference, link_address(work, request, conference, "speaker")
+        )
         return as_seen_by(request.state.visitor, found, PersonState, "link", "number")
 
     @doors.api(f"{path}/{{code}}/link", who=ORGANISERS, methods=("POST",), summary="A new personal link")
@@ -276,4 +279,10 @@ def _add_speakers(doors: Doors, work: Work) -> None:
         done = await work.database.write(
             keys.once, await asked(request, key, "speaker.link"), renew_speaker_link, conference, code
         )
-        return done | {"url": f"{public_url(work, request)}/{conference}/speaker/{done['token']}"}
+        return done | {"url": link_address(work, request, conference, "speaker")(done["link"])}
+
+    @doors.api(f"{path}/{{code}}/revoke", who=ORGANISERS, methods=("POST",), summary="End the personal link")
+    async def revoke(request: Request, conference: Slug, code: Name, key: Key) -> dict[str, Any]:
+        return await work.database.write(
+            keys.once, await asked(request, key, "speaker.revoke"), revoke_speaker_link, conference, code
+        )

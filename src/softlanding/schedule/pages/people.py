@@ -17,10 +17,11 @@ from softlanding.schedule.actions.people import (
     make_sign_in_link,
     remove_person,
     renew_speaker_link,
+    revoke_speaker_link,
 )
 from softlanding.schedule.pages.shared import ANSWERS, ORGANISERS, Name, refused_form, status_of
 from softlanding.web import Doors, Form, Pages, asked, public_url, read_form, see_other
-from softlanding.web.doors import signer_of
+from softlanding.web.doors import link_address, signer_of
 
 
 def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
@@ -153,7 +154,8 @@ def _add_speakers(doors: Doors, work: Work, pages: Pages) -> None:
     @doors.page("/{conference}/organise/speakers", who=ORGANISERS)
     async def speakers(request: Request, conference: str) -> Response:
         found = await pages.conference(conference)
-        rows = await work.database.read(views.staff.speakers, conference, public_url(work, request))
+        address_of = link_address(work, request, conference, "speaker")
+        rows = await work.database.read(views.staff.speakers, conference, address_of)
         return pages.show(request, "speakers.html", conference=found, title="Speakers", speakers=rows)
 
     @doors.page("/{conference}/organise/speakers/{code}/link", who=ORGANISERS, methods=("POST",))
@@ -166,3 +168,13 @@ def _add_speakers(doors: Doors, work: Work, pages: Pages) -> None:
         except ANSWERS as error:
             return see_other(f"/{conference}/organise/speakers", str(error), "refused")
         return see_other(f"/{conference}/organise/speakers", f"{done['name']} has a new link; the old one is dead.")
+
+    @doors.page("/{conference}/organise/speakers/{code}/revoke", who=ORGANISERS, methods=("POST",))
+    async def revoke(request: Request, conference: str, code: Name) -> Response:
+        form = await read_form(request)
+        try:
+            key = await asked(request, form.key, "speaker.revoke")
+            done = await work.database.write(keys.once, key, revoke_speaker_link, conference, code)
+        except ANSWERS as error:
+            return see_other(f"/{conference}/organise/speakers", str(error), "refused")
+        return see_other(f"/{conference}/organise/speakers", f"{done['name']} has no personal link any more.")

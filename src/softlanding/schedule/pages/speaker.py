@@ -9,8 +9,9 @@ from fastapi.responses import Response
 
 from softlanding import keys
 from softlanding.conferences import Conference
-from softlanding.errors import NotFound, SoftlandingError, Unavailable
+from softlanding.errors import SoftlandingError, Unavailable
 from softlanding.lifecycle import Work
+from softlanding.links import replaced, unknown
 from softlanding.schedule import store, views
 from softlanding.schedule.actions.journeys import announce_arrival, change_arrival, withdraw_present_arrival
 from softlanding.schedule.actions.people import see_speaker_link
@@ -26,6 +27,7 @@ from softlanding.schedule.pages.shared import (
     status_of,
 )
 from softlanding.web import Doors, Form, Pages, asked, link, read_form, see_other
+from softlanding.web.doors import presented, refuse_ended
 
 SEEN_ANEW = timedelta(minutes=5)  # Not each look is worth a commit.
 PATH = "/{conference}/speaker/{token}"
@@ -33,9 +35,13 @@ PATH = "/{conference}/speaker/{token}"
 
 async def _speaker(work: Work, slug: str, token: str) -> Speaker:
     """Whose page this link opens, now. Raises NotFound for a link that is not (any more) good."""
-    speaker = await work.database.read(views.staff.speaker_by_token, slug, token)
-    if speaker is None:
-        raise NotFound("this personal link does not work (any more); ask the organisers for your new one")
+    given = presented(work, "speaker", token)
+    found, speaker = await work.database.read(views.staff.bearer, slug, given)
+    if found is None:
+        raise unknown(given, "the organisers")
+    if not found.is_live or speaker is None:
+        raise replaced("the organisers")
+    await refuse_ended(work, slug)
     return speaker
 
 
@@ -117,11 +123,11 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
 
 async def _see(work: Work, slug: str, token: str) -> None:
     """Organisers see who has opened the page."""
-    link = await work.database.read(store.speakers.load_link, slug, token)
+    link = await work.database.read(store.speakers.load_link, slug, presented(work, "speaker", token))
     now = work.parts.clock.now()
-    if link is not None and (link.seen_at is None or now - link.seen_at > SEEN_ANEW):
+    if link is not None and link.id and (link.seen_at is None or now - link.seen_at > SEEN_ANEW):
         with suppress(Unavailable):  # The page is worth more than the mark.
-            await work.database.write(see_speaker_link, token)
+            await work.database.write(see_speaker_link, link.id)
 
 
 async def _announce_or_change(

@@ -1,12 +1,15 @@
 """Staff with their roles, and speakers with their personal links."""
 
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
 
 from softlanding.auth import EVERYWHERE, list_people
+from softlanding.links import Presented
 from softlanding.schedule import store
 from softlanding.schedule.model import Speaker
+from softlanding.schedule.store.speakers import SpeakerLink
 from softlanding.schedule.views.journeys import load_ways
 
 
@@ -35,8 +38,9 @@ def codes_that_left(connection: sa.Connection, conference: str) -> set[str]:
     return without - {person.code for person in draft.persons} if draft else set()
 
 
-def speakers(connection: sa.Connection, conference: str, base_url: str) -> list[dict[str, Any]]:
-    """Every speaker by name, with the personal link as a full address; who left the programme comes last."""
+def speakers(connection: sa.Connection, conference: str, address_of: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Every speaker by name, with the personal link as the full address that `address_of` makes from its id; who left
+    the programme comes last."""
     left = codes_that_left(connection, conference)
     links = store.speakers.links_by_speaker(connection, conference)
     ways = {way.journey.speaker: way for way in load_ways(connection, store.journeys.list_open(connection, conference))}
@@ -50,7 +54,7 @@ def speakers(connection: sa.Connection, conference: str, base_url: str) -> list[
                 "name": speaker.name,
                 "talks": len(speaker.talks),
                 "has_left": speaker.code in left,
-                "link": f"{base_url}/{conference}/speaker/{link.token}" if link else "",
+                "link": address_of(link.id) if link and link.id else "",
                 "seen_at": link.seen_at if link else None,
                 "phone": arrival.phone if arrival else "",
                 "journey": {"number": arrival.number, "landing_at": way.journey.expected_at, "state": way.state}
@@ -66,7 +70,9 @@ def speaker_choices(connection: sa.Connection, conference: str) -> list[dict[str
     return [{"code": each.code, "name": each.name} for each in store.speakers.list_speakers(connection, conference)]
 
 
-def speaker_by_token(connection: sa.Connection, conference: str, token: str) -> Speaker | None:
-    """Whose live personal link this is."""
-    link = store.speakers.load_link(connection, conference, token)
-    return store.speakers.load_speaker(connection, conference, link.speaker) if link else None
+def bearer(
+    connection: sa.Connection, conference: str, presented: Presented
+) -> tuple[SpeakerLink | None, Speaker | None]:
+    """The link that is presented so, and whose it is."""
+    link = store.speakers.load_link(connection, conference, presented)
+    return link, store.speakers.load_speaker(connection, conference, link.speaker) if link else None
