@@ -359,7 +359,9 @@ def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
 
     @doors.api(f"{path}/{{driver}}/revoke", who=COORDINATORS, methods=("POST",), summary="End the personal link")
     async def revoke(request: Request, conference: Slug, driver: Name, key: Key) -> dict[str, Any]:
-        return await write(keys.once, await asked(request, key, "driver.revoke"), fleet.revoke_link, conference, driver)
+        return await write(
+            keys.once, await asked(request, key, "driver.link.revoke"), fleet.revoke_link, conference, driver
+        )
 
     @doors.api(f"{path}/{{driver}}/remove", who=COORDINATORS, methods=("POST",), summary="Remove a driver")
     async def remove(request: Request, conference: Slug, driver: Name, key: Key) -> dict[str, Any]:

@@ -178,7 +178,7 @@ def _add_drivers(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Show
     async def revoke(request: Request, conference: str, driver: Name) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
-            key = await asked(request, form.key, "driver.revoke")
+            key = await asked(request, form.key, "driver.link.revoke")
             done = await work.database.write(keys.once, key, fleet.revoke_link, found.slug, driver)
         except ANSWERS as error:
             return see_other(_address(found), str(error), "refused")

@@ -173,7 +173,7 @@ def _add_speakers(doors: Doors, work: Work, pages: Pages) -> None:
     async def revoke(request: Request, conference: str, code: Name) -> Response:
         form = await read_form(request)
         try:
-            key = await asked(request, form.key, "speaker.revoke")
+            key = await asked(request, form.key, "speaker.link.revoke")
             done = await work.database.write(keys.once, key, revoke_speaker_link, conference, code)
         except ANSWERS as error:
             return see_other(f"/{conference}/organise/speakers", str(error), "refused")
