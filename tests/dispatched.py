@@ -30,6 +30,7 @@ from softlanding.dispatch.model import Driver, Pickup, Place, Vehicle
 from softlanding.dispatch.plans import Desk
 from softlanding.lifecycle import Service
 from softlanding.messaging import outbox
+from softlanding.web.doors import links_of
 
 CONFERENCE = "softconf"
 AIRPORT = Place(
@@ -117,6 +118,11 @@ class Dispatched:
     def tell(self, *facts: Any) -> None:
         """Schedule says so; nobody has heard it yet."""
         self.house["schedule"].database.write_now(lambda tx, now: [outbox.add(tx, fact) for fact in facts])
+
+    def drive_path(self, number: int = 0) -> str:
+        """The address of a driver's page."""
+        token = links_of(self.house["dispatch"]).token("drive", self.drivers[number].link or "")
+        return f"/{CONFERENCE}/drive/{token}"
 
     def ask(self, *facts: Any) -> None:
         """Schedule says so, and everybody does what there is to do."""

@@ -244,7 +244,7 @@ def test_places_are_imported_and_kept_by_form(here, coordinator):
 
 
 def drive_path(here, number=0):
-    return f"/{CONFERENCE}/drive/{links_of(here.house['dispatch']).token('drive', here.drivers[number].link)}"
+    return here.drive_path(number)
 
 
 def tap(here, what, *, key=None, at=None, number=0, **headers):

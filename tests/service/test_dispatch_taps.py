@@ -11,7 +11,6 @@ from softlanding.dispatch import plans, store
 from softlanding.dispatch.actions import fleet, taps
 from softlanding.dispatch.actions import pickups as hand
 from softlanding.errors import Forbidden, Refused
-from softlanding.web.doors import links_of
 
 
 @pytest.fixture
@@ -161,8 +160,7 @@ def test_picked_up_after_a_no_show(here):
     drive(here, "accepted", "arrived")
     here.pass_time(minutes=16)
     tap(here, "no_show")
-    token = links_of(here.house["dispatch"]).token("drive", here.drivers[0].link)
-    page = here.house.client("dispatch").get(f"/{CONFERENCE}/drive/{token}").text
+    page = here.house.client("dispatch").get(here.drive_path()).text
     assert "Picked up after all" in page
     here.pass_time(minutes=2)
     assert tap(here, "boarded")["state"] == "boarded"

@@ -19,7 +19,7 @@ def here(tmp_path, monkeypatch):
 
 
 def page(here, driver=0):
-    return here.house.client("dispatch").get(f"/{CONFERENCE}/drive/{here.drivers[driver].token}").text
+    return here.house.client("dispatch").get(here.drive_path(driver)).text
 
 
 def news(here, driver=0):
@@ -30,7 +30,7 @@ def news(here, driver=0):
 
 def see(here, driver=0):
     """The driver presses every "Seen" on the page."""
-    path = f"/{CONFERENCE}/drive/{here.drivers[driver].token}"
+    path = here.drive_path(driver)
     client = here.house.client("dispatch")
     for code, version in re.findall(r'data-news="(\w+)".*?name="version" value="([^"]+)"', client.get(path).text, re.S):
         values = {"pickup": code, "tap": "seen", "version": version, "key": f"seen-{code}-{version}"}
@@ -108,7 +108,7 @@ def test_a_change_after_the_one_that_was_seen_is_told_on(here):
         first = changed(first, landing_at=NOON + timedelta(hours=hours), expires_at=NOON + timedelta(hours=hours + 2))
         here.pass_time(seconds=5)
         here.ask(first)
-    path = f"/{CONFERENCE}/drive/{here.drivers[0].token}"
+    path = here.drive_path()
     values = {"pickup": "K7Q1", "tap": "seen", "version": version[0], "key": "old"}
     answer = here.house.client("dispatch").post(f"{path}/taps", data=values, headers={"Accept": "application/json"})
     assert "changed once more" in answer.json()["words"]
