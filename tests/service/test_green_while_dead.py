@@ -30,6 +30,7 @@ def server():
 def clerk(server):
     """A user of its own for the test, with a database of the same name; the password is `right`."""
     name = f"clerk_{next(numbers)}"
+    server.start()  # Whatever the test before left.
     psql(server.url, f"CREATE ROLE {name} LOGIN PASSWORD 'right'")
     psql(server.url, f"CREATE DATABASE {name} OWNER {name}")
     server.ask_for_passwords(name)

@@ -74,6 +74,7 @@ def test_a_blink_that_refused_nobody_is_no_matter_for_a_person(house):
     work = house["schedule"]
     needs, said = needs_of(work)
     work.troubles.miss_database("lease", "it blinked")
+    assert work.waiting_for == "the database: it blinked"
     house.clock.advance(1)
     work.troubles.reach_database("lease")
     asyncio.run(needs.tell())

@@ -93,6 +93,7 @@ class Troubles:
     def miss_database(self, loop: str, why: str) -> None:
         """A loop could not reach the database. Without the lease's beat, or for several loops, no door can either."""
         self._without_database.add(loop)
+        why = why if DATABASE in why else f"the database: {why}"
         stops = loop in LEASE or len(self._without_database) >= LOOPS_THAT_STOP
         self.begin(DATABASE, why, stops=stops)
 
