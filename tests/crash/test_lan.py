@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from browsers import press_sign_in
 from softlanding.app.up import lan_address
 from softlanding.drills.installation import throw_away
 from waiting import wait_until
@@ -21,8 +22,7 @@ def test_a_phone_signs_in_by_tls_with_a_secure_cookie_and_finds_links_that_it_ca
         assert ready["addresses"] == [here.address, lan]
         trust = ssl.create_default_context(cafile=str(Path(ready["root_certificate"])))
         with httpx.Client(base_url=lan, verify=trust, timeout=20, trust_env=False) as phone:
-            signed_in = phone.post(f"/sign-in/{here.signing().sign_in_token()}")
-            assert signed_in.status_code == 303
+            signed_in = press_sign_in(phone, here.signing().sign_in_token())
             assert "secure" in signed_in.headers["set-cookie"].lower()
             assert phone.get("/operations/").status_code == 200
         with here.client() as program:
