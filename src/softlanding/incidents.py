@@ -15,7 +15,9 @@ from softlanding.database import Moment, Transaction, shared
 from softlanding.errors import NotFound, Refused
 from softlanding.messaging import outbox
 
-Kind = Literal["death", "silence", "missed", "unanswered", "poison", "halted", "clock", "fork", "other"]
+Kind = Literal[
+    "death", "silence", "missed", "unanswered", "poison", "halted", "clock", "fork", "lost", "stranded", "other"
+]
 
 WORDS: dict[str, tuple[str, ...]] = {
     "death": ("understood", "restarted by hand", "cause removed"),
@@ -26,6 +28,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "halted": ("updated", "understood"),
     "clock": ("clock is right", "clock was mended"),
     "fork": ("restored on purpose", "wrong volume", "understood"),
+    "lost": ("talk moved", "another speaker", "comes in time after all", "talk falls out"),
+    "stranded": ("arrival corrected", "driven by taxi", "not needed", "could not be reached"),
     "other": ("understood", "mended"),
 }
 """The few words with which a person settles each kind."""

@@ -178,7 +178,8 @@ def test_slugs_are_plain(name, slug):
     assert model.slug_of(name) == slug
 
 
-def test_a_talk_is_at_risk_when_the_way_leaves_no_margin():
-    on_time = a_pickup(deadline_at=NOON + timedelta(minutes=75))
-    assert not on_time.is_talk_at_risk
-    assert replace(on_time, deadline_at=NOON + timedelta(minutes=74)).is_talk_at_risk
+def test_a_talk_is_at_risk_when_the_way_to_the_venue_leaves_no_margin():
+    on_time, there = a_pickup(deadline_at=NOON + timedelta(minutes=75)), timedelta(0)
+    assert not model.is_talk_at_risk(on_time, there)
+    assert model.is_talk_at_risk(on_time, timedelta(minutes=1))
+    assert model.is_talk_at_risk(replace(on_time, deadline_at=NOON + timedelta(minutes=74)), there)

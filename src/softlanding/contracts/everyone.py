@@ -46,7 +46,9 @@ class IncidentState(Fact):
     """An incident as its owner has it."""
 
     incident: str
-    kind: Literal["death", "silence", "missed", "unanswered", "poison", "halted", "clock", "fork", "other"]
+    kind: Literal[
+        "death", "silence", "missed", "unanswered", "poison", "halted", "clock", "fork", "lost", "stranded", "other"
+    ]
     about: str  # `dispatch`, `pickup/…`
     code: str | None = None  # The pickup's short code, where it is about one.
     sentence: str  # What people read, without names of persons.

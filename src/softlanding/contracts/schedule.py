@@ -106,6 +106,7 @@ class PickupState(Fact):
     # The talk begins: to be there well before. Not after `landing_at`: it is lost.
     deadline_at: Annotated[datetime, Personal] | None = None
     note: PersonalText = ""
+    news: Literal["", "cancelled", "diverted"] = ""  # Of the flight or train: what nobody but a person can mend.
     reason: PersonalText = ""  # As somebody typed it.
     reason_kind: str = Field(default="", pattern=r"^[a-z_]{0,20}$")  # One word for it, which may be counted.
     requested_at: datetime

@@ -180,9 +180,17 @@ class Pickup:
         """When the passenger should be there for the talk or the way out."""
         return self.deadline_at - TALK_MARGIN if self.deadline_at else None
 
-    @property
-    def is_talk_at_risk(self) -> bool:
-        return self.talk_by is not None and self.deliver_at is not None and self.deliver_at > self.talk_by
+
+def is_talk_at_risk(pickup: Pickup, onward: timedelta) -> bool:
+    """As planned, they are not at the venue well before the talk; it is `onward` from where they alight."""
+    by = pickup.talk_by
+    return by is not None and pickup.deliver_at is not None and pickup.deliver_at + onward > by
+
+
+def is_talk_lost(pickup: Pickup, way: timedelta) -> bool:
+    """Whatever is planned, they are not at the venue when the talk begins; it is `way` from where they board."""
+    is_asked = pickup.direction == "arrival" and pickup.talk is not None and pickup.deadline_at is not None
+    return is_asked and not pickup.delivered_at and pickup.ready_at + way >= (pickup.deadline_at or pickup.ready_at)
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,7 @@ class Hand:
     problem: Problem
     plan: Plan
     matrix: Mapping[str, Any]  # The problem's, in the plain form that the validator reads.
+    onward: Mapping[str, timedelta]  # From each place to the nearest venue.
 
     @property
     def conference(self) -> str:
@@ -148,8 +149,27 @@ def load_hand(
     problem = replace(problem, vehicles=_vehicles(connection, conference, shifts, problem))
     plain = {"place_ids": list(matrix.place_ids), "seconds": [list(line) for line in matrix.seconds]}
     by_text = model.places_by_text(places)
-    hand = Hand(row, at, zone, places, by_text, shifts, crews, pickups, names, problem, Plan(()), plain)
+    hand = Hand(
+        row, at, zone, places, by_text, shifts, crews, pickups, names, problem, Plan(()), plain, _onward(places, matrix)
+    )
     return _with_rides(hand, settings, rows, loose=news[0] if news else None)
+
+
+def onward(places: Mapping[str, Place], at: datetime, zone: ZoneInfo) -> dict[str, timedelta]:
+    """From each place to the nearest venue, where talks are, as plans reckon."""
+    points = {slug: (one.latitude, one.longitude) for slug, one in places.items()}
+    return _onward(places, travel.matrix(points, at.astimezone(zone).replace(hour=PLAN_HOUR)))
+
+
+def _onward(places: Mapping[str, Place], matrix: travel.Matrix) -> dict[str, timedelta]:
+    venues = [number for number, slug in enumerate(matrix.place_ids) if places[slug].kind == "venue"]
+    rows = zip(matrix.place_ids, matrix.seconds, strict=True)
+    return {slug: timedelta(seconds=min((row[one] or 0 for one in venues), default=0)) for slug, row in rows}
+
+
+def onward_of(hand: Hand, slug: str | None) -> timedelta:
+    """From this place to the nearest venue; nothing where the place is not known."""
+    return hand.onward.get(slug or "", timedelta(0))
 
 
 def _shifts_of_use(
@@ -306,10 +326,10 @@ def load_of(pickup: Pickup) -> tuple[int, int, int]:
 
 
 def deliver_by(hand: Hand, pickup: Pickup) -> datetime | None:
-    """When the passenger must be there; None if nothing waits."""
+    """When the passenger must be there, so that they are at the venue in time for the talk; None if nothing waits."""
     if pickup.direction == "departure":
         return model.leave_by(pickup, hand.places.get(pickup.to_place or ""))
-    return pickup.talk_by
+    return pickup.talk_by - onward_of(hand, pickup.to_place) if pickup.talk_by else None
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from softlanding import incidents
 from softlanding.conferences import Conference
-from softlanding.dispatch import model, plans, store, travel
-from softlanding.dispatch.model import ON_VEHICLE, Crew, Pickup, Place
+from softlanding.dispatch import alarms, model, plans, store, travel
+from softlanding.dispatch.model import OPEN, OVER, Crew, Pickup, Place
 from softlanding.dispatch.plans import Desk, Hand
 from softlanding.lifecycle.deaths import Death, list_deaths
 
@@ -20,6 +19,7 @@ SHOWN_AFTER = timedelta(hours=3)  # What ended is still shown so long, so that n
 SILENT_AFTER = timedelta(minutes=5)  # A driver under way of whom nothing is heard for so long is silent.
 LATE_AFTER = timedelta(minutes=10)
 SOON = timedelta(minutes=30)
+STATES = (*OPEN, *OVER)  # Every pickup is in one of these.
 QUEUE_MAX, OPTIONS_KEPT_MAX, EXPLAINED_MAX = 200, 200, 12
 DEATH_SHOWN = timedelta(hours=12)
 NEAR_MAX = 4
@@ -40,17 +40,28 @@ def board(connection: sa.Connection, conference: Conference, now: datetime) -> V
     unseen = {(row.driver, row.pickup) for row in store.list_told(connection, "conference", slug) if row.is_unseen}
     window = _window(now, shown, crews.values())
     cars = store.load_vehicles(connection, slug).values()
+    onward = plans.onward(places, now, ZoneInfo(conference.zone))
+    found = alarms.list_alarms(connection, conference, crews, onward, now)
     return {
-        "counts": _counts(connection, conference, now),
+        "counts": counts(connection, conference, now) | {"to_settle": len(found)},
         "plan": plan_of(connection, slug),
-        "alarms": alarms(connection, slug),
+        "alarms": found,
         "deaths": deaths(connection, now),
         "queue": [
             _waiting(pickup, places) for pickup in store.list_pickups(connection, slug, ("unplaced",), QUEUE_MAX)
         ],
         "window": window,
         "vehicles": [
-            _lane(car, [crew for crew in crews.values() if crew.code == car.code], shown, places, seen, unseen, now)
+            _lane(
+                car,
+                [crew for crew in crews.values() if crew.code == car.code],
+                shown,
+                places,
+                seen,
+                unseen,
+                now,
+                onward,
+            )
             for car in cars
         ],
     }
@@ -61,38 +72,14 @@ def plan_of(connection: sa.Connection, conference: str) -> Values:
     return {"number": row.number if row else 0, "made_at": row.made_at if row else None}
 
 
-def _counts(connection: sa.Connection, conference: Conference, now: datetime) -> dict[str, int]:
-    """Pickups of today by state, by the days of the conference's zone; `later`: those of other days to come."""
-    states = ("requested", *ON_VEHICLE, "delivered", "unplaced", "missed", "no_show", "stood_down", "refused")
+def counts(connection: sa.Connection, conference: Conference, now: datetime) -> dict[str, int]:
+    """Pickups of today by state, by the days of the conference's zone: each is in one state, so they add up to `total`.
+    `later`: those of other days to come."""
     zone = ZoneInfo(conference.zone)
     today = now.astimezone(zone).date()
     begin, end = (datetime.combine(day, time(), zone) for day in (today, today + timedelta(days=1)))
-    later = {"later": store.count_later(connection, conference.slug, end)}
-    return dict.fromkeys(states, 0) | store.count_day(connection, conference.slug, begin, end) | later
-
-
-def alarms(connection: sa.Connection, conference: str) -> list[Values]:
-    """Open incidents, oldest first."""
-    found = incidents.list_incidents(connection, conference=conference, is_open=True)
-    return [_alarm(connection, one) for one in reversed(found)]
-
-
-def _alarm(connection: sa.Connection, incident: incidents.Incident) -> Values:
-    about = incident.about.removeprefix("pickup/")
-    pickup = store.find_pickup(connection, about) if incident.about.startswith("pickup/") else None
-    detail = f"{pickup.speaker_name}, {pickup.from_text} to {pickup.to_text}" if pickup else ""
-    if pickup and pickup.travel_number:
-        detail += f", {pickup.travel_number}"
-    return {
-        "id": incident.id,
-        "kind": incident.kind,
-        "title": incident.sentence,
-        "detail": detail,
-        "since": incident.opened_at,
-        "pickup": pickup.code if pickup else None,
-        "phone": pickup.phone or None if pickup else None,
-        "words": [(word, word.capitalize()) for word in incident.words],
-    }
+    found = dict.fromkeys(STATES, 0) | store.count_day(connection, conference.slug, begin, end)
+    return found | {"total": sum(found.values()), "later": store.count_later(connection, conference.slug, end)}
 
 
 def deaths(connection: sa.Connection, now: datetime) -> list[Values]:
@@ -154,6 +141,7 @@ def _lane(
     seen: Mapping[str, datetime | None],
     unseen: set[tuple[str, str]],
     now: datetime,
+    onward: Mapping[str, timedelta],
 ) -> Values:
     """One vehicle with its shift, now or next, and its rides."""
     crew = next((one for one in crews if one.to_at > now), None)
@@ -161,7 +149,7 @@ def _lane(
     mine = [one for one in shown if one.shift in shifts and one.board_at is not None]
     mine.sort(key=lambda one: (one.board_at, one.id))
     is_unseen = {one.id: (shifts[one.shift or ""], one.id) in unseen for one in mine}
-    rides = _on_lines([_bar(pickup, places, now) | {"is_unseen": is_unseen[pickup.id]} for pickup in mine])
+    rides = _on_lines([_bar(pickup, places, now, onward) | {"is_unseen": is_unseen[pickup.id]} for pickup in mine])
     return {
         "code": car.code,
         "name": car.name,
@@ -176,7 +164,7 @@ def _lane(
     }
 
 
-def _bar(pickup: Pickup, places: Mapping[str, Place], now: datetime) -> Values:
+def _bar(pickup: Pickup, places: Mapping[str, Place], now: datetime, onward: Mapping[str, timedelta]) -> Values:
     return {
         "code": pickup.code,
         "passenger": pickup.speaker_name,
@@ -186,17 +174,17 @@ def _bar(pickup: Pickup, places: Mapping[str, Place], now: datetime) -> Values:
         "from_place": _name(places, pickup.from_place, pickup.from_text),
         "to_place": _name(places, pickup.to_place, pickup.to_text),
         "state": pickup.status,
-        "is_late": is_late(pickup, now),
+        "is_late": is_late(pickup, now, onward.get(pickup.to_place or "", timedelta(0))),
         "is_pinned": pickup.is_pinned,
     }
 
 
-def is_late(pickup: Pickup, now: datetime) -> bool:
-    """Behind its plan, or planned too late for its talk."""
+def is_late(pickup: Pickup, now: datetime, onward: timedelta) -> bool:
+    """Behind its plan, or planned too late for its talk, which is `onward` from where they alight."""
     if pickup.status == "delivered" or pickup.board_at is None or pickup.deliver_at is None:
         return False
     due = pickup.deliver_at if pickup.is_aboard else pickup.board_at
-    return pickup.is_talk_at_risk or now > due + LATE_AFTER
+    return model.is_talk_at_risk(pickup, onward) or now > due + LATE_AFTER
 
 
 def _on_lines(rides: list[Values]) -> list[Values]:
@@ -240,6 +228,8 @@ def chosen(connection: sa.Connection, desk: Desk, conference: Conference, now: d
         "ready_at": found.ready_at,
         "expires_at": found.due_at,
         "note": found.note,
+        "talk": found.talk_title or found.talk,
+        "talk_at": found.deadline_at if found.talk else None,
         "state": found.status,
         "why": found.reason,
         "revision": found.revision,

@@ -14,6 +14,18 @@ ZONE = "Europe/Berlin"
 NOW = datetime(2026, 11, 22, 13, 12, 40, tzinfo=UTC)  # Sunday, 14:12:40 in Berlin
 SLUG = "softconf"
 BASE = f"/{SLUG}"
+STATES = (
+    "planned",
+    "accepted",
+    "arrived",
+    "boarded",
+    "unplaced",
+    "delivered",
+    "no_show",
+    "missed",
+    "stood_down",
+    "refused",
+)
 STAFF = Value(name="Ana Vidal", roles={"organiser", "coordinator", "operator"})
 
 
@@ -293,7 +305,7 @@ def organise() -> dict[str, Any]:
             "that talk is lost."
         ],
         "imported": imported,
-        "journeys": Value(count=38, planned=35, waiting=3),
+        "journeys": Value(count=38, planned=33, waiting=3, off={"unplaced": 2}),
     }
 
 
@@ -663,6 +675,8 @@ def alarms() -> list[Value]:
             since=at(13, 36),
             pickup="K2FD",
             phone="+44 20 5550 9",
+            to_do="Call the passenger: fetch them by another car or a taxi, and say what was done.",
+            state="missed",
             words=MISSED_WORDS,
         ),
         Value(
@@ -673,6 +687,8 @@ def alarms() -> list[Value]:
             since=at(14, 6),
             pickup="F8QA",
             phone=None,
+            to_do="",
+            state="no_show",
             words=[("found", "Found after all"), ("by-taxi", "By taxi"), ("gone", "Left by themselves")],
         ),
     ]
@@ -719,6 +735,8 @@ def chosen_pickup() -> Value:
         ready_at=at(16, 20),
         expires_at=at(17, 50),
         note="Will wear a red scarf.",
+        talk="On compilers",
+        talk_at=at(19),
         state="accepted",
         why="",
         revision=2,
@@ -735,7 +753,6 @@ def chosen_pickup() -> Value:
 
 def board() -> dict[str, Any]:
     counts = {
-        "requested": 1,
         "planned": 6,
         "accepted": 1,
         "arrived": 1,
@@ -743,7 +760,12 @@ def board() -> dict[str, Any]:
         "delivered": 9,
         "unplaced": 1,
         "missed": 1,
+        "no_show": 1,
+        "refused": 0,
+        "stood_down": 0,
+        "total": 23,
         "later": 37,
+        "to_settle": 2,
     }
     return {
         "page": page(),
@@ -761,9 +783,7 @@ def board() -> dict[str, Any]:
 
 
 def empty_board() -> dict[str, Any]:
-    counts = dict.fromkeys(
-        ("requested", "planned", "accepted", "arrived", "boarded", "delivered", "unplaced", "missed", "later"), 0
-    )
+    counts = dict.fromkeys((*STATES, "total", "later", "to_settle"), 0)
     return board() | {
         "counts": counts,
         "alarms": [],

@@ -51,6 +51,9 @@ def hear_request(tx: Transaction, now: datetime, desk: Desk, fact: PickupState, 
         return
     hand = plans.take_hand(tx, now, desk, fact.conference)
     pickup = _asked(hand, desk, now, fact, envelope, known)
+    _call_if_lost(tx, now, hand, known, pickup)
+    if fact.news == "diverted":
+        _call_if_diverted(tx, now, pickup)
     if pickup.status == "delivered":
         _say_delivered(tx, now, hand, pickup)
     elif pickup.is_aboard:
@@ -86,6 +89,8 @@ def hear_withdrawn(tx: Transaction, now: datetime, desk: Desk, fact: PickupState
         _leave(tx, now, desk, hand, gone, is_new=known is None, reason=f"{pickup.code} withdrawn")
         _note(tx, now, gone, f"withdrawn: {reason}")
         tell(tx, PickupStoodDown, gone, now, hand, reason=reason)
+        if fact.news == "cancelled":
+            _call_if_cancelled(tx, now, gone)
 
 
 def refuse_request(
@@ -99,6 +104,55 @@ def refuse_request(
     _leave(tx, now, desk, hand, gone, is_new=known is None, reason=f"{pickup.code} refused")
     _note(tx, now, gone, f"refused: {refused}")
     tell(tx, PickupRefused, gone, now, hand, reason=str(refused))
+    _call(tx, now, gone, "stranded", f"refused/{gone.id}/{gone.revision}", f"{gone.code} cannot be fetched as asked")
+
+
+def _call(tx: Transaction, now: datetime, pickup: Pickup, kind: incidents.Kind, cause: str, sentence: str) -> None:
+    """No plan can help here: a person must, and it stands until they say what was done."""
+    incidents.open_incident(
+        tx,
+        now,
+        cause=cause,
+        kind=kind,
+        about=f"pickup/{pickup.id}",
+        code=pickup.code,
+        conference=pickup.conference,
+        sentence=sentence,
+    )
+
+
+def _call_if_diverted(tx: Transaction, now: datetime, pickup: Pickup) -> None:
+    """The car still goes to where the flight was to land: nobody but a person knows where it went."""
+    sentence = f"{pickup.code} was diverted, and the car still goes to where it was to land: ask where they are"
+    _call(tx, now, pickup, "stranded", f"diverted/{pickup.id}/{pickup.from_text}", sentence)
+
+
+def _call_if_cancelled(tx: Transaction, now: datetime, pickup: Pickup) -> None:
+    sentence = f"{pickup.code} does not come: what they travel with was cancelled. Ask how they come now"
+    _call(tx, now, pickup, "stranded", f"cancelled/{pickup.id}/{pickup.revision}", sentence)
+
+
+def _call_if_lost(tx: Transaction, now: datetime, hand: Hand, known: Pickup | None, pickup: Pickup) -> None:
+    """The loudest alarm: no car brings them to their talk. One for a pickup and talk, told again when it gets worse."""
+    if not model.is_talk_lost(pickup, plans.onward_of(hand, pickup.from_place)):
+        return
+    assert pickup.deadline_at is not None, "a lost talk begins at some time"
+    begins, ready = (f"{at.astimezone(hand.zone):%a %d %b %H:%M}" for at in (pickup.deadline_at, pickup.ready_at))
+    sentence = f"The talk of {pickup.code} is lost: it begins {begins}, and they can be fetched from {ready} on"
+    cause = f"lost/{pickup.id}/{pickup.talk}"
+    first = incidents.load(tx.connection, incidents.incident_id(cause))
+    is_worse = known is not None and _late_by(pickup) >= _late_by(known) + TOLD_FROM
+    if first is None or not is_worse:
+        _call(tx, now, pickup, "lost", cause, sentence)
+    elif first.settled_at is None:
+        incidents.grow_incident(tx, now, first, sentence)
+    else:
+        _call(tx, now, pickup, "lost", f"{cause}/{_late_by(pickup)}", sentence)
+
+
+def _late_by(pickup: Pickup) -> timedelta:
+    """From the talk's beginning to when they can be fetched."""
+    return pickup.ready_at - pickup.deadline_at if pickup.deadline_at else timedelta.min
 
 
 def _may_board_there(hand: Hand, known: Pickup, pickup: Pickup) -> bool:
@@ -255,7 +309,8 @@ def _plan_anew(tx: Transaction, now: datetime, desk: Desk, hand: Hand, pickup: P
     if found is None or (found.placed is None and not pickup.is_pinned):
         found = plans.seek(hand, desk, pickup)
     if found.placed is None:
-        reason = _reason(tx, hand, found, pickup)
+        reason = _fits_elsewhere(hand, desk, pickup) if pickup.is_pinned else ""
+        reason = reason or _reason(tx, hand, found, pickup)
         if pickup.is_pinned:
             reason = f"a person placed it on {pickup.vehicle}, where it no longer fits: {reason}"
         held = replace(pickup, is_held=pickup.is_pinned)
@@ -272,6 +327,15 @@ def _accepted(tx: Transaction, hand: Hand, pickup: Pickup) -> Shown | None:
     told = store.list_told(tx.connection, "pickup", pickup.id)
     seen = next((row.seen for row in told if row.driver == crew.driver), None)
     return seen or telling.in_force(before, crew, crew.driver)
+
+
+def _fits_elsewhere(hand: Hand, desk: Desk, pickup: Pickup) -> str:
+    """Which other car is free for what a person placed on one that is not; "" if none is."""
+    other = plans.seek(hand, desk, pickup).placed
+    if other is None:
+        return ""
+    crew, board_at = hand.crews[other.vehicle_id], plans.moment(hand, other.board_s)
+    return f"{crew.vehicle} with {crew.driver_name} is free for it at {hand.say(board_at)}; move it there, or unlock it"
 
 
 def _same_car(hand: Hand, pickup: Pickup, was: str) -> list[str]:
@@ -301,6 +365,7 @@ def _reason(tx: Transaction, hand: Hand, found: Found, pickup: Pickup) -> str:
     if store.count_unplaced(tx.connection, hand.conference) >= EXPLAINED_MAX:
         return plans.why_not_briefly(hand, pickup)
     why, ways = plans.why_not(hand, found, pickup)
+    why = why or plans.why_not_briefly(hand, pickup)
     said = "; ".join(ways[: plans.WAYS_OUT_SAID])
     return f"{why}. Ways out: {said}" if said else why
 
@@ -344,7 +409,7 @@ def put(
     )
     if was == shift and accepted is not None and not _changes(accepted, planned, crew):
         planned = replace(planned, status="accepted", accepted_at=pickup.accepted_at)
-    is_risk_new = _is_risk_new(planned)
+    is_risk_new = _is_risk_new(hand, planned)
     planned = replace(planned, risk_revision=planned.revision) if is_risk_new else planned
     after = replace(after, pickups={**hand.pickups, planned.id: planned})
     store.keep_pickup(tx, planned, is_new=is_new)
@@ -471,7 +536,7 @@ def _retime(tx: Transaction, now: datetime, hand: Hand, shift: str, quiet: set[s
             told = replace(other, plan=hand.row.number)
             _note(tx, now, told, f"now {hand.say(board_at)} to {hand.say(deliver_at)}: {reason}")
             _tell_again(tx, now, hand, told, reason=f"times moved: {reason}")
-        if _is_risk_new(other):
+        if _is_risk_new(hand, other):
             pickups[ride_id] = replace(other, risk_revision=other.revision)
             store.mark_risk(tx, ride_id, other.revision)
             _tell_risk(tx, other)
@@ -538,8 +603,9 @@ def _tell_again(tx: Transaction, now: datetime, hand: Hand, pickup: Pickup, *, r
     tell(tx, _STANDS[pickup.status], pickup, since.get(pickup.status) or now, hand, reason=reason)
 
 
-def _is_risk_new(pickup: Pickup) -> bool:
-    return bool(pickup.talk) and pickup.is_talk_at_risk and pickup.risk_revision != pickup.revision
+def _is_risk_new(hand: Hand, pickup: Pickup) -> bool:
+    is_at_risk = model.is_talk_at_risk(pickup, plans.onward_of(hand, pickup.to_place))
+    return bool(pickup.talk) and is_at_risk and pickup.risk_revision != pickup.revision
 
 
 def _tell_risk(tx: Transaction, pickup: Pickup) -> None:

@@ -69,7 +69,7 @@ def settle_wish(
         return journey
     if not journey.needs_pickup:
         if last is not None and last.is_open:
-            withdraw_pickup(tx, now, last, reason)
+            withdraw_pickup(tx, now, last, reason, news=journey.grave_news)
         return journey
     if last is not None and last.is_open:
         _change_pickup(tx, now, journey, last, talk, promise, reason)
@@ -82,9 +82,11 @@ def is_aboard(ride: Ride | None) -> bool:
     return ride is not None and ride.status in HAS_TAKEN_PLACE
 
 
-def withdraw_pickup(tx: Transaction, now: datetime, pickup: Pickup, reason: str, kind: str = "") -> Pickup:
+def withdraw_pickup(
+    tx: Transaction, now: datetime, pickup: Pickup, reason: str, kind: str = "", news: str = ""
+) -> Pickup:
     """It is not wanted any more: the next revision says so, and the leg is free for another."""
-    said = {"reason": reason, "reason_kind": kind, "requested_at": now}
+    said = {"reason": reason, "reason_kind": kind, "news": news, "requested_at": now}
     asked = pickup.asked.model_copy(update={"revision": pickup.revision + 1, **said})
     withdrawn = replace(pickup, revision=asked.revision, status="withdrawn", asked=asked, open_leg=None)
     store.pickups.save_pickup(tx, withdrawn)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from softlanding.contracts.schedule import PickupState
@@ -110,6 +111,13 @@ class Journey:
         return heard or self.arrival.landing_at
 
     @property
+    def grave_news(self) -> Literal["", "cancelled", "diverted"]:
+        """News that nobody but a person can mend."""
+        if self.withdrawn_at is not None or self.news is None:
+            return ""
+        return "cancelled" if self.news.state == "cancelled" else "diverted" if self.news.state == "diverted" else ""
+
+    @property
     def needs_pickup(self) -> bool:
         """A cancelled flight brings nobody: its journey waits for another one."""
         return self.withdrawn_at is None and not (self.news and self.news.state == "cancelled")
@@ -212,6 +220,7 @@ def pickup_state(
         talk_title=talk.title if talk else None,
         deadline_at=talk.starts_at if talk else None,
         note=note,
+        news=journey.grave_news,
         reason=reason,
         requested_at=now,
         answer_by=now + promise.answer_within,

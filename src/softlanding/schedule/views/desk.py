@@ -1,6 +1,7 @@
 """The organiser's desk: the draft against what is public, and what is wrong with it."""
 
 import re
+from collections import Counter
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from softlanding.schedule.views.journeys import IS_OVER, load_ways, lost_talks
 from softlanding.schedule.views.staff import codes_that_left
 
 CHANGES_SHOWN = 100
+_WITHOUT_RIDE = ("unplaced", "refused", "missed", "no_show", "by_hand", "stood_down", "withdrawn")
 
 
 def desk(connection: sa.Connection, conference: str, now: datetime, *, by_name: bool = True) -> dict[str, Any]:
@@ -149,11 +151,12 @@ def _note(note: dict[str, Any]) -> dict[str, Any]:
     return {"line": int(line[1]) if line else None, "text": note["what"] + more}
 
 
-def _journeys(connection: sa.Connection, conference: str) -> dict[str, int]:
+def _journeys(connection: sa.Connection, conference: str) -> dict[str, Any]:
+    """How many, and in which state; each is counted once."""
     states = [way.state for way in load_ways(connection, store.journeys.list_open(connection, conference))]
     waiting = sum(state in ("requested", "unanswered") for state in states)
-    off = sum(state in ("withdrawn", "stood_down", "by_hand", "unplaced", "refused", "missed") for state in states)
-    return {"count": len(states), "planned": len(states) - waiting - off, "waiting": waiting}
+    off = [state for state in states if state in _WITHOUT_RIDE]
+    return {"count": len(states), "planned": len(states) - waiting - len(off), "waiting": waiting, "off": Counter(off)}
 
 
 def programme_summary(
