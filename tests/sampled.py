@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from house import House
-from softlanding import auth, incidents
+from softlanding import auth, incidents, tokens
+from softlanding.contracts.schedule import TokenState
 from softlanding.dispatch import store as dispatch_store
 from softlanding.formats import write_json, write_xml
 from softlanding.lifecycle import Work
@@ -78,8 +79,23 @@ class Sampled:
         found = [route for route in self.apps[service].routes if getattr(route, "methods", None)]
         return [(method, route) for route in found for method in sorted(route.methods & {"POST", "PUT"})]
 
-    def token(self, *scopes: str) -> str:
-        return signer_of(self.house["schedule"]).program_token("tests", scopes, self.house.clock.now())
+    def token(self, *scopes: str, conference: str | None = None) -> str:
+        """A program's token that each service knows; the same scopes give the same one."""
+        identity = hash_of(f"{sorted(scopes)} {conference}")[:36]
+        text, now = f"{tokens.PREFIX}{identity}", self.house.clock.now()
+        state = TokenState(
+            token=identity,
+            token_hash=hash_of(text),
+            name=f"tests {identity}",
+            conference=conference,
+            scopes=scopes,
+            made_by="tests",
+            made_at=now,
+            ends_at=now + tokens.LASTS,
+        )
+        for service in SERVICES:
+            self.write(service, lambda tx, _now: tokens._keep(tx, state))
+        return text
 
     def person(self, name: str, *roles: tuple[str, str], is_revoked: bool = False) -> str:
         """Somebody on the staff of each service; the id."""
@@ -88,7 +104,7 @@ class Sampled:
         )
         for service in SERVICES:
             now = self.house.clock.now() if is_revoked else None
-            self.write(service, lambda tx, _now, now=now: auth._keep(tx, person, now))
+            self.write(service, lambda tx, at, now=now: auth._keep(tx, person, now, at))
         return person.person
 
     def session(self, person: str) -> dict[str, str]:
@@ -157,4 +173,11 @@ def _an_incident(tx: Any, now: Any) -> str:
 
 def _rows(connection: sa.Connection) -> dict[str, list[str]]:
     names = sorted(set(sa.inspect(connection).get_table_names()) - {"audit", "door_answer", "lease"})
-    return {name: sorted(map(str, connection.execute(sa.text(f'SELECT * FROM "{name}"')))) for name in names}
+    return {name: sorted(_told(connection, name)) for name in names}
+
+
+def _told(connection: sa.Connection, name: str) -> list[str]:
+    """Each row as text; that a token or a session was used is no change of anything."""
+    passing = {"program_token": {"seen_at"}, "session": {"seen_at"}}.get(name, set())
+    rows = connection.execute(sa.text(f'SELECT * FROM "{name}"')).mappings()
+    return [str(tuple(value for key, value in row.items() if key not in passing)) for row in rows]

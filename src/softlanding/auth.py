@@ -1,7 +1,7 @@
-"""Who may do what: people and their roles, sign-in links, sessions, programs' tokens.
+"""Who may do what: people and their roles, sign-in links, and who asks.
 
 People and roles are facts of Schedule that every service keeps, so that a coordinator can sign in while Schedule is
-dead. Sessions and links are signed with one secret that all three know; used links are told as facts.
+dead. Sessions and links are signed with one secret that all three know; their uses and ends are told as facts.
 """
 
 import json
@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from softlanding import sessions, tokens
 from softlanding.contracts import Fact, personal_fields
-from softlanding.contracts.everyone import SignInUsed
-from softlanding.contracts.schedule import PersonGranted, PersonRevoked, PersonState
+from softlanding.contracts.everyone import SessionBegan, SignInUsed
+from softlanding.contracts.schedule import PersonGranted, PersonRevoked, PersonState, SignInMade
 from softlanding.database import Moment, Transaction, shared
 from softlanding.errors import Forbidden, Refused
 from softlanding.messaging import outbox
@@ -24,24 +25,26 @@ from softlanding.signing import FIRST_PERSON, SESSION_LASTS, SIGN_IN_LASTS, Sign
 
 __all__ = [
     "EVERYWHERE", "FIRST_PERSON", "NOBODY", "SCOPES", "SESSION_LASTS", "SIGN_IN_LASTS", "STAFF_ROLES", "Person",
-    "Signer", "Visitor", "as_seen_by", "grant", "handlers", "hash_of", "list_people", "load_person", "people",
-    "revoke", "sign_in_used_at", "signed_in_at", "use_sign_in", "used_links",
+    "Signer", "Visitor", "as_seen_by", "grant", "handlers", "hash_of", "list_people", "load_person", "may_sign_in",
+    "note_sign_in_made", "people", "revoke", "sign_in_used_at", "signed_in_at", "use_sign_in", "used_links",
 ]  # fmt: skip
 
 T = TypeVar("T")
 
 STAFF_ROLES = ("organiser", "coordinator", "operator")
 EVERYWHERE = "*"
-SCOPES = ("facts", "personal", "write", "read")
+SCOPES = ("read", "write", "personal", "facts", "admin", "logs")
 SCOPES_IN_WORDS = """\
 Programs send a token (`softlanding token NAME --scope …`) as `Authorization: Bearer …`. Its scopes say what it may do:
 
 - `read` looks at what staff see; `write` looks, too, and changes.
-- `facts` follows the feed and sends log lines.
+- `admin` manages people, their roles and sign-in links, personal links and tokens; no other scope does.
+- `facts` follows the feed; `logs` sends log lines.
 - `personal` adds what tells about persons (names, phones, e-mail addresses, flights, notes, personal links). Without it
   those fields are absent from every answer to a `GET`, the feed's facts among them.
 
-A link that a program with `write` makes is told to it, once, as the answer.
+A token holds for one conference or for all of them. One of a conference opens the addresses of that conference, and
+no others.
 """
 
 people = sa.Table(
@@ -54,6 +57,13 @@ people = sa.Table(
     sa.Column("roles", sa.Text, nullable=False),  # JSON: [[conference or "*", role], …]
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("revoked_at", Moment),
+)
+newest_links = sa.Table(
+    "sign_in_newest",
+    shared,
+    sa.Column("person", sa.String(36), primary_key=True),
+    sa.Column("token_hash", sa.String(64), nullable=False),  # "": none that was made up to then.
+    sa.Column("made_at", Moment, nullable=False),
 )
 used_links = sa.Table(
     "sign_in_used",
@@ -84,6 +94,8 @@ class Visitor:
     roles: frozenset[tuple[str, str]] = frozenset()
     scopes: frozenset[str] = frozenset()
     session: str = ""
+    place: str = EVERYWHERE  # The conference for which a program's scopes hold.
+    token: str = ""  # A program's token, by its id.
 
     @property
     def is_known(self) -> bool:
@@ -94,6 +106,10 @@ class Visitor:
         """Staff do. A program needs the scope `personal`, whatever else it may do."""
         return self.person is not None or "personal" in self.scopes
 
+    def has_scope(self, wanted: Iterable[str], conference: str | None) -> bool:
+        """A program's: one of the wanted scopes, for this conference; for what belongs to none only one for all."""
+        return bool(self.scopes & set(wanted)) and self.place in (EVERYWHERE, conference)
+
     def has_role(self, wanted: Iterable[str], conference: str | None) -> bool:
         """One of the wanted roles, for this conference or everywhere; anywhere, where no conference is meant."""
         return any(
@@ -102,7 +118,7 @@ class Visitor:
 
     def is_staff_of(self, conference: str | None) -> bool:
         """Whether what belongs to this conference is theirs to see and settle; what belongs to none is all staff's."""
-        return bool(self.scopes) or (self.is_known and self.has_role(STAFF_ROLES, conference))
+        return self.has_scope(self.scopes, conference) or (self.is_known and self.has_role(STAFF_ROLES, conference))
 
 
 NOBODY = Visitor()
@@ -140,17 +156,37 @@ def list_people(connection: sa.Connection) -> list[Person]:
     return [_from_row(row) for row in rows]
 
 
-def use_sign_in(tx: Transaction, now: datetime, token: str, person: str) -> Person:
-    """The link is used: kept here, told to the others. Raises Refused the second time, Forbidden for strangers."""
-    known = load_person(tx.connection, person)
-    if known is None or known.is_revoked:
-        raise Forbidden("this link is for somebody who is not on the staff (any more)")
+def use_sign_in(
+    tx: Transaction, now: datetime, token: str, person: str, made_at: datetime, began: SessionBegan
+) -> Person:
+    """The link is used and a session begins: kept here, told to the others. Raises Refused the second time and for one
+    that another has replaced, Forbidden for strangers."""
+    known = may_sign_in(tx.connection, token, person, made_at)
     if sign_in_used_at(tx.connection, token) is not None:
         raise Refused("this sign-in link was used already; ask for a new one")
-    used = SignInUsed(token_hash=hash_of(token), used_at=now, person=person)
+    used = SignInUsed(token_hash=hash_of(token), used_at=now, person=person, made_at=made_at)
     _keep_used(tx, used)
     outbox.add(tx, used)
+    sessions.begin(tx, began)
     return known
+
+
+def may_sign_in(connection: sa.Connection, token: str, person: str, made_at: datetime) -> Person:
+    """Whom the link lets in, if it is not used yet. Raises Forbidden in words: a stranger, or a link that is over."""
+    known = load_person(connection, person)
+    if known is None or known.is_revoked:
+        raise Forbidden("this link is for somebody who is not on the staff (any more)")
+    newest = connection.execute(sa.select(newest_links).where(newest_links.c.person == person)).first()
+    if newest is not None and newest.token_hash != hash_of(token) and made_at <= newest.made_at:
+        raise Forbidden("another link was made after this one, or it was withdrawn; use the newest")
+    return known
+
+
+def note_sign_in_made(tx: Transaction, now: datetime, person: str, token: str = "") -> None:
+    """Of this person's links only this one holds from now on; without it, none that was made up to now."""
+    made = SignInMade(person=person, token_hash=hash_of(token) if token else "", made_at=now)
+    _keep_newest(tx, made.person, made.token_hash, made.made_at)
+    outbox.add(tx, made)
 
 
 def sign_in_used_at(connection: sa.Connection, token: str) -> datetime | None:
@@ -167,32 +203,39 @@ def signed_in_at(connection: sa.Connection) -> dict[str, datetime]:
     return {row.person: row.at for row in connection.execute(query.group_by(used_links.c.person))}
 
 
-def grant(tx: Transaction, _now: datetime, person: PersonState) -> None:
-    """Schedule's own change of a person, told to all."""
-    _keep(tx, person, None)
+def grant(tx: Transaction, now: datetime, person: PersonState) -> None:
+    """Schedule's own change of a person, told to all. Other roles end their sessions."""
+    _keep(tx, person, None, now)
     outbox.add(tx, PersonGranted(**person.model_dump()))
 
 
 def revoke(tx: Transaction, now: datetime, person: PersonState) -> None:
-    _keep(tx, person, now)
+    _keep(tx, person, now, now)
     outbox.add(tx, PersonRevoked(**person.model_dump()))
 
 
 def handlers(me: str, peers: Iterable[str]) -> dict[str, Handler]:
-    """What each service does with facts about people and used links."""
+    """What each service does with facts about people, their links and sessions, and programs' tokens."""
+    peers = tuple(peers)
     table: dict[str, Handler] = {f"{peer}.sign_in.used": _hear_used for peer in peers}
+    table |= sessions.handlers(me, peers) | tokens.handlers(me)
     if me != "schedule":
         table["schedule.person.granted"] = _hear_granted
         table["schedule.person.revoked"] = _hear_revoked
+        table["schedule.sign_in.made"] = _hear_made
     return table
 
 
-def _hear_granted(tx: Transaction, _now: datetime, fact: PersonGranted, _envelope: Envelope) -> None:
-    _keep(tx, fact, None)
+def _hear_granted(tx: Transaction, _now: datetime, fact: PersonGranted, envelope: Envelope) -> None:
+    _keep(tx, fact, None, envelope.time)
 
 
-def _hear_revoked(tx: Transaction, now: datetime, fact: PersonRevoked, _envelope: Envelope) -> None:
-    _keep(tx, fact, now)
+def _hear_revoked(tx: Transaction, now: datetime, fact: PersonRevoked, envelope: Envelope) -> None:
+    _keep(tx, fact, now, envelope.time)
+
+
+def _hear_made(tx: Transaction, _now: datetime, fact: SignInMade, _envelope: Envelope) -> None:
+    _keep_newest(tx, fact.person, fact.token_hash, fact.made_at)
 
 
 def _hear_used(tx: Transaction, _now: datetime, fact: SignInUsed, _envelope: Envelope) -> None:
@@ -203,9 +246,24 @@ def _hear_used(tx: Transaction, _now: datetime, fact: SignInUsed, _envelope: Env
 def _keep_used(tx: Transaction, used: SignInUsed) -> None:
     values = {"token_hash": used.token_hash, "used_at": used.used_at, "person": used.person}
     tx.execute(sa.insert(used_links).values(**values))
+    if used.person is not None and used.made_at is not None:
+        _keep_newest(tx, used.person, used.token_hash, used.made_at)
 
 
-def _keep(tx: Transaction, person: PersonState, revoked_at: datetime | None) -> None:
+def _keep_newest(tx: Transaction, person: str, token_hash: str, made_at: datetime) -> None:
+    """Services hear of links in different orders: the latest made counts."""
+    known = tx.execute(sa.select(newest_links.c.made_at).where(newest_links.c.person == person)).scalar()
+    values = {"token_hash": token_hash, "made_at": made_at}
+    if known is None:
+        tx.execute(sa.insert(newest_links).values(person=person, **values))
+    elif known <= made_at:
+        tx.execute(sa.update(newest_links).where(newest_links.c.person == person).values(**values))
+
+
+def _keep(tx: Transaction, person: PersonState, revoked_at: datetime | None, at: datetime) -> None:
+    before = load_person(tx.connection, person.person)
+    if before is not None and (revoked_at is not None or set(before.roles) != set(person.roles)):
+        sessions.cut(tx, at, person.person, why="removed" if revoked_at else "other roles")
     values = {
         "name": person.name,
         "email": person.email,

@@ -21,6 +21,7 @@ from softlanding.settings import SERVICES, Service, Settings, example_text, expl
 
 TO_SIGN = ("session_secret", "front_door.public_url")  # What a command needs that asks the running system.
 ANY_NUMBER = 1_000_000  # Of talks that an import may remove: more than any programme has.
+TOKEN_SCOPES = ("read", "write", "personal", "facts", "admin", "logs")
 F = TypeVar("F", bound=Callable[..., Any])
 
 data_option = click.option("--data", metavar="DIR", help="The data folder. Default: var, or the setting data_folder.")
@@ -204,17 +205,46 @@ def sign_in_link_command(person: str, data: str | None, as_json: bool) -> None:
 
 
 @group.command("token")
-@click.argument("name")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(["read", "write", "facts", "personal"]))
+@click.argument("words", nargs=-1, metavar="NAME | list | revoke NAME")
+@click.option(
+    "--scope", "scopes", multiple=True, type=click.Choice(TOKEN_SCOPES), help="What it may do. Default: read."
+)
+@click.option("--conference", metavar="SLUG", help="The one for which it holds. Default: all.")
 @data_option
 @json_option
-@with_example("softlanding token registration-desk --scope read --scope write")
-def token_command(name: str, scopes: tuple[str, ...], data: str | None, as_json: bool) -> None:
-    """Print a token by which a program may use the API, for a year."""
-    from softlanding.app.reach import signs_for
+@with_example("softlanding token registration-desk --scope read --scope write --conference softconf")
+def token_command(
+    words: tuple[str, ...], scopes: tuple[str, ...], conference: str | None, data: str | None, as_json: bool
+) -> None:
+    """Make a token by which a program may use the API, for a year; list them; revoke one by its name or id.
 
-    token = signs_for(_settings(data), _note).signing.program_token(name, scopes or ("read",))
-    _say({"token": token, "scopes": list(scopes or ("read",))}, as_json, token)
+    A token's text is shown once.
+    """
+    from softlanding.app.client import new_key
+    from softlanding.app.reach import reach
+
+    path, (what, *named) = "/api/schedule/tokens", words or ("",)
+    if not what or what.startswith("-") or len(named) != (what == "revoke"):
+        raise click.UsageError("give a name, or `list`, or `revoke` and a name")
+    with reach(_settings(data), _note) as here:
+        if what == "list":
+            answer = {"tokens": here.request("GET", path)}
+            said = "\n".join(map(_token_words, answer["tokens"])) or "no program has a token"
+        elif what == "revoke":
+            answer = here.request("POST", f"{path}/revoke", key=new_key(), values={"token": named[0]})
+            said = f"{answer['name']} holds no more."
+        else:
+            given = {"name": what, "scopes": list(scopes or ("read",)), "conference": conference}
+            made = here.request("POST", path, key=new_key(), values=given)
+            answer, said = made | {"token": made["text"], "id": made["token"]}, made["text"]
+    _say(answer, as_json, said)
+
+
+def _token_words(one: Mapping[str, Any]) -> str:
+    where, state = one["conference"] or "all conferences", f"ends {one['ends_at'][:10]}"
+    if one["revoked_at"]:
+        state = f"revoked {one['revoked_at'][:10]} by {one['revoked_by']}"
+    return f"{one['name']}: {', '.join(one['scopes'])}; {where}; made by {one['made_by']}; {state}; id {one['token']}"
 
 
 @group.group("import")

@@ -408,6 +408,10 @@ class Settings(BaseSettings):
         le=365,
         description="Personal links of speakers and drivers end so many days after the conference's last.",
     )
+    session_idle_hours: Positive = Field(
+        default=24.0,
+        description="After so many hours without a request a session of a member of staff ends by itself.",
+    )
     secure_cookies: bool = Field(
         default=False,
         description="Cookies travel by https alone. Default of profile production: true.",

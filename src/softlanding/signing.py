@@ -1,10 +1,11 @@
-"""What is signed with the installation's secret: sign-in links, sessions, programs' tokens. All services share it."""
+"""What is signed with the installation's secret: sign-in links, sessions, what commands bear. All services share it."""
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -13,7 +14,18 @@ from softlanding.errors import Forbidden
 
 SIGN_IN_LASTS = timedelta(hours=24)
 SESSION_LASTS = timedelta(days=14)
+COMMAND_LASTS = timedelta(minutes=10)  # A command makes itself a new one for each request.
 FIRST_PERSON = "first"  # Whoever set the installation up; `softlanding up` prints this person's sign-in link.
+
+
+@dataclass(frozen=True)
+class Cookie:
+    """What a session's cookie says: whose it is, since when, and when it was last renewed."""
+
+    person: str
+    session: str
+    began_at: datetime
+    used_at: datetime
 
 
 @dataclass(frozen=True)
@@ -26,25 +38,37 @@ class Signer:
     def sign_in_token(self, person: str, nonce: str, now: datetime) -> str:
         return self._of("sign-in").dumps({"p": person, "n": nonce, "t": int(now.timestamp())})
 
-    def read_sign_in(self, token: str, now: datetime) -> str:
-        """The person. Raises Forbidden with what to do."""
-        return str(self._read("sign-in", token, now, SIGN_IN_LASTS, "this sign-in link")["p"])
+    def read_sign_in(self, token: str, now: datetime) -> tuple[str, datetime]:
+        """(person, when it was made). Raises Forbidden with what to do."""
+        values = self._read("sign-in", token, now, SIGN_IN_LASTS, "this sign-in link")
+        return str(values["p"]), _moment(values["t"])
 
-    def session_cookie(self, person: str, session: str, now: datetime) -> str:
-        return self._of("session").dumps({"p": person, "s": session, "t": int(now.timestamp())})
+    def session_cookie(self, person: str, session: str, began_at: datetime, used_at: datetime | None = None) -> str:
+        """Times are exact: what ends all sessions of a person is compared with when each began."""
+        values = {"p": person, "s": session, "t": began_at.timestamp(), "u": (used_at or began_at).timestamp()}
+        return self._of("session").dumps(values)
 
-    def read_session(self, cookie: str, now: datetime) -> tuple[str, str]:
-        """(person, session). Raises Forbidden."""
+    def read_session(self, cookie: str, now: datetime, idle_max: timedelta) -> Cookie:
+        """Raises Forbidden: not ours, begun long ago, or not used for `idle_max`."""
         values = self._read("session", cookie, now, SESSION_LASTS, "your session")
-        return str(values["p"]), str(values["s"])
+        used_at = _moment(values["u"])
+        if now - used_at > idle_max:
+            raise Forbidden("your session was not used for long; sign in again")
+        return Cookie(str(values["p"]), str(values["s"]), _moment(values["t"]), used_at)
 
-    def program_token(self, name: str, scopes: Iterable[str], now: datetime) -> str:
-        return self._of("program").dumps({"n": name, "s": sorted(scopes), "t": int(now.timestamp())})
+    def command_token(self, name: str, scopes: Iterable[str], now: datetime) -> str:
+        """For a command of whoever holds the secret: good for minutes, and for all that its scopes say."""
+        return self._of("command").dumps({"n": name, "s": sorted(scopes), "t": int(now.timestamp())})
 
-    def read_program(self, token: str, now: datetime) -> tuple[str, frozenset[str]]:
+    def read_command(self, token: str, now: datetime) -> tuple[str, frozenset[str]]:
         """(name, scopes). Raises Forbidden."""
-        values = self._read("program", token, now, timedelta(days=365), "this token")
+        values = self._read("command", token, now, COMMAND_LASTS, "this token")
         return str(values["n"]), frozenset(values["s"])
+
+    def derived(self, kind: str, identity: str) -> str:
+        """A secret text that need not be kept: made anew from what it is for, 192 bits."""
+        digest = hmac.new(self.secret.encode(), f"{kind}/{identity}".encode(), hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(digest[:24]).decode()
 
     def csrf(self, session: str) -> str:
         return _csrf(self.secret, session)
@@ -75,6 +99,10 @@ class Signer:
 
 def _csrf(secret: str, session: str) -> str:
     return hmac.new(secret.encode(), f"csrf/{session}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def hash_of(token: str) -> str:

@@ -370,7 +370,7 @@ def test_a_program_needs_a_scope_and_a_key(here):
     work = here.house["dispatch"]
     client = here.house.client("dispatch")
     for scopes, status in ((("read",), 403), (("write",), 422)):
-        token = signer_of(work).program_token("script", scopes, here.now)
+        token = signer_of(work).command_token("script", scopes, here.now)
         headers = {"Authorization": f"Bearer {token}"}
         values = {"name": "Dana", "phone": "1"}
         assert client.post(f"{API}/drivers", json=values, headers=headers).status_code == status

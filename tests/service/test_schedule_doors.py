@@ -49,7 +49,7 @@ def write(house, action, *args, **more):
 
 def program(house, *scopes):
     client = house.client("schedule")
-    token = Signer(house.settings.session_secret.get_secret_value()).program_token("test", scopes, house.clock.now())
+    token = Signer(house.settings.session_secret.get_secret_value()).command_token("test", scopes, house.clock.now())
     client.headers["Authorization"] = f"Bearer {token}"
     return client
 
@@ -396,7 +396,7 @@ def test_an_organiser_of_one_conference_gets_no_link_for_who_may_do_more(house):
 
 def test_nobody_takes_the_last_key_away(house):
     boss = write(house, ensure_somebody, "Boss")["person"]
-    client = program(house, "write")
+    client = program(house, "admin")
     answer = client.post(f"/api/schedule/people/{boss}/revoke", headers={"Idempotency-Key": "1"})
     assert (answer.status_code, "nobody else may manage people" in answer.json()["error"]) == (409, True)
     roles = {"roles": [{"conference": SLUG, "role": "organiser"}]}
@@ -407,7 +407,7 @@ def test_nobody_takes_the_last_key_away(house):
 
 
 def test_people_by_the_api(house):
-    client = program(house, "write", "personal")
+    client = program(house, "admin", "personal")
     given = {"name": "Cleo", "roles": [{"conference": SLUG, "role": "coordinator"}]}
     made = client.post("/api/schedule/people", json=given, headers={"Idempotency-Key": "1"}).json()
     link = client.post(f"/api/schedule/people/{made['person']}/sign-in-link", headers={"Idempotency-Key": "2"}).json()

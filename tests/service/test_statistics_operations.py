@@ -305,7 +305,7 @@ def test_what_a_peer_parked_is_shown_from_its_receipt(house, operator):
 def a_program(house, *scopes):
     client = house.client("statistics")
     signer = Signer(house.settings.session_secret.get_secret_value())
-    client.headers["Authorization"] = "Bearer " + signer.program_token("collector", scopes, house.clock.now())
+    client.headers["Authorization"] = "Bearer " + signer.command_token("collector", scopes, house.clock.now())
     return client
 
 

@@ -21,8 +21,9 @@ class Signing:
     def sign_in_token(self, person: str = FIRST_PERSON) -> str:
         return Signer(self.secret).sign_in_token(person, secrets.token_urlsafe(6), self.clock.now())
 
-    def program_token(self, name: str, scopes: Iterable[str]) -> str:
-        return Signer(self.secret).program_token(name, scopes, self.clock.now())
+    def command_token(self, name: str, scopes: Iterable[str]) -> str:
+        """Good for minutes: for the very next request."""
+        return Signer(self.secret).command_token(name, scopes, self.clock.now())
 
 
 def own_secret(data: Path, name: str) -> str:

@@ -17,6 +17,7 @@ from softlanding.settings import Settings, with_values
 
 ANSWER_S = 60.0
 LOOPBACK = "127.0.0.1"
+SCOPES = ("read", "write", "personal", "facts", "admin", "logs")  # Who holds the secret may do everything.
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Installation:
         parameters: Mapping[str, Any] | None = None,
     ) -> Any:
         """The JSON answer. Raises Invalid, Refused, NotFound or Unavailable with the system's own words."""
-        token = self.signing.program_token("softlanding command", ("read", "write", "facts", "personal"))
+        token = self.signing.command_token("softlanding command", SCOPES)
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         if key is not None:
             headers["Idempotency-Key"] = key

@@ -40,8 +40,8 @@ def reach(settings: Settings, tell: Callable[[str], None]) -> Iterator[Installat
 
 
 def signs_for(settings: Settings, tell: Callable[[str], None]) -> Installation:
-    """Who makes links and tokens: needs nothing that runs. One that has never run gets its secrets here."""
-    if is_running(settings):
+    """Who makes sign-in links: needs nothing that runs. One that has never run gets its secrets here."""
+    if settings.profile != "embedded" or is_running(settings):
         return installation(settings)
     tell(f"Nothing runs in {settings.data_folder}: what is printed here works once `softlanding up` does.")
     return installation(with_secrets(settings))

@@ -286,7 +286,8 @@ async def _run(
     stop = asyncio.Event()
     secret = required(settings.session_secret, "session_secret").get_secret_value()
     teller = _Teller(options, settings, Signing(secret, clock), clock.monotonic(), clock)
-    post = LogPost(str(settings.statistics.address), Signing(secret, clock).program_token("supervisor", ["write"]))
+    signing = Signing(secret, clock)
+    post = LogPost(str(settings.statistics.address), lambda: signing.command_token("supervisor", ["logs"]))
     teller.begin()
     _write_private(settings.data_folder / ADDRESS_FILE, teller.addresses()[0])
     await supervise(

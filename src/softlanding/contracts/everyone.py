@@ -83,10 +83,50 @@ class SignInUsed(Fact):
     token_hash: str
     used_at: datetime
     person: str | None = None  # Whom it let in.
+    made_at: datetime | None = None  # Links that were made for them before are over.
 
     @property
     def subject(self) -> str:
         return f"sign_in/{self.token_hash}"
 
 
-FACTS: tuple[type[Fact], ...] = (LifeBegan, LifeEnded, IncidentOpened, IncidentSettled, SignInUsed)
+class SessionBegan(Fact):
+    """Somebody has signed in."""
+
+    TYPE: ClassVar[str] = "session.began"
+    session: str
+    session_of: str  # The person's id.
+    began_at: datetime
+    began_in: str  # The service at which it was.
+    address: PersonalText = ""
+    agent: PersonalText = ""
+
+    @property
+    def subject(self) -> str:
+        return f"session/{self.session}"
+
+
+class SessionEnded(Fact):
+    """It lets nobody in any more, wherever its cookie is kept."""
+
+    TYPE: ClassVar[str] = "session.ended"
+    session: str
+    session_of: str
+    ended_at: datetime
+    by: PersonalText
+    why: str  # `signed out`, `ended`, …
+
+    @property
+    def subject(self) -> str:
+        return f"session/{self.session}"
+
+
+FACTS: tuple[type[Fact], ...] = (
+    LifeBegan,
+    LifeEnded,
+    IncidentOpened,
+    IncidentSettled,
+    SignInUsed,
+    SessionBegan,
+    SessionEnded,
+)

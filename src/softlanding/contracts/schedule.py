@@ -159,6 +159,45 @@ class PersonRevoked(PersonState):
     TYPE: ClassVar[str] = "person.revoked"
 
 
+class SignInMade(Fact):
+    """A sign-in link was made for somebody, or withdrawn: of all made up to now only this one holds."""
+
+    TYPE: ClassVar[str] = "sign_in.made"
+    person: str
+    token_hash: str  # "" when none holds.
+    made_at: datetime
+
+    @property
+    def subject(self) -> str:
+        return f"person/{self.person}"
+
+
+class TokenState(Fact):
+    """A program's token; `conference` None: it holds for all."""
+
+    token: str
+    token_hash: str
+    name: str
+    scopes: tuple[str, ...]
+    made_by: PersonalText
+    made_at: datetime
+    ends_at: datetime
+    revoked_at: datetime | None = None
+    revoked_by: PersonalText | None = None
+
+    @property
+    def subject(self) -> str:
+        return f"token/{self.token}"
+
+
+class TokenGranted(TokenState):
+    TYPE: ClassVar[str] = "token.granted"
+
+
+class TokenRevoked(TokenState):
+    TYPE: ClassVar[str] = "token.revoked"
+
+
 FACTS: tuple[type[Fact], ...] = (
     ConferenceChanged,
     ReleasePublished,
@@ -170,4 +209,7 @@ FACTS: tuple[type[Fact], ...] = (
     PickupWithdrawn,
     PersonGranted,
     PersonRevoked,
+    SignInMade,
+    TokenGranted,
+    TokenRevoked,
 )

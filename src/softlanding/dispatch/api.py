@@ -30,6 +30,7 @@ LIST_MAX = 2000
 
 COORDINATORS = staff("coordinator", scopes=("write",))
 LOOK = staff("coordinator", scopes=("read", "write"))
+LINKS = staff("coordinator", scopes=("admin",))  # Whoever has a personal link speaks for its person.
 FLEET_WRITERS = staff(
     "coordinator", "organiser", scopes=("write",)
 )  # Setting a conference up is an organiser's work too.
@@ -328,7 +329,7 @@ def _add_fleet(doors: Doors, work: Work, desk: Desk) -> None:
 def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
     path, read, write = "/api/dispatch/{conference}/drivers", work.database.read, work.database.write
 
-    @doors.api(path, who=COORDINATORS, summary="Drivers with their personal links")
+    @doors.api(path, who=LINKS, summary="Drivers with their personal links")
     async def links(request: Request, conference: Slug) -> list[dict[str, Any]]:
         await read(need_conference, conference)
         address_of = link_address(work, request, conference, "drive")
@@ -351,7 +352,7 @@ def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
         done = await write(keys.once, bound, fleet.add_driver, conference, given.name, given.phone)
         return done | {"url": link_address(work, request, conference, "drive")(done["link"])}
 
-    @doors.api(f"{path}/{{driver}}/link", who=COORDINATORS, methods=("POST",), summary="A new link; the old one ends")
+    @doors.api(f"{path}/{{driver}}/link", who=LINKS, methods=("POST",), summary="A new link; the old one ends")
     async def renew(request: Request, conference: Slug, driver: Name, key: Key) -> dict[str, Any]:
         bound = await asked(request, key, "driver.link")
         done = await write(keys.once, bound, fleet.renew_link, conference, driver)

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 import httpx
 
 from softlanding.app.addresses import Signing
+from softlanding.app.client import SCOPES
 from softlanding.clock import Clock, SystemClock
 from softlanding.errors import SoftlandingError
 from softlanding.settings import plain_environment
@@ -292,10 +293,11 @@ class Installation:
         return Signing(secret, self.clock)
 
     def client(self) -> httpx.Client:
-        """A program at the front door, with a token that may do everything."""
-        token = self.signing().program_token("drill", ("read", "write", "facts", "personal"))
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        return httpx.Client(base_url=self.address, headers=headers, timeout=15.0, trust_env=False)
+        """A program at the front door that may do everything."""
+        headers = {"Accept": "application/json"}
+        return httpx.Client(
+            base_url=self.address, headers=headers, auth=_Fresh(self.signing()), timeout=15.0, trust_env=False
+        )
 
     # --- When it is calm
 
@@ -330,6 +332,17 @@ def _listens(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+class _Fresh(httpx.Auth):
+    """Each request bears a credential of its own: it is good for minutes, and a drill may take longer."""
+
+    def __init__(self, signing: Signing) -> None:
+        self._signing = signing
+
+    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]
+        request.headers["Authorization"] = f"Bearer {self._signing.command_token('drill', SCOPES)}"
+        yield request
 
 
 def _place(inbox: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -145,7 +145,7 @@ def _death_view(story: views.DeathStory, zone: str) -> dict[str, Any]:
 def _add_logs(doors: Doors, work: Work) -> None:
     @doors.api(
         "/api/statistics/logs",
-        who=staff(scopes=("write", "facts")),  # Peers and the supervisor bear `facts`.
+        who=staff(scopes=("logs",)),  # The supervisor, and whoever collects elsewhere.
         methods=("POST",),
         summary="Up to 1000 log lines: a JSON list, or one object a line",
         openapi_extra={"requestBody": {"content": {"application/json": {}, "application/x-ndjson": {}}}},

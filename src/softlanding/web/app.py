@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
@@ -19,7 +20,7 @@ from softlanding.lifecycle import Work
 from softlanding.telemetry import Bounded, get_log
 from softlanding.web import common
 from softlanding.web.described import put_description
-from softlanding.web.doors import SAFE_METHODS, NotSignedIn
+from softlanding.web.doors import COOKIE, SAFE_METHODS, NotSignedIn
 from softlanding.web.guarded import Guard, GuardedApp
 from softlanding.web.pages import SERVICES, Pages
 from softlanding.web.stream import Streams
@@ -73,6 +74,7 @@ def make_app(work: Work) -> FastAPI:
     _add_static(app)
     _add_refusals(app, work, pages)
     app.add_middleware(CountAnswers, work=work)
+    app.add_middleware(RenewedCookie, is_secure=work.settings.secure_cookies)
     app.put_guard(work, _refuse_foreign(pages))
     put_description(app)
     return app
@@ -100,6 +102,25 @@ class CountAnswers:
             await send(message)
 
         await self._app(scope, receive, answer)
+
+
+class RenewedCookie:
+    """Each answer to a session that is in use brings its renewed cookie, if there is one (web.doors)."""
+
+    def __init__(self, app: ASGIApp, is_secure: bool) -> None:
+        self._app = app
+        self._is_secure = is_secure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_cookie(message: Message) -> None:
+            renewed = scope.get("state", {}).get("renewed_cookie")
+            if message["type"] == "http.response.start" and renewed:
+                headers = MutableHeaders(scope=message)
+                if COOKIE not in headers.get("Set-Cookie", ""):  # A sign-out, or another sign-in, says the last word.
+                    headers.append("Set-Cookie", common.session_cookie(renewed, is_secure=self._is_secure))
+            await send(message)
+
+        await self._app(scope, receive, with_cookie)
 
 
 def make_standby_app(work: Work) -> ASGIApp:

@@ -57,7 +57,7 @@ def _who(request: Request) -> str:
     if visitor.person is not None:
         return f"person/{visitor.person}"
     if visitor.scopes:
-        return f"program/{visitor.name}"
+        return f"program/{visitor.token or visitor.name}"
     token = request.path_params.get("token", "")
     return f"link/{hash_of(token)}" if token else ""
 

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from fastapi import Body, Header, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
-from softlanding import audit, incidents, keys, notices
-from softlanding.auth import SESSION_LASTS, STAFF_ROLES, Person, as_seen_by, load_person, sign_in_used_at, use_sign_in
+from softlanding import audit, incidents, keys, notices, sessions
+from softlanding.auth import SESSION_LASTS, STAFF_ROLES, Person, as_seen_by, may_sign_in, sign_in_used_at, use_sign_in
 from softlanding.conferences import list_conferences
 from softlanding.contracts import contract_of, personal_fields
-from softlanding.contracts.everyone import IncidentState
+from softlanding.contracts.everyone import IncidentState, SessionBegan
 from softlanding.database import Transaction
 from softlanding.errors import Forbidden, NotFound, SoftlandingError
 from softlanding.lifecycle import Work
@@ -39,6 +39,7 @@ def make_doors(work: Work, pages: Pages) -> Doors:
     _add_dead_letters(doors, work)
     _add_letters_page(doors, work, pages)
     trail.add_doors(doors, work, pages)
+    _add_sessions(doors, work, pages)
     _add_sign_in(doors, work, pages)
     return doors
 
@@ -250,10 +251,8 @@ def _add_sign_in(doors: Doors, work: Work, pages: Pages) -> None:
     @doors.page("/sign-in/{token}", who=EVERYONE)
     async def ask(request: Request, token: str) -> Response:
         try:
-            identity = signer_of(work).read_sign_in(token, work.parts.clock.now())
-            person = await work.database.read(load_person, identity)
-            if person is None or person.is_revoked:
-                raise Forbidden("this link is for somebody who is not on the staff (any more)")
+            identity, made_at = signer_of(work).read_sign_in(token, work.parts.clock.now())
+            person = await work.database.read(may_sign_in, token, identity, made_at)
         except Forbidden as error:
             return await refuse(request, token, error)
         if await work.database.read(sign_in_used_at, token) is not None:
@@ -282,27 +281,23 @@ def _add_sign_in(doors: Doors, work: Work, pages: Pages) -> None:
         try:
             if not signer_of(work).is_csrf(_visit(request.cookies.get(VISIT, ""), token), given):
                 raise Forbidden("nobody was signed in: open the link in this browser, and press the button there")
-            identity = signer_of(work).read_sign_in(token, now)
-            person = await work.database.write(_signed_in, asker(request), token, identity)
+            identity, made_at = signer_of(work).read_sign_in(token, now)
+            began = _session(request, work, identity, now)
+            person = await work.database.write(_signed_in, asker(request), token, made_at, began)
         except SoftlandingError as error:
             return await refuse(request, token, error)
-        cookie = signer_of(work).session_cookie(person.person, work.parts.ids.new(), now)
+        cookie = signer_of(work).session_cookie(person.person, began.session, now)
         response = RedirectResponse(_home(person.roles, await _slugs(work)), status_code=303)
-        response.set_cookie(
-            COOKIE,
-            cookie,
-            max_age=int(SESSION_LASTS.total_seconds()),
-            httponly=True,
-            samesite="lax",
-            secure=work.settings.secure_cookies,
-        )
+        response.headers.append("Set-Cookie", session_cookie(cookie, is_secure=work.settings.secure_cookies))
         return response
 
     @doors.page("/sign-out", who=EVERYONE, methods=("POST",))
     async def sign_out(request: Request) -> Response:
-        if request.state.visitor.person is not None:
-            await check_csrf(request, signer_of(work), request.state.visitor)
-            await work.database.write(audit.note_done, asker(request), "sign_out", {})
+        """Ended first, for all three services: a cookie that is kept somewhere lets nobody in any more."""
+        visitor = request.state.visitor
+        if visitor.person is not None:
+            await check_csrf(request, signer_of(work), visitor)
+            await work.database.write(_signed_out, asker(request), visitor.session, visitor.person, visitor.name)
         response = RedirectResponse("/", status_code=303)
         response.delete_cookie(COOKIE)
         return response
@@ -314,10 +309,74 @@ def _visit(visit: str, token: str) -> str:
     return f"sign-in/{visit}/{token}"
 
 
-def _signed_in(tx: Transaction, now: datetime, asks: audit.Asker, token: str, person: str) -> Person:
-    known = use_sign_in(tx, now, token, person)
-    audit.note_done(tx, now, replace(asks, who=f"person/{person}"), "sign_in", {})
+def _signed_in(
+    tx: Transaction, now: datetime, asks: audit.Asker, token: str, made_at: datetime, began: SessionBegan
+) -> Person:
+    known = use_sign_in(tx, now, token, began.session_of, made_at, began)
+    audit.note_done(tx, now, replace(asks, who=f"person/{known.person}"), "sign_in", {"session": began.session})
     return known
+
+
+def _signed_out(tx: Transaction, now: datetime, asks: audit.Asker, session: str, person: str, by: str) -> None:
+    sessions.end(tx, now, session, person, by=by, why="signed out")
+    audit.note_done(tx, now, asks, "sign_out", {"session": session})
+
+
+def _session(request: Request, work: Work, person: str, now: datetime) -> SessionBegan:
+    return SessionBegan(
+        session=work.parts.ids.new(),
+        session_of=person,
+        began_at=now,
+        began_in=work.service.name,
+        address=request.client.host if request.client else "",
+        agent=request.headers.get("User-Agent", "")[:200],
+    )
+
+
+def session_cookie(cookie: str, *, is_secure: bool) -> str:
+    """The header's value."""
+    carrier = Response()
+    carrier.set_cookie(
+        COOKIE,
+        cookie,
+        max_age=int(SESSION_LASTS.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=is_secure,
+    )
+    return carrier.headers["Set-Cookie"]
+
+
+def _add_sessions(doors: Doors, work: Work, pages: Pages) -> None:
+    """What people see and end of their own."""
+    who, address = staff(*STAFF_ROLES), "/sign-in/sessions"
+
+    @doors.page(address, who=who)
+    async def own(request: Request) -> Response:
+        visitor = request.state.visitor
+        listed = await work.database.read(sessions.list_open, visitor.person)
+        values = {"sessions": listed, "mine": visitor.session, "address": address}
+        return pages.show(request, "sessions.html", title="Where you are signed in", **values, **await pages.of_all())
+
+    @doors.page(f"{address}/end", who=who, methods=("POST",))
+    async def end(request: Request) -> Response:
+        form, visitor = await read_form(request), request.state.visitor
+        session = form.text("session", most=64)
+        key = await asked(request, form.key, "session.end")
+        try:
+            done = await work.database.write(
+                keys.once, key, end_own_sessions, visitor.person, session, visitor.session, visitor.name
+            )
+        except SoftlandingError as error:
+            return see_other(address, str(error), "refused")
+        return see_other(address, f"Ended: {done['ended']}")
+
+
+def end_own_sessions(tx: Transaction, now: datetime, person: str, session: str, mine: str, by: str) -> dict[str, Any]:
+    """The one named, or all but the one that asks."""
+    if session:
+        return {"ended": int(sessions.end(tx, now, session, person, by=by, why="ended"))}
+    return {"ended": sessions.end_all(tx, now, person, by=by, why="ended", but=mine)}
 
 
 async def _slugs(work: Work) -> list[str]:

@@ -2,18 +2,23 @@
 
 import hmac
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Request
 
-from softlanding.auth import EVERYWHERE, NOBODY, Signer, Visitor, load_person
+from softlanding import sessions, tokens
+from softlanding.auth import EVERYWHERE, NOBODY, Person, Signer, Visitor, load_person
 from softlanding.conferences import load_conference
-from softlanding.errors import Fault, Forbidden, Invalid
+from softlanding.errors import Fault, Forbidden, Invalid, Unavailable
 from softlanding.lifecycle import Work
 from softlanding.links import Links, Presented, ended, ends_at
+from softlanding.signing import Cookie
 from softlanding.web.bounds import Rate
 from softlanding.web.forms import parsed_form
 from softlanding.web.guarded import public_url
@@ -38,11 +43,12 @@ class Who:
     enter: Enter | None = None  # Of a personal link: whose it is.
     writes_per_minute: int = WRITES_PER_MINUTE  # By one personal link.
 
-    def admits(self, visitor: Visitor, conference: str | None) -> bool:
+    def admits(self, visitor: Visitor, conference: str | None, asked_about: str | None = None) -> bool:
+        """`asked_about`: the conference that the query names, where the address names none."""
         if self.is_everyone or self.is_link:
             return True
         place = EVERYWHERE if self.is_everywhere else conference
-        return visitor.has_role(self.roles, place) or bool(set(self.scopes) & visitor.scopes)
+        return visitor.has_role(self.roles, place) or visitor.has_scope(self.scopes, place or asked_about)
 
 
 EVERYONE = Who(is_everyone=True)
@@ -119,7 +125,7 @@ async def _come_in(work: Work, who: Who, request: Request) -> tuple[Visitor, Any
     """
     visitor = request.state.visitor = await visitor_of(request, work)  # Whoever is refused is known by name, too.
     conference = request.path_params.get("conference")
-    if not who.admits(visitor, conference):
+    if not who.admits(visitor, conference, request.query_params.get("conference")):
         wanted = " or ".join(who.roles) or "a token with scope " + " or ".join(who.scopes)
         wanted += " of the whole installation" if who.is_everywhere else ""
         if not visitor.is_known:
@@ -153,15 +159,46 @@ async def visitor_of(request: Request, work: Work) -> Visitor:
     bearer = request.headers.get("Authorization", "")
     try:
         if bearer.startswith("Bearer "):
-            return _program(work, signer, bearer.removeprefix("Bearer "))
+            return await _program(work, signer, bearer.removeprefix("Bearer "))
         if COOKIE in request.cookies:
-            identity, session = signer.read_session(request.cookies[COOKIE], now)
-            person = await work.database.read(load_person, identity)
-            if person is not None and not person.is_revoked:
-                return Visitor(identity, person.name, frozenset(person.roles), session=session)
+            idle_max = timedelta(hours=work.settings.session_idle_hours)
+            cookie = signer.read_session(request.cookies[COOKIE], now, idle_max)
+            person = await work.database.read(_signed_in, cookie)
+            await _note_use(request, work, cookie, idle_max)
+            return Visitor(person.person, person.name, frozenset(person.roles), session=cookie.session)
     except Forbidden:
         return NOBODY
     return NOBODY
+
+
+def _signed_in(connection: sa.Connection, cookie: Cookie) -> Person:
+    """Raises Forbidden when the session is over, or its person gone."""
+    person = load_person(connection, cookie.person)
+    if person is None or person.is_revoked:
+        raise Forbidden("you are not on the staff (any more)")
+    if sessions.is_over(connection, cookie.session, cookie.person, cookie.began_at):
+        raise Forbidden("this session is over; sign in again")
+    return person
+
+
+async def _note_use(request: Request, work: Work, cookie: Cookie, idle_max: timedelta) -> None:
+    """It is in use: noted, and the answer brings a cookie that says so; the idle limit counts from there.
+
+    A live page asks again and again by one request: it is noted once, and ends in time to come anew, with a new cookie.
+    Raises Forbidden for that.
+    """
+    now = work.parts.clock.now()
+    first_at = getattr(request.state, "used_at", None)
+    if first_at is not None:
+        if now - first_at > idle_max / 4:
+            raise Forbidden("this live page comes again")
+        return
+    request.state.used_at = now
+    if now - cookie.used_at <= sessions.SEEN_ANEW:
+        return
+    request.state.renewed_cookie = signer_of(work).session_cookie(cookie.person, cookie.session, cookie.began_at, now)
+    with suppress(Unavailable):  # A standby, or a database that is away: the request is worth more than the note.
+        await work.database.write(sessions.see, cookie.session)
 
 
 def signer_of(work: Work) -> Signer:
@@ -194,12 +231,22 @@ async def refuse_ended(work: Work, slug: str) -> None:
             raise ended(end)
 
 
-def _program(work: Work, signer: Signer, token: str) -> Visitor:
+async def _program(work: Work, signer: Signer, token: str) -> Visitor:
     of_peers = (work.settings.peer_token, work.settings.peer_token_previous)
     if any(hmac.compare_digest(token.encode(), one.get_secret_value().encode()) for one in of_peers if one):
         return Visitor(name="peer", scopes=frozenset(("facts", "personal", "read")))
-    name, scopes = signer.read_program(token, work.parts.clock.now())
-    return Visitor(name=name, scopes=scopes)
+    now = work.parts.clock.now()
+    if not token.startswith(tokens.PREFIX):
+        name, scopes = signer.read_command(token, now)
+        return Visitor(name=name, scopes=scopes)
+    known = await work.database.read(tokens.find, token)
+    if known is None or not known.holds_at(now):
+        raise Forbidden("this token does not hold (any more)")
+    if known.seen_at is None or now - known.seen_at > tokens.SEEN_ANEW:
+        with suppress(Unavailable):
+            await work.database.write(tokens.see, known.token)
+    place = known.conference or EVERYWHERE
+    return Visitor(name=known.name, scopes=frozenset(known.scopes), place=place, token=known.token)
 
 
 async def check_csrf(request: Request, signer: Signer, visitor: Visitor) -> None:

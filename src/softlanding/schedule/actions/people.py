@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from softlanding import auth, keys
-from softlanding.auth import EVERYWHERE, SIGN_IN_LASTS, STAFF_ROLES, Signer, Visitor, hash_of, load_person
+from softlanding import auth, keys, sessions
+from softlanding.auth import EVERYWHERE, SIGN_IN_LASTS, STAFF_ROLES, Signer, Visitor, load_person
 from softlanding.contracts.schedule import PersonState
 from softlanding.database import Database, Transaction
 from softlanding.errors import Fault, Forbidden, Invalid, NotFound, Refused
@@ -72,13 +72,33 @@ async def make_sign_in_link(
 
 
 def note_sign_in_link(tx: Transaction, now: datetime, signer: Signer, person: str, nonce: str) -> dict[str, Any]:
-    """A link was made for this person. The link is not kept: what is, is of no use without the signing secret.
+    """A link was made for this person; of all made before none holds. It is not kept: what is, is of no use without
+    the signing secret.
 
     Raises NotFound for strangers.
     """
     known = _need(tx, person)
-    store.speakers.note_sign_in_link(tx, now, hash_of(signer.sign_in_token(person, nonce, now)), person)
+    auth.note_sign_in_made(tx, now, person, signer.sign_in_token(person, nonce, now))
     return {"person": person, "name": known.name, "nonce": nonce, "made_at": now.isoformat()}
+
+
+def withdraw_sign_in_link(tx: Transaction, now: datetime, person: str) -> dict[str, Any]:
+    """No link that was made for this person up to now lets anybody in. Raises NotFound for strangers."""
+    known = _need(tx, person)
+    auth.note_sign_in_made(tx, now, person)
+    return {"person": person, "name": known.name}
+
+
+def end_sessions(tx: Transaction, now: datetime, person: str, *, by: str) -> dict[str, Any]:
+    """Wherever this person is signed in, they are not any more; their roles stay. Raises NotFound for strangers."""
+    known = _need(tx, person)
+    return {"person": person, "name": known.name, "ended": sessions.end_all(tx, now, person, by=by, why="ended")}
+
+
+def sign_out_everywhere(tx: Transaction, now: datetime, person: str, *, by: str) -> dict[str, Any]:
+    """All sessions are over, and all links to begin one: what somebody does whose phone was lent or lost."""
+    withdraw_sign_in_link(tx, now, person)
+    return end_sessions(tx, now, person, by=by)
 
 
 def ensure_somebody(tx: Transaction, now: datetime, name: str) -> dict[str, Any]:

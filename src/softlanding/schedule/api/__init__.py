@@ -3,7 +3,7 @@
 from typing import Any
 
 from softlanding.lifecycle import Work
-from softlanding.schedule.api import journeys, people, programmes
+from softlanding.schedule.api import journeys, people, programmes, tokens
 from softlanding.web import Doors
 
 
@@ -12,4 +12,5 @@ def make_doors(work: Work) -> list[Any]:
     programmes.add_doors(doors, work)
     people.add_doors(doors, work)
     journeys.add_doors(doors, work)
+    tokens.add_doors(doors, work)
     return [doors]

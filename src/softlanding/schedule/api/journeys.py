@@ -26,7 +26,7 @@ from softlanding.schedule.actions.journeys import (
 from softlanding.schedule.actions.people import renew_speaker_link, revoke_speaker_link
 from softlanding.schedule.actions.pickups import promise_of, say_not_needed, take_by_hand
 from softlanding.schedule.api.shared import (
-    ORGANISERS,
+    LINKS,
     ORGANISERS_LOOK,
     TRAVEL,
     TRAVEL_LOOK,
@@ -274,7 +274,7 @@ def _add_speakers(doors: Doors, work: Work) -> None:
         )
         return as_seen_by(request.state.visitor, found, PersonState, "link", "number")
 
-    @doors.api(f"{path}/{{code}}/link", who=ORGANISERS, methods=("POST",), summary="A new personal link")
+    @doors.api(f"{path}/{{code}}/link", who=LINKS, methods=("POST",), summary="A new personal link")
     async def link(request: Request, conference: Slug, code: Name, key: Key) -> dict[str, Any]:
         done = await work.database.write(
             keys.once, await asked(request, key, "speaker.link"), renew_speaker_link, conference, code

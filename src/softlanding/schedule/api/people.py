@@ -14,8 +14,10 @@ from softlanding.schedule import views
 from softlanding.schedule.actions.people import (
     add_person,
     change_roles,
+    end_sessions,
     make_sign_in_link,
     remove_person,
+    withdraw_sign_in_link,
 )
 from softlanding.schedule.api.shared import (
     Given,
@@ -28,8 +30,8 @@ from softlanding.web import Doors, asked, public_url, staff
 from softlanding.web.common import Key
 from softlanding.web.doors import signer_of
 
-WRITE = staff("organiser", scopes=("write",), everywhere=True)
-LOOK = staff("organiser", scopes=("read", "write"), everywhere=True)
+ADMIN = staff("organiser", scopes=("admin",), everywhere=True)
+LOOK = staff("organiser", scopes=("read", "write", "admin"), everywhere=True)
 
 
 class Role(Given):
@@ -51,7 +53,7 @@ class RolesGiven(Given):
 
 
 def add_doors(doors: Doors, work: Work) -> None:
-    """For organisers of the whole installation, and programs that may write."""
+    """For organisers of the whole installation, and programs with the scope `admin`."""
     _add_people(doors, work)
     _add_one(doors, work)
 
@@ -64,7 +66,7 @@ def _add_people(doors: Doors, work: Work) -> None:
         listed = [person | {"roles": sorted(person["roles"])} for person in found]
         return as_seen_by(request.state.visitor, listed, PersonState)
 
-    @doors.api("/api/schedule/people", who=WRITE, methods=("POST",), status_code=201, summary="Add a person")
+    @doors.api("/api/schedule/people", who=ADMIN, methods=("POST",), status_code=201, summary="Add a person")
     async def add(request: Request, key: Key, given: NewPerson) -> dict[str, Any]:
         return await work.database.write(
             keys.once,
@@ -78,13 +80,13 @@ def _add_people(doors: Doors, work: Work) -> None:
 
 
 def _add_one(doors: Doors, work: Work) -> None:
-    @doors.api("/api/schedule/people/{person}/roles", who=WRITE, methods=("PUT",), summary="Change the roles")
+    @doors.api("/api/schedule/people/{person}/roles", who=ADMIN, methods=("PUT",), summary="Change the roles")
     async def roles(request: Request, person: Name, key: Key, given: RolesGiven) -> dict[str, Any]:
         return await work.database.write(
             keys.once, await asked(request, key, "person.roles"), change_roles, person, _pairs(given.roles)
         )
 
-    @doors.api("/api/schedule/people/{person}/revoke", who=WRITE, methods=("POST",), summary="Remove a person")
+    @doors.api("/api/schedule/people/{person}/revoke", who=ADMIN, methods=("POST",), summary="Remove a person")
     async def revoke(request: Request, person: Name, key: Key) -> dict[str, Any]:
         if person == request.state.visitor.person:
             raise Forbidden("you cannot remove yourself; ask another organiser")
@@ -92,7 +94,7 @@ def _add_one(doors: Doors, work: Work) -> None:
 
     @doors.api(
         "/api/schedule/people/{person}/sign-in-link",
-        who=WRITE,
+        who=ADMIN,
         methods=("POST",),
         summary="A link to sign in once",
     )
@@ -101,6 +103,29 @@ def _add_one(doors: Doors, work: Work) -> None:
         bound = await asked(request, key, "person.link")
         name, url, until = await make_sign_in_link(work.database, signer_of(work), bound, person, nonce, base)
         return {"person": person, "name": name, "url": url, "until": until}
+
+    @doors.api(
+        "/api/schedule/people/{person}/sign-in-link/withdraw",
+        who=ADMIN,
+        methods=("POST",),
+        summary="No link that was made for this person up to now lets anybody in",
+    )
+    async def withdraw_link(request: Request, person: Name, key: Key) -> dict[str, Any]:
+        return await work.database.write(
+            keys.once, await asked(request, key, "person.link.withdraw"), withdraw_sign_in_link, person
+        )
+
+    @doors.api(
+        "/api/schedule/people/{person}/end-sessions",
+        who=ADMIN,
+        methods=("POST",),
+        summary="Wherever this person is signed in, they are not any more",
+    )
+    async def end(request: Request, person: Name, key: Key) -> dict[str, Any]:
+        by = request.state.visitor.name
+        return await work.database.write(
+            keys.once, await asked(request, key, "person.sessions.end"), end_sessions, person, by=by
+        )
 
 
 def _pairs(roles: list[Role]) -> list[tuple[str, str]]:

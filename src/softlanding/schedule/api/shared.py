@@ -12,6 +12,7 @@ from softlanding.web.forms import FIRST_YEAR, LAST_YEAR
 
 BODY_MAX = 12_000_000  # What the front door lets through.
 
+LINKS = staff("organiser", scopes=("admin",))  # Whoever has a personal link speaks for its person.
 ORGANISERS = staff("organiser", scopes=("write",))
 ORGANISERS_LOOK = staff("organiser", scopes=("read", "write"))
 ORGANISERS_OF_ALL = staff("organiser", scopes=("write",), everywhere=True)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from softlanding.lifecycle import Work
-from softlanding.schedule.pages import arrivals, desk, people, speaker, unanswered
+from softlanding.schedule.pages import arrivals, desk, people, speaker, tokens, unanswered
 from softlanding.web import Doors, Pages
 
 
@@ -14,5 +14,6 @@ def make_doors(work: Work) -> list[Any]:
     arrivals.add_doors(doors, work, pages)
     unanswered.add_doors(doors, work)
     people.add_doors(doors, work, pages)
+    tokens.add_doors(doors, work, pages)
     speaker.add_doors(doors, work, pages)
     return [doors]

@@ -18,6 +18,7 @@ from softlanding.schedule.actions.people import (
     remove_person,
     renew_speaker_link,
     revoke_speaker_link,
+    sign_out_everywhere,
 )
 from softlanding.schedule.pages.shared import ANSWERS, ORGANISERS, Name, refused_form, status_of
 from softlanding.web import Doors, Form, Pages, asked, public_url, read_form, see_other
@@ -113,6 +114,19 @@ def _add_one(doors: Doors, work: Work, pages: Pages) -> None:
         name, url, until = await make_sign_in_link(work.database, signer_of(work), key, person, nonce, base)
         made = {"name": name, "url": url, "qr": qr_image(url), "until": until}
         return await _show(request, work, pages, conference, link=made)
+
+    @doors.page("/{conference}/organise/people/{person}/end", who=ORGANISERS, methods=("POST",))
+    async def end(request: Request, conference: str, person: Name) -> Response:
+        form, by = await read_form(request), request.state.visitor.name
+        known = await _person(work, person, conference, request.state.visitor)
+        address = f"/{conference}/organise/people"
+        try:
+            await work.database.write(
+                keys.once, await asked(request, form.key, "person.sessions.end"), sign_out_everywhere, person, by=by
+            )
+        except ANSWERS as error:
+            return see_other(address, str(error), "refused")
+        return see_other(address, f"{known.name} is signed out everywhere; links that were made up to now are over.")
 
 
 def qr_image(text: str) -> str:

@@ -179,10 +179,6 @@ def see_link(tx: Transaction, now: datetime, link: str) -> None:
     tx.execute(sa.update(speaker_links).where(speaker_links.c.link == link).values(seen_at=now))
 
 
-def note_sign_in_link(tx: Transaction, now: datetime, token_hash: str, person: str) -> None:
-    tx.execute(sa.insert(sign_in_links).values(token_hash=token_hash, person=person, made_at=now))
-
-
 def signed_in_at(connection: sa.Connection) -> dict[str, datetime]:
     """When each person last used a sign-in link: as is heard, or, of older ones, by the links that were made here."""
     joined = sign_in_links.join(used_links, used_links.c.token_hash == sign_in_links.c.token_hash)
