@@ -40,7 +40,7 @@ cuts = sa.Table(
     "session_cut",
     shared,
     sa.Column("person", sa.String(36), primary_key=True),
-    sa.Column("before", Moment, nullable=False),  # What began earlier, or at this very moment, is over.
+    sa.Column("before", Moment, nullable=False),  # What began earlier is over.
 )
 
 
@@ -64,7 +64,7 @@ def is_over(connection: sa.Connection, session: str, person: str, began_at: date
     if connection.execute(ended).first() is not None:
         return True
     before = connection.execute(sa.select(cuts.c.before).where(cuts.c.person == person)).scalar()
-    return before is not None and began_at <= before
+    return before is not None and began_at < before
 
 
 def begin(tx: Transaction, began: SessionBegan) -> None:
@@ -104,7 +104,7 @@ def cut(tx: Transaction, at: datetime, person: str, *, why: str) -> None:
         tx.execute(sa.insert(cuts).values(person=person, before=at))
     elif known < at:
         tx.execute(sa.update(cuts).where(cuts.c.person == person).values(before=at))
-    is_open = (sessions.c.person == person) & sessions.c.ended_at.is_(None) & (sessions.c.began_at <= at)
+    is_open = (sessions.c.person == person) & sessions.c.ended_at.is_(None) & (sessions.c.began_at < at)
     tx.execute(sa.update(sessions).where(is_open).values(ended_at=at, ended_why=why))
 
 
@@ -142,7 +142,7 @@ def _keep_began(tx: Transaction, began: SessionBegan) -> None:
         "address": began.address[:60],
         "agent": began.agent[:200],
     }
-    if before is not None and began.began_at <= before:
+    if before is not None and began.began_at < before:
         values |= {"ended_at": before, "ended_why": "began before"}
     _save(tx, began.session, values)
 

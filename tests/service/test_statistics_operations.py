@@ -319,7 +319,7 @@ def a_line(event="started", **values):
 
 def test_lines_are_kept_and_found_by_service_level_and_words(house, operator):
     lines = [a_line("planned", code="K7QX"), a_line("broke", level="error", service="schedule"), "no JSON at all"]
-    assert send(a_program(house, "write"), lines).json() == {"kept": 3, "bad": 1}
+    assert send(a_program(house, "logs"), lines).json() == {"kept": 3, "bad": 1}
     texts = [line["text"] for line in operator.get("/api/statistics/logs").json()]
     assert texts == ["no JSON at all", "broke", "planned"]
     for query, expected in (
@@ -337,28 +337,29 @@ def test_lines_are_kept_and_found_by_service_level_and_words(house, operator):
 
 
 def test_lost_lines_are_counted_and_said(house, operator):
-    send(a_program(house, "write"), [a_line("log lines lost", lost=7), a_line("log lines lost", lost=5)])
+    send(a_program(house, "logs"), [a_line("log lines lost", lost=7), a_line("log lines lost", lost=5)])
     assert "12 lines could not be kept" in operator.get("/operations/").text
 
 
-def test_peers_and_programs_that_may_write_send_lines_and_nobody_else(house):
+def test_whoever_collects_logs_sends_lines_and_nobody_else(house):
     peer = house.client("statistics")
     peer.headers["Authorization"] = "Bearer " + house.settings.peer_token.get_secret_value()
-    assert send(peer, [a_line()]).status_code == 200
-    assert send(a_program(house, "read"), [a_line()]).status_code == 403
+    assert send(peer, [a_line()]).status_code == 403
+    assert send(a_program(house, "read", "write", "facts", "personal", "admin"), [a_line()]).status_code == 403
+    assert send(a_program(house, "logs"), [a_line()]).status_code == 200
     assert send(house.client("statistics"), [a_line()]).status_code == 401
     assert send(house.client("statistics", roles=["operator"]), [a_line()]).status_code == 403
 
 
 def test_the_same_batch_under_one_key_is_kept_once(house, operator):
-    client = a_program(house, "write")
+    client = a_program(house, "logs")
     for _ in range(2):
         assert send(client, [a_line()], **{"Idempotency-Key": "batch-1"}).json() == {"kept": 1, "bad": 0}
     assert len(operator.get("/api/statistics/logs").json()) == 1
 
 
 def test_too_many_lines_are_refused_and_none_is_kept(house, operator):
-    answer = send(a_program(house, "write"), [a_line()] * 1001)
+    answer = send(a_program(house, "logs"), [a_line()] * 1001)
     assert answer.status_code == 422
     assert "at most 1000 lines" in answer.json()["error"]
     assert operator.get("/api/statistics/logs").json() == []
@@ -368,7 +369,7 @@ def test_too_many_lines_are_refused_and_none_is_kept(house, operator):
     "body", [b"", b"\xff\xfe\x00", b"[" * 50_000, b'{"event": "\\ud800\\u0000"}', b"[[], 1, null]"]
 )
 def test_no_line_breaks_the_door(house, operator, body):
-    answer = a_program(house, "write").post("/api/statistics/logs", content=body)
+    answer = a_program(house, "logs").post("/api/statistics/logs", content=body)
     assert answer.status_code == 200
     assert operator.get("/api/statistics/logs").status_code == 200
     assert operator.get("/operations/").status_code == 200
@@ -376,11 +377,11 @@ def test_no_line_breaks_the_door(house, operator, body):
 
 def test_old_lines_go_in_slices_and_young_ones_stay(tmp_path, monkeypatch):
     house = told.make_house(tmp_path, monkeypatch, names=["statistics"])
-    client = a_program(house, "write")
+    client = a_program(house, "logs")
     for _ in range(5):
         send(client, [a_line("old")] * 1000)
     house.clock.advance(timedelta(days=13).total_seconds())
-    send(client, [a_line("young")] * 10)
+    send(a_program(house, "logs"), [a_line("young")] * 10)
     house.run()
     assert count_lines(house) == 5010
     house.clock.advance(timedelta(days=2).total_seconds())
@@ -392,7 +393,7 @@ def test_old_lines_go_in_slices_and_young_ones_stay(tmp_path, monkeypatch):
 
 def test_a_service_that_shouts_does_not_fill_the_disk(tmp_path, monkeypatch):
     house = told.make_house(tmp_path, monkeypatch, names=["statistics"])
-    send(a_program(house, "write"), [a_line(f"line {number}") for number in range(1000)])
+    send(a_program(house, "logs"), [a_line(f"line {number}") for number in range(1000)])
     (trim,) = make_timers(timedelta(days=14), lines_max=100)
     database = house["statistics"].database
     while database.read_now(trim.is_due, house.clock.now()):
