@@ -32,7 +32,7 @@ class Serving:
     url: str
 
     def client(self):
-        token = Signing(SECRET, SystemClock()).program_token("test", ("read", "write", "personal"))
+        token = Signing(SECRET, SystemClock()).command_token("test", ("read", "write", "personal"))
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=10, trust_env=False)
 
