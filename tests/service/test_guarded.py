@@ -124,7 +124,7 @@ def test_links_begin_with_the_address_that_phones_reach(tmp_path: Path) -> None:
     lan = {"front_door.lan": True, "front_door.lan_url": "https://192.0.2.7:8000", "front_door.names": "car.local"}
     house = House(tmp_path, ["schedule"], **lan)
     house.client("schedule", ["organiser"])
-    token = signer_of(house["schedule"]).command_token("tests", ("write", "personal"), house.clock.now())
+    token = signer_of(house["schedule"]).command_token("tests", ("admin", "personal"), house.clock.now())
     person = house["schedule"].database.read_now(list_people)[0].person
     for host in ("localhost", "192.0.2.7:8000", "car.local"):
         client = TestClient(make_app(house["schedule"]), base_url=f"http://{host}")
