@@ -123,7 +123,9 @@ async def _come_in(work: Work, who: Who, request: Request) -> tuple[Visitor, Any
 
     A door asks once; a stream asks this again for as long as it lasts.
     """
-    visitor = request.state.visitor = await visitor_of(request, work)  # Whoever is refused is known by name, too.
+    visitor = await visitor_of(request, work)
+    if not hasattr(request.state, "visitor"):  # Once: a stream has put there whom its page is rendered for.
+        request.state.visitor = visitor  # Before anything is refused: whoever is refused is known by name, too.
     conference = request.path_params.get("conference")
     if not who.admits(visitor, conference, request.query_params.get("conference")):
         wanted = " or ".join(who.roles) or "a token with scope " + " or ".join(who.scopes)
