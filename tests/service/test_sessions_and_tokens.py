@@ -1,5 +1,6 @@
 """Sessions, sign-in links and tokens are rows: seen, ended and, once an end is told, refused by all three services."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -42,10 +43,17 @@ def a_link(sampled, admin, person, key="link"):
     return made.json()["url"].removeprefix("http://localhost")
 
 
+def press_sign_in(client, link):
+    """Open the link's page and press its button, if there is one."""
+    page = client.get(link)
+    visit = re.search(r'name="visit" value="(\w+)"', page.text)
+    return client.post(link, data={"visit": visit[1]}) if visit else page
+
+
 def sign_in(sampled, link, service="schedule"):
     """A browser's cookies after the link's button was pressed; None when it does not let in."""
     client = sampled.client(service)
-    answer = client.post(link)
+    answer = press_sign_in(client, link)
     sampled.house.run()
     return dict(client.cookies) if answer.status_code == 303 else None
 
@@ -72,7 +80,8 @@ def test_who_signs_out_anywhere_is_out_everywhere_whoever_kept_the_cookie(sample
     _, cookies = signed_in(sampled, admin, f"Out of {service}")
     client = sampled.client(service)
     client.cookies.update(cookies)
-    assert client.post("/sign-out").status_code == 303
+    csrf = re.search(r'name="csrf" value="([^"]+)"', client.get("/sign-in/sessions").text)[1]
+    assert client.post("/sign-out", data={"csrf": csrf}).status_code == 303
     sampled.house.run()
     assert lets_in(sampled, cookies) == []
 
@@ -138,7 +147,7 @@ def test_a_service_that_has_not_heard_of_a_session_takes_its_cookie(sampled, adm
     person = a_person(sampled, admin, "Early")
     link = a_link(sampled, admin, person)
     client = sampled.client("schedule")
-    assert client.post(link).status_code == 303
+    assert press_sign_in(client, link).status_code == 303
     assert lets_in(sampled, dict(client.cookies)) == list(SERVICES), "no fact has travelled"
 
 
@@ -151,11 +160,11 @@ def test_of_a_persons_links_only_the_newest_lets_in(sampled, admin):
     sampled.house.clock.advance(1)
     second = a_link(sampled, admin, person, "two")
     for service in SERVICES:
-        refused = sampled.client(service).post(first)
+        refused = sampled.client(service).get(first)
         assert (refused.status_code, "link was made after this one" in refused.text) == (403, True)
     assert sign_in(sampled, second) is not None
     for service in SERVICES:
-        assert sampled.client(service).post(second).status_code == 403
+        assert sampled.client(service).get(second).status_code == 403
 
 
 def test_a_link_is_withdrawn(sampled, admin):
@@ -165,7 +174,7 @@ def test_a_link_is_withdrawn(sampled, admin):
     assert admin.post(f"/api/schedule/people/{person}/sign-in-link/withdraw", headers=key).status_code == 200
     sampled.house.run()
     for service in SERVICES:
-        assert sampled.client(service).post(link).status_code == 403
+        assert sampled.client(service).get(link).status_code == 403
 
 
 def test_whoever_signs_out_a_colleague_everywhere_ends_links_too(sampled, admin):

@@ -358,7 +358,7 @@ def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
         done = await write(keys.once, bound, fleet.renew_link, conference, driver)
         return done | {"url": link_address(work, request, conference, "drive")(done["link"])}
 
-    @doors.api(f"{path}/{{driver}}/revoke", who=COORDINATORS, methods=("POST",), summary="End the personal link")
+    @doors.api(f"{path}/{{driver}}/revoke", who=LINKS, methods=("POST",), summary="End the personal link")
     async def revoke(request: Request, conference: Slug, driver: Name, key: Key) -> dict[str, Any]:
         return await write(
             keys.once, await asked(request, key, "driver.link.revoke"), fleet.revoke_link, conference, driver

@@ -281,7 +281,7 @@ def _add_speakers(doors: Doors, work: Work) -> None:
         )
         return done | {"url": link_address(work, request, conference, "speaker")(done["link"])}
 
-    @doors.api(f"{path}/{{code}}/revoke", who=ORGANISERS, methods=("POST",), summary="End the personal link")
+    @doors.api(f"{path}/{{code}}/revoke", who=LINKS, methods=("POST",), summary="End the personal link")
     async def revoke(request: Request, conference: Slug, code: Name, key: Key) -> dict[str, Any]:
         return await work.database.write(
             keys.once, await asked(request, key, "speaker.link.revoke"), revoke_speaker_link, conference, code
