@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from softlanding import sessions, tokens
-from softlanding.contracts import Fact, personal_fields
 from softlanding.contracts.everyone import SessionBegan, SignInUsed
 from softlanding.contracts.schedule import PersonGranted, PersonRevoked, PersonState, SignInMade
 from softlanding.database import Moment, Transaction, shared
@@ -40,8 +39,9 @@ Programs send a token (`softlanding token NAME --scope …`) as `Authorization: 
 - `read` looks at what staff see; `write` looks, too, and changes.
 - `admin` manages people, their roles and sign-in links, personal links and tokens; no other scope does.
 - `facts` follows the feed; `logs` sends log lines.
-- `personal` adds what tells about persons (names, phones, e-mail addresses, flights, notes, personal links). Without it
-  those fields are absent from every answer to a `GET`, the feed's facts among them.
+- `personal` adds what tells about persons (names, phones, e-mail addresses, flights, notes, personal links; codes of
+  speakers and talks, places and reasons). Without it those fields are absent from every answer to a `GET`, the feed's
+  facts among them.
 
 A token holds for one conference or for all of them. One of a conference opens the addresses of that conference, and
 no others.
@@ -124,25 +124,18 @@ class Visitor:
 NOBODY = Visitor()
 
 
-def as_seen_by(visitor: Visitor, answer: T, *told: type[Fact] | str) -> T:
-    """The answer; for who may not see what is personal, without the fields that tell it, at whatever depth.
+def as_seen_by(visitor: Visitor, answer: T, shown: frozenset[str]) -> T:
+    """The answer; for who may not see what is personal, only the fields that are named in `shown`, at whatever depth.
 
-    Those are the ones that a contract named in `told` marks, and `told`'s own names, where a view calls them otherwise.
+    What is not named is not told: a view's new field is held back until somebody has thought about it.
     """
-    if visitor.sees_personal:
-        return answer
-    seen: T = _without(answer, frozenset(name for each in told for name in _names(each)))
-    return seen
+    return answer if visitor.sees_personal else _only(answer, shown)
 
 
-def _names(told: type[Fact] | str) -> frozenset[str]:
-    return frozenset((told,)) if isinstance(told, str) else personal_fields(told)
-
-
-def _without(value: Any, hidden: frozenset[str]) -> Any:
+def _only(value: Any, shown: frozenset[str]) -> Any:
     if isinstance(value, Mapping):
-        return {name: _without(each, hidden) for name, each in value.items() if name not in hidden}
-    return [_without(each, hidden) for each in value] if isinstance(value, list | tuple) else value
+        return {name: _only(each, shown) for name, each in value.items() if name in shown}
+    return [_only(each, shown) for each in value] if isinstance(value, list | tuple) else value
 
 
 def load_person(connection: sa.Connection, person: str) -> Person | None:

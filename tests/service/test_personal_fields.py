@@ -170,12 +170,27 @@ def test_what_is_not_personal_stays(sampled):
     reading = {service: sampled.program(service, "read") for service in SERVICES}
     [arrival] = reading["schedule"].get(f"/api/schedule/{SLUG}/arrivals").json()[:1]
     assert {"id", "landing_at", "party", "pickup", "state"} <= arrival.keys()
-    assert not {"speaker", "to_place", "note", "phone"} & arrival.keys()
+    assert not {"speaker", "airport", "to_place", "talk_at", "wheelchair", "note", "phone"} & arrival.keys()
     fleet = reading["dispatch"].get(f"/api/dispatch/{SLUG}/fleet").json()
     assert all(car["name"] and car["seats"] for car in fleet["vehicles"])
     assert all(place["name"] for place in reading["dispatch"].get(f"/api/dispatch/{SLUG}/places").json())
     board = reading["dispatch"].get(f"/api/dispatch/{SLUG}/board").json()
     assert any(ride["code"] and ride["board_at"] for car in board["vehicles"] for ride in car["rides"])
+
+
+def test_what_nobody_has_thought_about_is_held_back():
+    answer = {"code": "K7QX", "rides": [{"code": "M2PL", "a new field": "Ada"}], "another": "Ada"}
+    seen = auth.as_seen_by(auth.Visitor(scopes=frozenset(("read",))), answer, frozenset(("code", "rides")))
+    assert seen == {"code": "K7QX", "rides": [{"code": "M2PL"}]}
+
+
+def test_when_and_where_to_a_named_person_comes_is_told_by_no_door_of_travel(sampled):
+    journeys = sampled.read("schedule", schedule_store.journeys.list_recent, SLUG)
+    identify = {each.speaker for each in journeys} | {each.arrival.to_place for each in journeys}
+    told = {f"{each}{a}": t for each in SERVICES for a, t in answers(sampled, each, bearer(sampled, "read")).items()}
+    travel = {a: t for a, t in told.items() if any(w in a for w in ("arrivals", "pickups", "unanswered", "board"))}
+    assert travel
+    assert [(a, one) for a, text in travel.items() for one in identify if f'"{one}"' in text] == []
 
 
 def test_the_description_says_what_each_scope_is_for(sampled):

@@ -11,7 +11,6 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from softlanding import keys
 from softlanding.auth import as_seen_by
 from softlanding.conferences import Conference, load_conference
-from softlanding.contracts.schedule import PersonState, PickupState
 from softlanding.dispatch import store, views
 from softlanding.dispatch.actions import fleet, pickups, taps
 from softlanding.dispatch.actions.imports import import_fleet_table, import_place_table
@@ -35,9 +34,101 @@ FLEET_WRITERS = staff(
     "coordinator", "organiser", scopes=("write",)
 )  # Setting a conference up is an organiser's work too.
 
-# What tells about persons, where a view has its own names for it.
-_ON_THE_BOARD = (PickupState, "passenger", "driver", "detail")
-_OF_PICKUPS = (PickupState, "by")
+# What the views tell to a program without `personal`.
+_ON_THE_BOARD = frozenset(
+    [
+        "accepted",
+        "alarms",
+        "arrived",
+        "at_risk",
+        "back_at",
+        "board_at",
+        "boarded",
+        "code",
+        "counts",
+        "deaths",
+        "deliver_at",
+        "delivered",
+        "died_at",
+        "expired",
+        "expires_at",
+        "from_at",
+        "hours",
+        "how",
+        "id",
+        "is_late",
+        "is_pinned",
+        "kind",
+        "later",
+        "line",
+        "lines",
+        "made_at",
+        "missed",
+        "name",
+        "no_show",
+        "number",
+        "party",
+        "pickup",
+        "plan",
+        "planned",
+        "queue",
+        "ready_at",
+        "recovered",
+        "refused",
+        "requested",
+        "rides",
+        "seats",
+        "seen_at",
+        "shift",
+        "since",
+        "state",
+        "stood_down",
+        "title",
+        "to_at",
+        "unplaced",
+        "vehicles",
+        "window",
+        "words",
+    ]
+)
+_OF_PICKUPS = frozenset(
+    [
+        "accepted_at",
+        "answer_by",
+        "arrived_at",
+        "asked_at",
+        "at",
+        "board_at",
+        "boarded_at",
+        "code",
+        "conference",
+        "deliver_at",
+        "delivered_at",
+        "direction",
+        "due_at",
+        "ended_at",
+        "expires_at",
+        "heard_at",
+        "history",
+        "id",
+        "is_held",
+        "is_pinned",
+        "landing_at",
+        "last_shift",
+        "luggage",
+        "party",
+        "plan",
+        "ready_at",
+        "requested_at",
+        "revision",
+        "risk_revision",
+        "shift",
+        "status",
+        "vehicle",
+    ]
+)
+_OF_DRIVERS = frozenset(("conference", "id", "removed_at", "seen_at"))
+_OF_SHIFTS = frozenset(("code", "from_at", "id", "rides", "starts_at", "to_at", "vehicle"))
 
 Slug = Annotated[str, Path(max_length=80, pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Name = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
@@ -159,7 +250,7 @@ def _add_looking(doors: Doors, work: Work) -> None:
     async def board(request: Request, conference: Slug) -> dict[str, Any]:
         found = await read(need_conference, conference)
         answer = await read(views.board, found, work.parts.clock.now())
-        return as_seen_by(request.state.visitor, answer, *_ON_THE_BOARD)
+        return as_seen_by(request.state.visitor, answer, _ON_THE_BOARD)
 
     @doors.api("/api/dispatch/{conference}/pickups", who=LOOK, summary="Pickups, the most urgent first")
     async def list_all(
@@ -171,7 +262,7 @@ def _add_looking(doors: Doors, work: Work) -> None:
         await read(need_conference, conference)
         found = await read(store.list_pickups, conference, (status,) if status else None, limit)
         answer = [views.pickup_answer(pickup) for pickup in found]
-        return as_seen_by(request.state.visitor, answer, *_OF_PICKUPS)
+        return as_seen_by(request.state.visitor, answer, _OF_PICKUPS)
 
     @doors.api(
         "/api/dispatch/{conference}/pickups/{code}", who=LOOK, summary="One pickup, by code or id, and its history"
@@ -180,7 +271,7 @@ def _add_looking(doors: Doors, work: Work) -> None:
         found = await read(store.load_pickup, conference, code)
         steps = await read(store.list_history, found.id)
         answer = views.pickup_answer(found) | {"history": [vars(step) for step in steps]}
-        return as_seen_by(request.state.visitor, answer, *_OF_PICKUPS)
+        return as_seen_by(request.state.visitor, answer, _OF_PICKUPS)
 
 
 def _add_hand(doors: Doors, work: Work, desk: Desk) -> None:
@@ -288,8 +379,8 @@ def _add_fleet(doors: Doors, work: Work, desk: Desk) -> None:
         for driver in given["drivers"]:
             for name in ("token", "link"):  # A personal link is asked for by itself.
                 driver.pop(name)
-        drivers = as_seen_by(visitor, given["drivers"], PersonState)
-        return given | {"drivers": drivers, "shifts": as_seen_by(visitor, given["shifts"], "driver")}
+        drivers = as_seen_by(visitor, given["drivers"], _OF_DRIVERS)
+        return given | {"drivers": drivers, "shifts": as_seen_by(visitor, given["shifts"], _OF_SHIFTS)}
 
     @doors.api(f"{path}/vehicles", who=FLEET_WRITERS, methods=("POST",), summary="Add or change a vehicle")
     async def save(request: Request, conference: Slug, key: Key, given: VehicleGiven) -> dict[str, Any]:
@@ -343,7 +434,7 @@ def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
             }
             for driver in await read(store.list_drivers, conference)
         ]
-        return as_seen_by(request.state.visitor, found, PersonState, "link")
+        return as_seen_by(request.state.visitor, found, _OF_DRIVERS)
 
     @doors.api(path, who=FLEET_WRITERS, methods=("POST",), summary="Add a driver")
     async def add(request: Request, conference: Slug, key: Key, given: DriverGiven) -> dict[str, Any]:

@@ -126,7 +126,9 @@ def _add_operations(doors: Doors, work: Work) -> None:
     @doors.api("/api/statistics/all-incidents", who=_READERS, summary="Incidents of all services, open ones first")
     async def incidents(request: Request) -> list[dict[str, Any]]:
         found, visitor = await work.database.read(views.incidents_view), request.state.visitor
-        return as_seen_by(visitor, [each for each in found if visitor.is_staff_of(each["conference"])], *views.SETTLER)
+        return as_seen_by(
+            visitor, [each for each in found if visitor.is_staff_of(each["conference"])], views.OF_INCIDENTS
+        )
 
     @doors.api("/api/statistics/all-dead-letters", who=_READERS, summary="Facts parked by any service, by subject")
     async def letters() -> list[dict[str, Any]]:

@@ -140,7 +140,7 @@ def _add_operations(doors: Doors, work: Work, pages: Pages) -> None:
         found = await work.database.read(_operations, wanted, work.life.began_at, now, told)
         cards = service_cards(work, found.pop("rows"), now)
         mine = [each for each in found["incidents"] if visitor.is_staff_of(each["conference"])]
-        found["incidents"] = as_seen_by(visitor, mine, *views.SETTLER)
+        found["incidents"] = as_seen_by(visitor, mine, views.OF_INCIDENTS)
         return found | {"services": cards, "peers": peers_view(work), "peers_seen_at": now}
 
     @doors.page(OPERATIONS, who=_OPERATORS)

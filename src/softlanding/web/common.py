@@ -11,7 +11,7 @@ from softlanding import audit, incidents, keys, notices, sessions
 from softlanding.auth import SESSION_LASTS, STAFF_ROLES, Person, as_seen_by, may_sign_in, sign_in_used_at, use_sign_in
 from softlanding.conferences import list_conferences
 from softlanding.contracts import contract_of, personal_fields
-from softlanding.contracts.everyone import IncidentState, SessionBegan
+from softlanding.contracts.everyone import SessionBegan
 from softlanding.database import Transaction
 from softlanding.errors import Forbidden, NotFound, SoftlandingError
 from softlanding.lifecycle import Work
@@ -30,6 +30,24 @@ VISIT = "softlanding-visit"
 VISIT_S = 24 * 3600  # As long as a link lasts.
 NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes every character but this one.
 Subject = Annotated[str, Body(embed=True, max_length=200, pattern=NO_NUL)]
+
+# What is told of an incident to a program without `personal`.
+OF_INCIDENTS = frozenset(
+    [
+        "about",
+        "code",
+        "conference",
+        "grown_at",
+        "id",
+        "kind",
+        "opened_at",
+        "sentence",
+        "settled_at",
+        "settled_word",
+        "times",
+        "words",
+    ]
+)
 
 
 def make_doors(work: Work, pages: Pages) -> Doors:
@@ -106,7 +124,7 @@ def _add_incidents(doors: Doors, work: Work) -> None:
     async def incidents_list(request: Request, is_open: bool | None = None) -> list[dict[str, Any]]:
         found, visitor = await work.database.read(incidents.list_incidents, is_open=is_open), request.state.visitor
         listed = [vars(each) | {"words": each.words} for each in found if visitor.is_staff_of(each.conference)]
-        return as_seen_by(visitor, listed, IncidentState)
+        return as_seen_by(visitor, listed, OF_INCIDENTS)
 
     @doors.api(
         f"/api/{service}/incidents/{{incident}}/settle",

@@ -33,6 +33,8 @@ WORDS = {
     "token.make": "made a token",
     "token.revoke": "revoked a token",
 }
+# What is told to a program without `personal`: no names, no addresses.
+_SHOWN = frozenset(("id", "at", "who", "what", "about", "conference", "outcome", "detail", "times", "words"))
 Row = Annotated[str, Query(max_length=36, pattern="^[0-9a-fA-F-]*$")]
 
 
@@ -52,7 +54,7 @@ def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
     @doors.api(f"/api/{service}/audit", who=look, summary="Who did what, the newest first; `before`: an entry's id")
     async def entries(request: Request, before: Row = "") -> list[dict[str, Any]]:
         listed = await work.database.read(_told, before)
-        return as_seen_by(request.state.visitor, listed, "name", "about_name", "address")
+        return as_seen_by(request.state.visitor, listed, _SHOWN)
 
     @doors.page(f"/-audit/{service}", who=staff("operator", everywhere=True))
     async def page(request: Request, before: Row = "") -> Response:

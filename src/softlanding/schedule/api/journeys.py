@@ -9,8 +9,6 @@ from pydantic import Field
 
 from softlanding import keys
 from softlanding.auth import as_seen_by
-from softlanding.contracts.dispatch import RideState
-from softlanding.contracts.schedule import PersonState, PickupState
 from softlanding.formats import arrivals_template
 from softlanding.lifecycle import Work
 from softlanding.schedule import store, views
@@ -46,10 +44,60 @@ from softlanding.web import Doors, asked, speaks_as
 from softlanding.web.common import Key
 from softlanding.web.doors import link_address
 
-# What tells about persons, where a view has its own names for it.
-_OF_ARRIVALS = (PickupState, "name", "number", "vehicle", "why", "lost")  # A vehicle is named with who drives it.
-_OF_PICKUPS = (PickupState, RideState, "by_hand", "why")
-_OF_UNANSWERED = (PickupState, "passenger", "arrival", "late_plan")
+# What the views tell to a program without `personal`.
+_OF_ARRIVALS = frozenset(
+    [
+        "board_at",
+        "expected_at",
+        "how",
+        "id",
+        "landing_at",
+        "luggage",
+        "news",
+        "on",
+        "party",
+        "pickup",
+        "revision",
+        "state",
+        "time",
+    ]
+)
+_OF_PICKUPS = frozenset(
+    [
+        "answer_by",
+        "asked",
+        "at",
+        "board_at",
+        "boarded_at",
+        "code",
+        "conference",
+        "deliver_at",
+        "delivered_at",
+        "direction",
+        "ended_at",
+        "ended_by",
+        "expires_at",
+        "is_late_word",
+        "journey",
+        "landing_at",
+        "luggage",
+        "party",
+        "pickup",
+        "plan",
+        "reason_kind",
+        "replaced_by",
+        "requested_at",
+        "revision",
+        "ride",
+        "state",
+        "status",
+        "unanswered_at",
+        "vehicle",
+        "watch",
+    ]
+)
+_OF_UNANSWERED = frozenset(("lands_at", "party", "pickup", "since"))
+_OF_SPEAKERS = frozenset(("code", "talks"))
 
 
 class ArrivalGiven(Given):
@@ -130,7 +178,7 @@ def _add_arrivals(doors: Doors, work: Work) -> None:
     async def arrivals(request: Request, conference: Slug) -> list[dict[str, Any]]:
         found = await work.database.read(need_conference, conference)
         listed = await work.database.read(views.journeys.arrivals, conference, found.zone)
-        return as_seen_by(request.state.visitor, listed, *_OF_ARRIVALS)
+        return as_seen_by(request.state.visitor, listed, _OF_ARRIVALS)
 
     @doors.api(path, who=TRAVEL, methods=("POST",), status_code=201, summary="Announce an arrival; asks for a pickup")
     async def announce(request: Request, conference: Slug, key: Key, given: NewArrival) -> dict[str, Any]:
@@ -176,7 +224,7 @@ def _add_changes(doors: Doors, work: Work) -> None:
     async def arrival(request: Request, conference: Slug, journey: Name) -> dict[str, Any]:
         found = await work.database.read(need_conference, conference)
         chosen = await work.database.read(views.journeys.chosen_view, conference, found.zone, journey)
-        return as_seen_by(request.state.visitor, chosen, *_OF_ARRIVALS)
+        return as_seen_by(request.state.visitor, chosen, _OF_ARRIVALS)
 
     @doors.api(path, who=TRAVEL, methods=("PUT",), summary="Change an arrival: the next revision of its pickup")
     async def change(
@@ -225,14 +273,14 @@ def _add_pickups(doors: Doors, work: Work) -> None:
         found = await work.database.read(need_conference, conference)
         listed = await work.database.read(views.journeys.pickup_list, conference, found.zone)
         wanted = [pickup for pickup in listed if state is None or pickup["state"] == state]
-        return as_seen_by(request.state.visitor, wanted, *_OF_PICKUPS)
+        return as_seen_by(request.state.visitor, wanted, _OF_PICKUPS)
 
     @doors.api("/api/schedule/{conference}/unanswered", who=TRAVEL_LOOK, summary="Pickups that nobody has answered")
     async def unanswered(request: Request, conference: Slug) -> list[dict[str, Any]]:
         found = await work.database.read(need_conference, conference)
         now = work.parts.clock.now()
         listed = await work.database.read(views.journeys.unanswered, conference, found.zone, now)
-        return as_seen_by(request.state.visitor, listed, *_OF_UNANSWERED)
+        return as_seen_by(request.state.visitor, listed, _OF_UNANSWERED)
 
     @doors.api(f"{path}/{{pickup}}/by-hand", who=TRAVEL, methods=("POST",), summary="A person fetches them")
     async def by_hand(request: Request, conference: Slug, pickup: Name, key: Key, given: ByHand) -> dict[str, Any]:
@@ -272,7 +320,7 @@ def _add_speakers(doors: Doors, work: Work) -> None:
         found = await work.database.read(
             views.staff.speakers, conference, link_address(work, request, conference, "speaker")
         )
-        return as_seen_by(request.state.visitor, found, PersonState, "link", "number")
+        return as_seen_by(request.state.visitor, found, _OF_SPEAKERS)
 
     @doors.api(f"{path}/{{code}}/link", who=LINKS, methods=("POST",), summary="A new personal link")
     async def link(request: Request, conference: Slug, code: Name, key: Key) -> dict[str, Any]:

@@ -38,7 +38,39 @@ from softlanding.schedule.api.shared import (
 from softlanding.web import Doors, asked
 from softlanding.web.common import Key
 
-_OF_PROGRAMMES = ("released_by", "by", "notes")  # Who released it; an import's notes may name a speaker.
+# Told to a program without `personal`: not who released it, nor an import's notes, which may name a speaker.
+_OF_PROGRAMMES = frozenset(
+    [
+        "added",
+        "at",
+        "changed",
+        "changed_at",
+        "changes",
+        "changes_total",
+        "conference",
+        "digest",
+        "draft",
+        "faults",
+        "file",
+        "imported",
+        "is_public",
+        "name",
+        "note",
+        "number",
+        "public_at",
+        "published",
+        "released_at",
+        "releases",
+        "removed",
+        "rooms",
+        "same",
+        "shown",
+        "speakers",
+        "talks",
+        "waiting_since",
+        "why",
+    ]
+)
 
 Half = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=190)]  # Two actions share it.
 
@@ -93,7 +125,7 @@ def _add_programme(doors: Doors, work: Work) -> None:
     async def programme(request: Request, conference: Slug) -> dict[str, Any]:
         visitor, now = request.state.visitor, work.parts.clock.now()
         found = await work.database.read(views.desk.programme_summary, conference, now, by_name=visitor.sees_personal)
-        return as_seen_by(visitor, found, *_OF_PROGRAMMES)
+        return as_seen_by(visitor, found, _OF_PROGRAMMES)
 
 
 async def _take(
@@ -138,7 +170,7 @@ def _add_releases(doors: Doors, work: Work) -> None:
     async def releases(request: Request, conference: Slug) -> list[dict[str, Any]]:
         heads = await work.database.read(store.programmes.list_release_heads, conference)
         listed = [views.desk.release_view(head) for head in heads]
-        return as_seen_by(request.state.visitor, listed, *_OF_PROGRAMMES)
+        return as_seen_by(request.state.visitor, listed, _OF_PROGRAMMES)
 
     @doors.api("/api/schedule/{conference}/releases", who=ORGANISERS, methods=("POST",), summary="Release the draft")
     async def release(request: Request, conference: Slug, key: Key, given: Release) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from softlanding.statistics.views.numbers import (
     waits,
 )
 from softlanding.statistics.views.operations import (
-    SETTLER,
+    OF_INCIDENTS,
     incidents_view,
     is_own_incident,
     keeper_of_incident,
@@ -24,7 +24,7 @@ from softlanding.statistics.views.operations import (
 from softlanding.statistics.views.story import find_pickup, pickup_story
 
 __all__ = [
-    "SETTLER",
+    "OF_INCIDENTS",
     "DeathStory",
     "LogFilter",
     "count_facts",

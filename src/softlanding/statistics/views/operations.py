@@ -24,7 +24,26 @@ LIVES_MAX = 30
 BEAT_BINS, BEAT_BIN_S = 60, 10
 SETTLED_SHOWN = 20
 NOBODY = "nobody had to settle it"
-SETTLER = ("by", "note")  # What an incident tells about persons.
+# What is told of an incident to a program without `personal`: not who settled it, nor what they noted.
+OF_INCIDENTS = frozenset(
+    [
+        "at",
+        "code",
+        "conference",
+        "conference_name",
+        "details",
+        "id",
+        "kind",
+        "opened_at",
+        "pickup",
+        "service",
+        "settled",
+        "title",
+        "word",
+        "words",
+        "zone",
+    ]
+)
 BEHIND = "waits behind"  # How a parked fact's reason begins when only its subject is to blame.
 
 
