@@ -8,6 +8,7 @@ import pytest
 from browsers import press_sign_in
 from conferences_made import DAY, PROMISE, SLUG, a_programme, a_talk, an_arrival, at, bring, told
 from house import House
+from softlanding import apart
 from softlanding.auth import Signer, list_people, load_person
 from softlanding.formats import write_json, write_xml
 from softlanding.schedule import store, views
@@ -573,3 +574,17 @@ def test_who_is_in_the_draft_alone_has_not_left(house):
     both = (a_talk(), a_talk("SQL", at(14), persons=("GRACE",)), a_talk("NEW", at(16), persons=("TWIN",)))
     write(house, import_programme, prepare(a_programme(*both), "next.xml"))
     assert [each["has_left"] for each in read(house, views.staff.speakers, SLUG, "http://x")] == [False] * 3
+
+
+@pytest.mark.parametrize("what", ["programmes?filename=slow.xml", f"{SLUG}/arrivals/import"])
+def test_a_file_that_takes_too_long_to_read_is_refused_in_words(house, monkeypatch, what):
+    """Its reader is stopped; the next file is read as ever."""
+    monkeypatch.setattr(apart.read_file, "__kwdefaults__", {"within_s": 0.01})
+    client = program(house, "write")
+    body = write_xml(a_programme(a_talk("A"), acronym="other-2026"), "1", "https://example.org/wharf")
+    large = body + b"<!-- " + b"x" * apart.IN_A_THREAD_BYTES + b" -->"
+    answer = client.post(f"/api/schedule/{what}", content=large, headers={"Idempotency-Key": "slow"})
+    assert answer.status_code == 422
+    assert "took longer than 0.01 s to read" in answer.text
+    small = client.post("/api/schedule/programmes?filename=a.xml", content=body, headers={"Idempotency-Key": "a"})
+    assert small.status_code == 200

@@ -51,7 +51,7 @@ def test_an_import_is_a_draft_and_nothing_is_public(house):
 def test_the_same_file_twice_changes_nothing_and_says_so(house):
     body = write_xml(a_programme(), "1", "https://example.org/wharf")
     for expected in (False, True):
-        report = write(house, import_programme, prepare_import(body, "schedule.xml", None))
+        report = write(house, import_programme, asyncio.run(prepare_import(body, "schedule.xml", None)))
         assert report["is_same"] is expected
     first = write(house, release_draft, SLUG, promise=PROMISE)
     before = len(told(house))
@@ -159,7 +159,7 @@ def test_a_file_without_a_talk_leaves_the_draft_as_it_is(house):
 
 def test_a_broken_file_is_refused_with_file_line_and_reason():
     with pytest.raises(Invalid) as refusal:
-        prepare_import(b"<schedule>\n<conference>\n</schedule>", "broken.xml", None)
+        asyncio.run(prepare_import(b"<schedule>\n<conference>\n</schedule>", "broken.xml", None))
     assert refusal.value.faults[0].where.startswith("broken.xml:")
 
 
@@ -189,7 +189,7 @@ def test_a_programme_of_a_thousand_talks_is_imported_and_released(house):
 
 def test_gzip_is_no_obstacle(house):
     body = gzip.compress(write_xml(a_programme(), "1", "https://example.org/wharf"))
-    assert prepare_import(body, "schedule.xml.gz", None).conference == SLUG
+    assert asyncio.run(prepare_import(body, "schedule.xml.gz", None)).conference == SLUG
 
 
 async def up(house, day):
@@ -247,7 +247,7 @@ BODO = EVENT.format(guid="93bbd488-19b6-517a-8f24-78ddcd10fbfc", number=340, hou
 def test_link_journey_and_pickup_stay_with_whom_they_were_made_for_though_two_share_an_id(house, first, then):
     def take(version, events):
         body = MERGED.format(version=version, events=events).encode()
-        write(house, import_programme, prepare_import(body, "merged.xml", None), accept_removed=None)
+        write(house, import_programme, asyncio.run(prepare_import(body, "merged.xml", None)), accept_removed=None)
         write(house, release_draft, "merged", promise=PROMISE)
 
     take(1, first)

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from softlanding.errors import Invalid
 from softlanding.formats.assemble import assemble
 from softlanding.formats.json_in import parse_json
 from softlanding.formats.programme import Programme
@@ -25,12 +26,21 @@ class Reading:
     """By a person's code, those that they may have been given by earlier files or releases."""
 
 
-def read_programme(body: bytes, filename: str, zone: str | None = None) -> Reading:
+def read_programme(body: bytes, filename: str, zone: str | None = None, otherwise_zone: str | None = None) -> Reading:
     """The programme in a schedule.xml or schedule.json, gzipped or not.
 
-    `zone` (an IANA name) is needed only where the file names none, and wins over the file's. Raises Invalid, with
+    `zone` (an IANA name) wins over the file's, `otherwise_zone` is taken where neither names one. Raises Invalid, with
     all faults as `file:line: reason`, for what is broken or of another kind; then nothing was read.
     """
+    try:
+        return _read(body, filename, zone)
+    except Invalid:
+        if zone is not None or otherwise_zone is None:
+            raise
+        return _read(body, filename, otherwise_zone)
+
+
+def _read(body: bytes, filename: str, zone: str | None) -> Reading:
     report = Report(filename)
     body = _unpacked(body, report)
     begin = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:16]

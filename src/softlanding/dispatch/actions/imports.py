@@ -5,7 +5,6 @@ vehicle and beginning). So the same table twice changes nothing, and one that wa
 it is given again.
 """
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from softlanding.apart import read_file
 from softlanding.conferences import Conference, zone_of
 from softlanding.database import Database, Transaction
 from softlanding.dispatch import model, store
@@ -77,7 +77,7 @@ async def import_place_table(
 ) -> dict[str, Any]:
     """A table of places. A dry run answers what would be done. Raises Invalid for a table that cannot be read as a
     whole, and Refused for one that would be too many; then nothing happened."""
-    rows = await asyncio.to_thread(read_places, body, conference.zone)
+    rows = await read_file(read_places, body, conference.zone)
     foreseen = await database.read(foresee_places, conference.slug, rows)
     return foreseen if dry_run else await _write(database, import_places, desk, conference.slug, rows)
 
@@ -86,7 +86,7 @@ async def import_fleet_table(
     database: Database, desk: Desk, conference: Conference, body: bytes | str, *, dry_run: bool
 ) -> dict[str, Any]:
     """A table of shifts with their vehicles and drivers. Else as `import_place_table`."""
-    rows = await asyncio.to_thread(read_fleet, body, conference.zone)
+    rows = await read_file(read_fleet, body, conference.zone)
     foreseen = await database.read(foresee_fleet, conference.slug, rows)
     return foreseen if dry_run else await _write(database, import_fleet, desk, conference.slug, rows)
 

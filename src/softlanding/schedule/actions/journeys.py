@@ -1,6 +1,5 @@
 """Arrivals announced, changed and withdrawn, news of their flights, and whole tables of them."""
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from softlanding.apart import read_file
 from softlanding.conferences import Conference, load_conference, zone_of
 from softlanding.contracts.schedule import PickupState
 from softlanding.database import Database, Transaction
@@ -152,7 +152,7 @@ async def import_table(
 
     Raises Invalid for a table that cannot be read as a whole; then nothing happened.
     """
-    rows = await asyncio.to_thread(read_arrivals, body, conference.zone)
+    rows = await read_file(read_arrivals, body, conference.zone)
     whole: dict[str, Any] = {"added": [], "changed": [], "same": 0, "faults": [], "warnings": [], "dry_run": dry_run}
     for begin in range(0, len(rows), ROWS_AT_ONCE):
         part = rows[begin : begin + ROWS_AT_ONCE]

@@ -1,11 +1,13 @@
 """Programmes taken into a draft, and drafts frozen into releases."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from softlanding import conferences
+from softlanding.apart import read_file
 from softlanding.conferences import Conference, load_conference
 from softlanding.contracts.schedule import ConferenceChanged, ReleasePublished, TalkCancelled, TalkMoved
 from softlanding.database import Transaction
@@ -57,18 +59,15 @@ class Prepared:
     other_codes: Mapping[str, Sequence[str]] = field(default_factory=dict)  # Of its speakers, from other files.
 
 
-def prepare_import(body: bytes, filename: str, zone: str | None, otherwise_zone: str | None = None) -> Prepared:
-    """Read the file, outside any transaction: FOSDEM's takes a second. Raises Invalid with every fault.
+async def prepare_import(body: bytes, filename: str, zone: str | None, otherwise_zone: str | None = None) -> Prepared:
+    """Read the file, outside any transaction: FOSDEM's takes a second. Raises Invalid with every fault, and for what
+    takes too long to read.
 
     `zone` wins over the file's, `otherwise_zone` is taken where neither names one.
     """
-    try:
-        reading = read_programme(body, filename, zone)
-    except Invalid:
-        if zone is not None or otherwise_zone is None:
-            raise
-        reading = read_programme(body, filename, otherwise_zone)
-    return replace(prepare(reading.programme, filename, reading.notes), other_codes=reading.other_codes)
+    reading = await read_file(read_programme, body, filename, zone, otherwise_zone)
+    prepared = await asyncio.to_thread(prepare, reading.programme, filename, reading.notes)
+    return replace(prepared, other_codes=reading.other_codes)
 
 
 def prepare(programme: Programme, filename: str, notes: tuple[Note, ...] = ()) -> Prepared:

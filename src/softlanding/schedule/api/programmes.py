@@ -1,6 +1,5 @@
 """Conferences, their programmes and releases, and the sample."""
 
-import asyncio
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -111,7 +110,7 @@ def _add_programme(doors: Doors, work: Work) -> None:
         accept_removed: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     ) -> dict[str, Any]:
         body = await read_body(request)
-        prepared = await asyncio.to_thread(prepare_import, body, filename, zone, work.settings.zone)
+        prepared = await prepare_import(body, filename, zone, work.settings.zone)
         must_organise(request.state.visitor, prepared.conference)
         if dry_run:
             return await work.database.write(import_programme, prepared, accept_removed=accept_removed, dry_run=True)

@@ -1,6 +1,5 @@
 """The organiser's desk: import into the draft, look at what changed, release."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -75,7 +74,7 @@ def _add_import(doors: Doors, work: Work, show: Show) -> None:
         form = await read_form(request)
         try:
             filename, body = await read_upload(request)
-            prepared = await asyncio.to_thread(prepare_import, body, filename, None, work.settings.zone)
+            prepared = await prepare_import(body, filename, None, work.settings.zone)
             if prepared.conference != conference:  # A file of another conference goes to that one.
                 must_organise(request.state.visitor, prepared.conference)
             report = await work.database.write(
