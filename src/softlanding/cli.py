@@ -141,7 +141,10 @@ def serve_command(service: Service | None) -> int:
 @data_option
 @with_example("softlanding settings --service dispatch --json")
 def settings_command(as_json: bool, example: bool, service: Service | None, data: str | None) -> None:
-    """Show every setting: its value, where it came from, what it means. Secrets show as fingerprints."""
+    """Show every setting: its value, where it came from, what it means.
+
+    Secrets show as fingerprints, keyed with session_secret; where that is not set, they show as (set).
+    """
     if example:
         click.echo(example_text(), nl=False)
         return

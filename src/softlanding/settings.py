@@ -7,6 +7,7 @@ names that nobody knows are refused, every value knows its origin, and all fault
 """
 
 import hashlib
+import hmac
 import io
 import json
 import os
@@ -52,6 +53,7 @@ T = TypeVar("T")
 Service = Literal["schedule", "dispatch", "statistics"]
 
 PREFIX = "SOFTLANDING__"
+SET = "(set)"  # All that is shown of a secret where there is no key for its fingerprint.
 SERVICES: tuple[Service, ...] = ("schedule", "dispatch", "statistics")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SECRET_CHARACTERS_MIN = 16  # 96 bits in base64: nobody guesses that.
@@ -449,7 +451,8 @@ class Settings(BaseSettings):
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting as a person sees it: a secret only by its fingerprint."""
+    """One setting as a person sees it: a secret only by its fingerprint, keyed with `session_secret`; where that is
+    not set, only as `(set)`."""
 
     name: str
     variable: str
@@ -514,7 +517,7 @@ def explain(settings: Settings) -> list[Setting]:
         Setting(
             name=known.name,
             variable=known.variable,
-            value_shown=_shown(known, _value(settings, known)),
+            value_shown=_shown(known, _value(settings, known), _text(settings.session_secret) or ""),
             origin=_origin(known, given.get(known.name), settings),
             meaning=known.meaning,
             is_secret=known.is_secret,
@@ -524,7 +527,8 @@ def explain(settings: Settings) -> list[Setting]:
 
 
 def fingerprint(settings: Settings) -> str:
-    """12 hex digits over all values, secrets included: equal for equal settings, and it tells nothing else."""
+    """12 hex digits over all values, secrets included: equal for equal settings. It tells nothing else of settings that
+    have a `session_secret`, as those of each service do: nobody can check a guess without it."""
     values = {name: _text(_value(settings, known)) for name, known in _known_settings().items()}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -1109,30 +1113,32 @@ def _text(value: object) -> str | None:
     return ",".join(value) if isinstance(value, list) else str(value)
 
 
-def _shown(known: _Known, value: object) -> str:
+def _shown(known: _Known, value: object, key: str = "") -> str:
     """A value as anybody may see it."""
     text = _text(value)
     if text is None:
         return "(not set)"
     if known.is_secret:
-        return _secret_fingerprint(text)
+        return _secret_fingerprint(text, key)
     if known.may_be_quoted:
         return text
-    return ",".join(_without_password(url) for url in (value if isinstance(value, list) else [text]))
+    return ",".join(_without_password(url, key) for url in (value if isinstance(value, list) else [text]))
 
 
-def _secret_fingerprint(text: str) -> str:
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:8]
+def _secret_fingerprint(text: str, key: str) -> str:
+    """Equal for equal secrets under one key. Without the key nobody can try a guess: a database's password may be a
+    short one, and output like this stands in logs."""
+    return f"hmac:{hmac.new(key.encode(), b'fingerprint/' + text.encode(), 'sha256').hexdigest()[:8]}" if key else SET
 
 
-def _without_password(url: str) -> str:
-    """`scheme://user:sha256:…@host`. All before the last @ counts as its user: a password may bear any sign."""
+def _without_password(url: str, key: str) -> str:
+    """`scheme://user:hmac:…@host`. All before the last @ counts as its user: a password may bear any sign."""
     scheme, _, rest = url.partition("://")
     who, at, where = rest.rpartition("@")
     if not at:
         return url
     user, colon, password = who.partition(":")
-    shown = f"{user}:{_secret_fingerprint(password)}" if colon else _secret_fingerprint(user)
+    shown = f"{user}:{_secret_fingerprint(password, key)}" if colon else _secret_fingerprint(user, key)
     return f"{scheme}://{shown}@{where}"
 
 

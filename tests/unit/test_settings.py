@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import re
 import subprocess
 import sys
 from dataclasses import asdict
@@ -518,17 +519,32 @@ def test_no_secret_is_ever_shown(secret, short, host):
     seen = " ".join([repr(settings), str(settings.nats), *(str(asdict(setting)) for setting in explain(settings))])
     assert secret not in seen
     assert short not in seen
-    assert shown(settings)["session_secret"].value_shown == "sha256:" + hashlib.sha256(secret.encode()).hexdigest()[:8]
+    assert re.fullmatch("hmac:[0-9a-f]{8}", shown(settings)["session_secret"].value_shown)
     assert shown(settings)["dispatch.database_url"].value_shown.endswith("@db/dispatch")
 
 
 def test_a_password_is_hidden_whole_whatever_signs_it_bears():
     password = "p@ss/wo:rd,"
     url = f"postgresql+psycopg://ana:{password}@db/x"
-    fingerprint_of_it = "sha256:" + hashlib.sha256(password.encode()).hexdigest()[:8]
-    assert shown(loaded(DISPATCH__DATABASE_URL=url))["dispatch.database_url"].value_shown == (
-        f"postgresql+psycopg://ana:{fingerprint_of_it}@db/x"
-    )
+    for more, expected in (({}, r"\(set\)"), ({"SESSION_SECRET": SECRET}, "hmac:[0-9a-f]{8}")):
+        value = shown(loaded(DISPATCH__DATABASE_URL=url, **more))["dispatch.database_url"].value_shown
+        assert re.fullmatch(rf"postgresql\+psycopg://ana:{expected}@db/x", value)
+
+
+def test_nobody_can_try_a_guess_of_a_password_by_what_is_shown():
+    """The same password under another session secret looks different, and without one it has no looks at all."""
+    url = "postgresql+psycopg://ana:summer@db/x"
+    others = ({}, {"SESSION_SECRET": SECRET}, {"SESSION_SECRET": SECRET + "x"})
+    of_all = [
+        shown(loaded(DISPATCH__DATABASE_URL=url, NATS__USER="ana", NATS__PASSWORD="summer", **more)) for more in others
+    ]
+    for name in ("dispatch.database_url", "nats.password"):
+        assert len({each[name].value_shown for each in of_all}) == 3
+        digests = [hashlib.new(kind, b"summer").hexdigest()[:8] for kind in ("md5", "sha1", "sha256", "sha512")]
+        assert not [each for each in of_all if any(digest in each[name].value_shown for digest in digests)]
+    assert of_all[0]["nats.password"].value_shown == "(set)"
+    again = shown(loaded(NATS__USER="ana", NATS__PASSWORD="summer", SESSION_SECRET=SECRET))
+    assert again["nats.password"].value_shown == of_all[1]["nats.password"].value_shown
 
 
 @given(secret=LETTERS)
