@@ -117,8 +117,10 @@ class Visitor:
         )
 
     def is_staff_of(self, conference: str | None) -> bool:
-        """Whether what belongs to this conference is theirs to see and settle; what belongs to none is all staff's."""
-        return self.has_scope(self.scopes, conference) or (self.is_known and self.has_role(STAFF_ROLES, conference))
+        """Whether what belongs to this conference is theirs to see and settle; what belongs to none is for those alone
+        whose role or scope holds everywhere."""
+        place = EVERYWHERE if conference is None else conference
+        return self.has_scope(self.scopes, place) or self.has_role(STAFF_ROLES, place)
 
 
 NOBODY = Visitor()

@@ -274,12 +274,21 @@ def table_options(function: F) -> F:
 @click.option("--release", is_flag=True, help="Publish it at once.")
 @click.option("--note", default="", help="A public word on the release.")
 @click.option("--yes", is_flag=True, help="Also when it removes more than a third of the talks.")
+@click.option("--conference", metavar="SLUG", help="The one that it must be of; a file of another is refused.")
 @dry_run_option
 @data_option
 @json_option
 @with_example("softlanding import programme schedule.xml --release")
 def import_programme_command(
-    file: Path, zone: str | None, release: bool, note: str, yes: bool, dry_run: bool, data: str | None, as_json: bool
+    file: Path,
+    zone: str | None,
+    release: bool,
+    note: str,
+    yes: bool,
+    conference: str | None,
+    dry_run: bool,
+    data: str | None,
+    as_json: bool,
 ) -> int:
     """Take a programme (schedule.xml or schedule.json, also gzipped) into the draft of its conference."""
     from softlanding.app.client import new_key, published_soon
@@ -287,13 +296,14 @@ def import_programme_command(
 
     parameters = {"filename": file.name, "release": release, "note": note, "dry_run": dry_run}
     parameters |= {"accept_removed": ANY_NUMBER} if yes else {}
+    parameters |= {name: value for name, value in {"zone": zone, "conference": conference}.items() if value}
     with reach(_settings(data), _note) as here:
         report = here.request(
             "POST",
             "/api/schedule/programmes",
             key=new_key(),
             content=file.read_bytes(),
-            parameters=parameters | ({"zone": zone} if zone else {}),
+            parameters=parameters,
         )
         if "release" in report and not here.is_alone:
             report["release"]["published"] = published_soon(here, report["conference"])
@@ -390,11 +400,11 @@ def _public_words(report: Mapping[str, Any], address: str, *, is_alone: bool) ->
 def _programme_words(report: Mapping[str, Any], then: str) -> str:
     counts = f"{report['talks']} talks, {report['speakers']} speakers, {report['rooms']} rooms"
     if report["is_same"]:
-        return f"{report['title']}: {counts}. The draft is the same already. {then if 'release' in report else ''}"
+        return f"{report['title']} ({report['conference']}): {counts}. The draft is the same already. {then if 'release' in report else ''}"
     changes = f"{report['added']} added, {report['changed']} changed, {report['removed']} removed"
     if report["dry_run"]:
-        return f"{report['title']}: {counts}. It would be: {changes}. Nothing was changed."
-    return f"{report['title']}: {counts}; {changes}. {then}"
+        return f"{report['title']} ({report['conference']}): {counts}. It would be: {changes}. Nothing was changed."
+    return f"{report['title']} ({report['conference']}): {counts}; {changes}. {then}"
 
 
 def _table_words(report: Mapping[str, Any], dry_run: bool) -> str:

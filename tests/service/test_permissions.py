@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
@@ -46,8 +47,8 @@ WHO: list[tuple[str, str, str, str, str]] = [
     ("GET", "/{conference}/statistics/*", STAFF, "read", HERE),
     ("GET", "/{conference}/follow*", STAFF, "read", HERE),
     ("POST", "/operations/dead-letters/*", "operator", "", EVERYWHERE),
-    ("POST", "/operations/incidents/*", "operator", "", ANYWHERE),
-    ("GET", "/operations/*", "operator", "read", ANYWHERE),
+    ("POST", "/operations/incidents/*", "operator", "", EVERYWHERE),
+    ("GET", "/operations/*", "operator", "read", EVERYWHERE),
     ("*", "/-letters/*", "operator", "", EVERYWHERE),
     ("GET", "/-audit/*", "operator", "", EVERYWHERE),
     ("POST", "/-settle/*", STAFF, "", ANYWHERE),
@@ -59,14 +60,15 @@ WHO: list[tuple[str, str, str, str, str]] = [
     ("POST", "/api/*/clock/release", "operator", "write", EVERYWHERE),
     ("GET", "/api/*/incidents", STAFF, "read", ANYWHERE),
     ("POST", "/api/*/incidents/*", STAFF, "write", ANYWHERE),
-    ("POST", "/api/statistics/logs", "", "logs", ""),
+    ("POST", "/api/statistics/logs", "", "logs", EVERYWHERE),
     ("GET", "/api/statistics/{conference}/*", STAFF, "read", HERE),
     ("GET", "/api/statistics/heard", STAFF, "read", NAMED),
     ("GET", "/api/statistics/minutes", STAFF, "read", NAMED),
     ("GET", "/api/statistics/counts", STAFF, "read", NAMED),
     ("GET", "/api/statistics/waits", STAFF, "read", NAMED),
     ("GET", "/api/statistics/pickups", STAFF, "read", NAMED),
-    ("GET", "/api/statistics/*", STAFF, "read", ANYWHERE),
+    ("GET", "/api/statistics/all-incidents", STAFF, "read", ANYWHERE),
+    ("GET", "/api/statistics/*", STAFF, "read", EVERYWHERE),
     ("GET", "/api/schedule/people", "organiser", f"{LOOK} admin", EVERYWHERE),
     ("*", "/api/schedule/people*", "organiser", "admin", EVERYWHERE),
     ("*", "/api/schedule/tokens*", "organiser", "admin", EVERYWHERE),
@@ -348,10 +350,69 @@ def test_an_incident_is_settled_by_the_staff_of_its_conference(sampled):
     assert here.post(settle, json={"word": "understood"}, headers={"Idempotency-Key": "2"}).status_code == 403
     here.post(f"/other/dispatch/incidents/{sampled.incident}/settle", data=given)
     assert sampled.read("dispatch", incidents.load, sampled.incident).settled_at is None
-    assert "Something" not in sampled.client("statistics", **stranger).get("/operations/").text
-    assert "Something" in sampled.client("statistics", **mine).get("/operations/").text
+    told = {
+        who: sampled.client("statistics", **headers).get("/api/statistics/all-incidents").text
+        for who, headers in (("stranger", stranger), ("mine", mine))
+    }
+    assert ("Something" in told["stranger"], "Something" in told["mine"]) == (False, True)
     assert sampled.client("dispatch", **mine).post("/-settle/dispatch", data=given).status_code == 303
     assert sampled.read("dispatch", incidents.load, sampled.incident).settled_word == "understood"
+
+
+def _all_else(connection):
+    """Every word that only this installation's conference has: codes of pickups, its address and name."""
+    codes = {row.code for row in connection.execute(sa.text("SELECT code FROM pickup"))}
+    return codes | {SLUG, "SoftConf"}
+
+
+def test_staff_and_programs_of_one_conference_learn_nothing_of_another_at_doors_that_name_none(sampled):
+    sampled.write("dispatch", _an_incident, "other", "Their own trouble")
+    sampled.write("dispatch", _an_incident, None, f"The system's trouble with {sampled.real('pickup')[-1]}")
+    line = {"service": "dispatch", "level": "error", "event": f"of {SLUG}", "timestamp": "2026-05-08T12:00:00Z"}
+    assert sampled.program("statistics", "logs").post("/api/statistics/logs", json=[line]).is_success
+    sampled.house.run()
+    secrets = sampled.read("dispatch", _all_else)
+    theirs = sampled.session(sampled.person("theirs", *(("other", role) for role in auth.STAFF_ROLES)))
+    token = _bearer(sampled.token("read", "write", "facts", "logs", "admin", "personal", conference="other"))
+    told = {}
+    for who, headers in (("staff", theirs), ("program", token), ("whole", _everything(sampled))):
+        told[who] = {}
+        for service in SERVICES:
+            client = sampled.client(service, **headers)
+            for method, route in routes(sampled, service):
+                names = set(route.param_convertors)
+                if method == "GET" and not names and not route.path.endswith("stream"):
+                    answer = client.get(route.path, params={"conference": "other"} if who == "program" else {})
+                    told[who][route.path] = answer.text if answer.is_success else ""
+    whole = "".join(told.pop("whole").values())
+    assert all(one in whole for one in (SLUG, sampled.real("pickup")[-1], "of softconf"))
+    found = [(who, path, one) for who in told for path, text in told[who].items() for one in secrets if one in text]
+    assert found == []
+    assert "Their own trouble" in told["staff"]["/api/dispatch/incidents"]
+    assert "Their own trouble" in told["staff"]["/api/statistics/all-incidents"]
+    assert "trouble with" not in "".join(text for each in told.values() for text in each.values())
+
+
+def test_what_belongs_to_the_whole_system_is_settled_by_who_has_a_role_everywhere(sampled):
+    incident = sampled.write("dispatch", _an_incident, None, "The system's trouble")
+    settle, given = f"/api/dispatch/incidents/{incident}/settle", {"word": "understood"}
+    theirs = sampled.session(sampled.person("theirs", *(("other", role) for role in auth.STAFF_ROLES)))
+    refused = sampled.client("dispatch", **theirs).post(settle, json=given, headers={"Idempotency-Key": "w1"})
+    assert (refused.status_code, "whole system" in refused.text) == (403, True)
+    done = sampled.client("dispatch", **_everything(sampled)).post(
+        settle, json=given, headers={"Idempotency-Key": "w2"}
+    )
+    assert done.status_code == 200
+
+
+def _everything(sampled):
+    return sampled.session(sampled.person("boss", *(("*", role) for role in auth.STAFF_ROLES)))
+
+
+def _an_incident(tx, now, conference, sentence):
+    return incidents.open_incident(
+        tx, now, cause=sentence, kind="other", about="test", sentence=sentence, conference=conference
+    )
 
 
 def test_numbers_are_for_the_staff_of_the_conference_they_are_of(sampled):

@@ -1,7 +1,9 @@
 """Who may come in at which door, and what is answered there."""
 
+import html
 import json
 import re
+from itertools import product
 
 import pytest
 
@@ -532,13 +534,65 @@ def test_a_broken_file_changes_nothing_and_says_where(house, organiser):
     assert "bad.xml:2" in answer.text
 
 
-def test_a_file_of_another_conference_needs_a_role_there(house):
-    body = write_xml(a_programme(acronym="other-2026"), "1", "https://example.org/other")
-    given = {"data": {"key": "1", "form": "import"}, "files": {"file": ("other.xml", body)}}
-    local = house.client("schedule", ["organiser"], conference=SLUG)
-    assert local.post(f"/{SLUG}/organise/import", **given).status_code == 403
-    whole = house.client("schedule", ["organiser"])
-    assert whole.post(f"/{SLUG}/organise/import", **given).url.path == "/other-2026/organise/"
+def drafts(house):
+    return [read(house, store.programmes.load_draft_head, slug) for slug in (SLUG, "other-2026")]
+
+
+def test_a_page_takes_only_files_of_its_own_conference(house):
+    before, body = drafts(house), write_xml(a_programme(acronym="other-2026"), "1", "https://example.org/other")
+    for client in (house.client("schedule", ["organiser"]), house.client("schedule", ["organiser"], conference=SLUG)):
+        given = {"data": {"key": "1", "form": "import"}, "files": {"file": ("other.xml", body)}}
+        answer = client.post(f"/{SLUG}/organise/import", **given)
+        words = "other.xml is of the conference 'other-2026' and not of 'wharf-2026'; nothing was changed"
+        assert (answer.status_code, words in html.unescape(answer.text)) == (409, True)
+    assert drafts(house) == before
+    assert "the draft of <b>Wharf 2026</b> (wharf-2026)" in client.get(f"/{SLUG}/organise/").text
+
+
+@pytest.mark.parametrize("kind", ["xml", "json"])
+def test_a_hidden_name_that_differs_from_the_one_to_be_seen_is_refused(house, organiser, kind):
+    before, write_file = drafts(house), write_xml if kind == "xml" else write_json
+    body = write_file(a_programme(acronym=SLUG), "1", "https://example.org/wharf").replace(
+        b'"acronym":"wharf-2026"', b'"acronym":"other-2026"'
+    )
+    body = body.replace(b'"acronym": "wharf-2026"', b'"acronym": "other-2026"')
+    if kind == "json":  # One of the two only.
+        body = body.replace(b"other-2026", b"wharf-2026", 1)
+    assert (body.count(b"other-2026"), b"wharf" in body) == (1, True)
+    given = {"data": {"key": "1", "form": "import"}, "files": {"file": (f"next.{kind}", body)}}
+    page = organiser.post(f"/{SLUG}/organise/import", **given)
+    address, key = f"/api/schedule/programmes?filename=next.{kind}", {"Idempotency-Key": "1"}
+    for answer in (page, program(house, "write").post(address, content=body, headers=key)):
+        assert answer.status_code == 422
+        assert all(name in answer.text for name in (SLUG, "other-2026", "nothing was changed"))
+    assert drafts(house) == before
+
+
+def test_a_program_says_of_which_conference_a_file_must_be(house):
+    client, body = program(house, "write"), write_xml(a_programme(acronym="other-2026"), "1", "https://example.org/o")
+    address, key, before = "/api/schedule/programmes?filename=o.xml", {"Idempotency-Key": "1"}, drafts(house)
+    refused = client.post(f"{address}&conference={SLUG}", content=body, headers=key)
+    assert (refused.status_code, drafts(house)) == (409, before)
+    assert all(name in refused.text for name in (SLUG, "other-2026"))
+    assert client.post(f"{address}&conference=other-2026", content=body, headers=key).json()["title"] == "Wharf 2026"
+    assert client.post(address, content=body, headers={"Idempotency-Key": "2"}).json()["conference"] == "other-2026"
+
+
+def test_people_without_a_role_are_for_organisers_of_everywhere(house):
+    nobody = write(house, add_person, name="Newcomer", email="new@example.org")["person"]
+    elsewhere = write(house, add_person, name="Of Another", roles=[("another", "coordinator")])["person"]
+    local, whole = house.client("schedule", ["organiser"], conference=SLUG), house.client("schedule", ["organiser"])
+    people = f"/{SLUG}/organise/people"
+    assert ("Newcomer" in local.get(people).text, "Newcomer" in whole.get(people).text) == (False, True)
+    for number, (person, door) in enumerate(product((nobody, elsewhere), ("roles", "link", "end", "remove"))):
+        answer = local.post(f"{people}/{person}/{door}", data={"key": f"n{number}", "coordinator": "on"})
+        assert answer.status_code == 404 or "no such person" in message(answer), door
+        assert "Newcomer" not in answer.text and "Of Another" not in answer.text
+    assert read(house, load_person, nobody).roles == ()
+    assert not any(read(house, load_person, each).is_revoked for each in (nobody, elsewhere))
+    assert "tick at least one role" in local.post(people, data={"key": "m", "name": "Eve", "form": "person"}).text
+    assert whole.post(f"{people}/{nobody}/roles", data={"key": "w", "coordinator": "on"}).status_code == 200
+    assert read(house, load_person, nobody).roles == ((SLUG, "coordinator"),)
 
 
 def test_a_first_conference_begins_at_an_empty_desk(tmp_path):

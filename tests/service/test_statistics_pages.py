@@ -226,6 +226,8 @@ def test_staff_of_another_conference_see_nothing_of_this_one(house):
     stranger = house.client("statistics", roles=["coordinator"], conference="otherconf")
     assert stranger.get("/softconf/statistics/").status_code == 403
     assert stranger.get("/softconf/follow/K1QX").status_code == 403
+    for name in ("services", "lives", "deaths", "silences", "all-dead-letters", "logs"):
+        assert stranger.get(f"/api/statistics/{name}").status_code == 403
 
 
 def test_programs_read_what_was_heard_page_by_page(house):

@@ -69,11 +69,24 @@ def assemble(raw: RawProgramme, wanted_zone: str | None, report: Report) -> Prog
 
 
 def _acronym(raw: RawProgramme, report: Report) -> str:
-    given = str(raw.extras.get("acronym") or raw.conference.get("acronym", "")).strip()
+    """What Softlanding wrote beside the format is truer to the letter; but it never names another conference."""
+    seen, hidden = raw.conference.get("acronym", "").strip(), str(raw.extras.get("acronym", "")).strip()
+    if seen and hidden and _as_address(seen) != _as_address(hidden):
+        report.fault(
+            raw.line,
+            f"the file calls its conference {seen}, and in its softlanding part {hidden}; "
+            "nothing was changed: say the same in both, or leave the softlanding part out",
+        )
+    given = hidden or seen
     acronym = identity.acronym_from(given or raw.conference.get("title", "") or "conference")
     if acronym != given:
         report.note(raw.line, f"the conference's address is {acronym}", f"made from {given or 'its title'}")
     return acronym
+
+
+def _as_address(acronym: str) -> str:
+    """Some formats have no `-` for it."""
+    return identity.acronym_from(acronym).replace("_", "-")
 
 
 def _conference(raw: RawProgramme, acronym: str, zone: ZoneInfo, days: tuple[Day, ...], is_ours: bool) -> Conference:

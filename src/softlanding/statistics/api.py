@@ -38,6 +38,7 @@ def _asked_about(request: Request, conference: Text = None) -> str | None:
 AskedAbout = Annotated[str | None, Depends(_asked_about)]
 
 _READERS = staff(*STAFF_ROLES, scopes=("read",))
+_OF_ALL = staff(*STAFF_ROLES, scopes=("read",), everywhere=True)  # The system's own life names all conferences'.
 
 
 def make_doors(work: Work) -> Doors:
@@ -104,33 +105,37 @@ def _story(connection: sa.Connection, slug: str, wanted: str, now: datetime) -> 
 
 
 def _add_operations(doors: Doors, work: Work) -> None:
-    @doors.api("/api/statistics/services", who=_READERS, summary="Services as Statistics hears them")
+    @doors.api("/api/statistics/services", who=_OF_ALL, summary="Services as Statistics hears them")
     async def services() -> list[dict[str, Any]]:
         now = work.parts.clock.now()
         cards = service_cards(work, await work.database.read(views.services_rows, work.life.began_at, now), now)
         return [card | {"lag": _seconds(card["lag"])} for card in cards]
 
-    @doors.api("/api/statistics/lives", who=_READERS, summary="Lives of all services, newest first")
+    @doors.api("/api/statistics/lives", who=_OF_ALL, summary="Lives of all services, newest first")
     async def lives() -> list[dict[str, Any]]:
         return await work.database.read(views.lives_view)
 
-    @doors.api("/api/statistics/deaths", who=_READERS, summary="Deaths and what they cost, newest first")
+    @doors.api("/api/statistics/deaths", who=_OF_ALL, summary="Deaths and what they cost, newest first")
     async def deaths() -> list[dict[str, Any]]:
         zone = await work.database.read(zone_of_all)
         return [_death_view(story, zone) for story in await work.database.read(views.death_stories)]
 
-    @doors.api("/api/statistics/silences", who=_READERS, summary="Silences, newest first")
+    @doors.api("/api/statistics/silences", who=_OF_ALL, summary="Silences, newest first")
     async def silences(is_open: bool = False) -> list[dict[str, Any]]:
         return [asdict(silence) for silence in await work.database.read(list_silences, is_open=is_open)]
 
-    @doors.api("/api/statistics/all-incidents", who=_READERS, summary="Incidents of all services, open ones first")
+    @doors.api(
+        "/api/statistics/all-incidents",
+        who=_READERS,
+        summary="Incidents of all services that are yours, open ones first",
+    )
     async def incidents(request: Request) -> list[dict[str, Any]]:
         found, visitor = await work.database.read(views.incidents_view), request.state.visitor
         return as_seen_by(
             visitor, [each for each in found if visitor.is_staff_of(each["conference"])], views.OF_INCIDENTS
         )
 
-    @doors.api("/api/statistics/all-dead-letters", who=_READERS, summary="Facts parked by any service, by subject")
+    @doors.api("/api/statistics/all-dead-letters", who=_OF_ALL, summary="Facts parked by any service, by subject")
     async def letters() -> list[dict[str, Any]]:
         return await work.database.read(views.letters_view, parked_at_peers(work))
 
@@ -147,7 +152,7 @@ def _death_view(story: views.DeathStory, zone: str) -> dict[str, Any]:
 def _add_logs(doors: Doors, work: Work) -> None:
     @doors.api(
         "/api/statistics/logs",
-        who=staff(scopes=("logs",)),  # The supervisor, and whoever collects elsewhere.
+        who=staff(scopes=("logs",), everywhere=True),  # The supervisor, and whoever collects elsewhere.
         methods=("POST",),
         summary="Up to 1000 log lines: a JSON list, or one object a line",
         openapi_extra={"requestBody": {"content": {"application/json": {}, "application/x-ndjson": {}}}},
@@ -160,7 +165,7 @@ def _add_logs(doors: Doors, work: Work) -> None:
             return await work.database.write(actions.keep_logs, lines)
         return await work.database.write(keys.once, await asked(request, key, "logs.keep"), actions.keep_logs, lines)
 
-    @doors.api("/api/statistics/logs", who=_READERS, summary="Log lines, newest first; go on `below` the last number")
+    @doors.api("/api/statistics/logs", who=_OF_ALL, summary="Log lines, newest first; go on `below` the last number")
     async def logs(
         service: Text = None,
         level: Text = None,

@@ -28,7 +28,10 @@ NOT_HEARD = "not heard yet"
 
 _DESKS = (("organise", "Organise", "organiser"), ("dispatch", "Board", "coordinator"))
 _STAFF = staff(*STAFF_ROLES, scopes=("read",))
-_OPERATORS = staff("operator", scopes=("read",))  # What a coordinator must know of it stands on the board.
+_OPERATORS = staff(
+    "operator", scopes=("read",), everywhere=True
+)  # What a coordinator must know of it stands on the board.
+_SETTLERS = staff("operator", everywhere=True)
 
 
 def make_doors(work: Work) -> Doors:
@@ -139,8 +142,7 @@ def _add_operations(doors: Doors, work: Work, pages: Pages) -> None:
         now, told = work.parts.clock.now(), parked_at_peers(work)
         found = await work.database.read(_operations, wanted, work.life.began_at, now, told)
         cards = service_cards(work, found.pop("rows"), now)
-        mine = [each for each in found["incidents"] if visitor.is_staff_of(each["conference"])]
-        found["incidents"] = as_seen_by(visitor, mine, views.OF_INCIDENTS)
+        found["incidents"] = as_seen_by(visitor, found["incidents"], views.OF_INCIDENTS)
         return found | {"services": cards, "peers": peers_view(work), "peers_seen_at": now}
 
     @doors.page(OPERATIONS, who=_OPERATORS)
@@ -211,7 +213,7 @@ def _render(pages: Pages, page: dict[str, Any], values: dict[str, Any], names: t
 
 
 def _add_settling(doors: Doors, work: Work) -> None:
-    @doors.page(f"{OPERATIONS}incidents/{{incident}}/settle", who=staff("operator"), methods=("POST",))
+    @doors.page(f"{OPERATIONS}incidents/{{incident}}/settle", who=_SETTLERS, methods=("POST",))
     async def settle(request: Request, incident: str) -> Response:
         """Our own here. Another service's is settled where it is kept: the browser takes the same form there."""
         form = await read_form(request)

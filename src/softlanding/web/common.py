@@ -119,7 +119,9 @@ def _add_incidents(doors: Doors, work: Work) -> None:
     service = work.service.name
 
     @doors.api(
-        f"/api/{service}/incidents", who=staff(*STAFF_ROLES, scopes=("read",)), summary="Incidents, newest first"
+        f"/api/{service}/incidents",
+        who=staff(*STAFF_ROLES, scopes=("read",)),
+        summary="Incidents that are yours, newest first",
     )
     async def incidents_list(request: Request, is_open: bool | None = None) -> list[dict[str, Any]]:
         found, visitor = await work.database.read(incidents.list_incidents, is_open=is_open), request.state.visitor
@@ -164,10 +166,12 @@ def _add_incidents(doors: Doors, work: Work) -> None:
 
 
 async def refuse_others_incident(work: Work, request: Request, incident: str) -> None:
-    """Raises Forbidden where the incident is one of a conference in which the visitor has no role."""
+    """Raises Forbidden where the incident is not the visitor's: of another conference, or of the whole system."""
     known = await work.database.read(incidents.load, incident)
     if known is not None and not request.state.visitor.is_staff_of(known.conference):
-        raise Forbidden(f"this incident is one of the conference '{known.conference}'; its staff settles it")
+        raise Forbidden(
+            "this incident is one of a conference that is not yours, or of the whole system; its staff settles it"
+        )
 
 
 def _own_address(back: str) -> str:

@@ -17,14 +17,15 @@ Roles = Iterable[tuple[str, str]]
 
 
 def must_organise(visitor: Visitor, conference: str | None = None) -> None:
-    """An organiser of this conference, or (without one) of the whole installation; or a program that may write.
+    """An organiser of this conference, or (without one) of the whole installation; or a program that may write
+    there.
 
     For doors whose address names no conference: those admit organisers of any. Raises Forbidden.
     """
-    places = (EVERYWHERE, conference) if conference else (EVERYWHERE,)
-    if visitor.person is not None and not any((place, "organiser") in visitor.roles for place in places):
+    place = conference or EVERYWHERE
+    if not visitor.has_role(("organiser",), place) and not visitor.has_scope(visitor.scopes, place):
         whole = f"of the conference '{conference}'" if conference else "of the whole installation"
-        raise Forbidden(f"this is for an organiser {whole}")
+        raise Forbidden(f"this is for an organiser {whole}, or a program that may write there")
 
 
 def add_person(

@@ -77,6 +77,15 @@ def prepare(programme: Programme, filename: str, notes: tuple[Note, ...] = ()) -
     return Prepared(slug, programme, text, store.programmes.digest_of(text), filename, notes)
 
 
+def must_be_of(prepared: Prepared, conference: str) -> None:
+    """Raises Refused where the file names another conference: nothing is written, there or here."""
+    if prepared.conference != conference:
+        raise Refused(
+            f"{prepared.filename} is of the conference '{prepared.conference}' and not of '{conference}'; nothing was "
+            f"changed. Choose a file of '{conference}', or import this one at '{prepared.conference}'"
+        )
+
+
 def import_programme(
     tx: Transaction, now: datetime, prepared: Prepared, *, accept_removed: int | None = 0, dry_run: bool = False
 ) -> dict[str, Any]:

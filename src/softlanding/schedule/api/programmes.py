@@ -17,6 +17,7 @@ from softlanding.schedule.actions.programme import (
     Prepared,
     WouldRemove,
     import_programme,
+    must_be_of,
     prepare_import,
     release_draft,
 )
@@ -107,10 +108,14 @@ def _add_programme(doors: Doors, work: Work) -> None:
         release: bool = False,
         note: Annotated[str, Query(max_length=500)] = "",
         dry_run: bool = False,
+        conference: Annotated[str | None, Query(max_length=80, pattern=r"^[a-z0-9][a-z0-9-]*$")] = None,
         accept_removed: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     ) -> dict[str, Any]:
+        """`conference`: the one that it must be of, a file of another is refused. The answer names where it went."""
         body = await read_body(request)
         prepared = await prepare_import(body, filename, zone, work.settings.zone)
+        if conference is not None:
+            must_be_of(prepared, conference)
         must_organise(request.state.visitor, prepared.conference)
         if dry_run:
             return await work.database.write(import_programme, prepared, accept_removed=accept_removed, dry_run=True)
@@ -187,9 +192,10 @@ def _add_releases(doors: Doors, work: Work) -> None:
 
 
 def _add_conferences(doors: Doors, work: Work) -> None:
-    @doors.api("/api/schedule/conferences", who=TRAVEL_LOOK, summary="Conferences, the latest first")
-    async def conferences() -> list[dict[str, Any]]:
-        return [vars(found) for found in await work.database.read(list_conferences)]
+    @doors.api("/api/schedule/conferences", who=TRAVEL_LOOK, summary="Conferences that are yours, the latest first")
+    async def conferences(request: Request) -> list[dict[str, Any]]:
+        known, visitor = await work.database.read(list_conferences), request.state.visitor
+        return [vars(found) for found in known if visitor.is_staff_of(found.slug)]
 
     @doors.api(
         "/api/schedule/sample",

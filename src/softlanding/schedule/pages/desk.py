@@ -11,8 +11,13 @@ from softlanding.conferences import Conference, load_conference
 from softlanding.errors import SoftlandingError
 from softlanding.lifecycle import Work
 from softlanding.schedule import views
-from softlanding.schedule.actions.people import must_organise
-from softlanding.schedule.actions.programme import WouldRemove, import_programme, prepare_import, release_draft
+from softlanding.schedule.actions.programme import (
+    WouldRemove,
+    import_programme,
+    must_be_of,
+    prepare_import,
+    release_draft,
+)
 from softlanding.schedule.actions.set_aside import drop_set_aside, import_set_aside, set_aside
 from softlanding.schedule.pages.shared import (
     ANSWERS,
@@ -75,17 +80,16 @@ def _add_import(doors: Doors, work: Work, show: Show) -> None:
         try:
             filename, body = await read_upload(request)
             prepared = await prepare_import(body, filename, None, work.settings.zone)
-            if prepared.conference != conference:  # A file of another conference goes to that one.
-                must_organise(request.state.visitor, prepared.conference)
+            must_be_of(prepared, conference)
             report = await work.database.write(
                 keys.once, await asked(request, form.key, "programme.import"), import_programme, prepared
             )
         except WouldRemove as asks:
             await work.database.write(set_aside, prepared, asks, request.state.visitor.name)
-            return see_other(f"/{prepared.conference}/organise/#import", f"{asks}. Nothing was changed.", "note")
+            return see_other(f"/{conference}/organise/#import", f"{asks}. Nothing was changed.", "note")
         except ANSWERS as error:
             return await show(request, conference, error, form)
-        return see_other(f"/{prepared.conference}/organise/", _said(report))
+        return see_other(f"/{conference}/organise/", _said(report))
 
 
 def _add_set_aside(doors: Doors, work: Work, show: Show) -> None:

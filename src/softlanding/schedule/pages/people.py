@@ -7,8 +7,8 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from softlanding import keys
-from softlanding.auth import EVERYWHERE, STAFF_ROLES, Visitor, load_person
-from softlanding.errors import Forbidden, NotFound, SoftlandingError
+from softlanding.auth import EVERYWHERE, STAFF_ROLES, Person, Visitor, load_person
+from softlanding.errors import Forbidden, NotFound, Refused, SoftlandingError
 from softlanding.lifecycle import Work
 from softlanding.schedule import views
 from softlanding.schedule.actions.people import (
@@ -42,7 +42,8 @@ async def _show(
     link: dict[str, Any] | None = None,
 ) -> Response:
     conference = await pages.conference(slug)
-    found = await work.database.read(views.staff.people, slug, request.state.visitor.person)
+    visitor = request.state.visitor
+    found = await work.database.read(views.staff.people, slug, visitor.person, with_new=_is_everywhere(visitor))
     return pages.show(
         request,
         "people.html",
@@ -137,18 +138,26 @@ def qr_image(text: str) -> str:
 async def _person(work: Work, person: str, conference: str, visitor: Visitor) -> Any:
     """Somebody whom this visitor may manage. Raises NotFound, Forbidden."""
     known = await work.database.read(load_person, person)
-    if known is None or known.is_revoked:
-        raise NotFound("there is no such person on the staff")
+    if known is None or known.is_revoked or not (_is_everywhere(visitor) or _works_at(known, conference)):
+        raise NotFound("there is no such person on the staff of this conference")
     if not _is_everywhere(visitor) and any(place != conference for place, _ in known.roles):
         raise Forbidden(f"{known.name} works beyond this conference; ask an organiser of the whole installation")
     return known
 
 
+def _works_at(person: Person, conference: str) -> bool:
+    """Who has no role at all works nowhere yet: they are for organisers of the whole installation."""
+    return any(place in (EVERYWHERE, conference) for place, _ in person.roles)
+
+
 def _roles_wanted(
     form: Form, conference: str, visitor: Visitor, now: tuple[tuple[str, str], ...]
 ) -> list[tuple[str, str]]:
-    """The roles ticked. Operators look after the whole system: only who organises all of it may make one."""
+    """The roles ticked. Operators look after the whole system: only who organises all of it may make one, and only
+    they look after people without any role."""
     ticked = [role for role in STAFF_ROLES if form.is_on(role)]
+    if not ticked and not _is_everywhere(visitor):
+        raise Refused("tick at least one role; who is to have none any more is taken off the staff by Remove")
     if "operator" in ticked and not _is_everywhere(visitor) and (EVERYWHERE, "operator") not in now:
         raise Forbidden("only an organiser of the whole installation can make an operator")
     elsewhere = [(place, role) for place, role in now if place not in (EVERYWHERE, conference)]

@@ -13,8 +13,10 @@ from softlanding.schedule.store.speakers import SpeakerLink
 from softlanding.schedule.views.journeys import load_ways
 
 
-def people(connection: sa.Connection, conference: str | None, me: str | None) -> list[dict[str, Any]]:
-    """Everybody with a role here or everywhere, or with none yet, by name. Without a conference: all."""
+def people(
+    connection: sa.Connection, conference: str | None, me: str | None, *, with_new: bool = False
+) -> list[dict[str, Any]]:
+    """Everybody with a role here or everywhere, by name, and `with_new` who has none yet. Without a conference: all."""
     seen = store.speakers.signed_in_at(connection)
     return [
         {
@@ -27,7 +29,9 @@ def people(connection: sa.Connection, conference: str | None, me: str | None) ->
             "seen_at": seen.get(person.person),
         }
         for person in list_people(connection)
-        if conference is None or not person.roles or any(place in (EVERYWHERE, conference) for place, _ in person.roles)
+        if conference is None
+        or (with_new and not person.roles)
+        or any(place in (EVERYWHERE, conference) for place, _ in person.roles)
     ]
 
 
