@@ -399,12 +399,13 @@ def _public_words(report: Mapping[str, Any], address: str, *, is_alone: bool) ->
 
 def _programme_words(report: Mapping[str, Any], then: str) -> str:
     counts = f"{report['talks']} talks, {report['speakers']} speakers, {report['rooms']} rooms"
+    what = f"{report['title']} ({report['conference']}): {counts}"
     if report["is_same"]:
-        return f"{report['title']} ({report['conference']}): {counts}. The draft is the same already. {then if 'release' in report else ''}"
+        return f"{what}. The draft is the same already. {then if 'release' in report else ''}"
     changes = f"{report['added']} added, {report['changed']} changed, {report['removed']} removed"
     if report["dry_run"]:
-        return f"{report['title']} ({report['conference']}): {counts}. It would be: {changes}. Nothing was changed."
-    return f"{report['title']} ({report['conference']}): {counts}; {changes}. {then}"
+        return f"{what}. It would be: {changes}. Nothing was changed."
+    return f"{what}; {changes}. {then}"
 
 
 def _table_words(report: Mapping[str, Any], dry_run: bool) -> str:

@@ -556,15 +556,14 @@ def test_a_hidden_name_that_differs_from_the_one_to_be_seen_is_refused(house, or
         b'"acronym":"wharf-2026"', b'"acronym":"other-2026"'
     )
     body = body.replace(b'"acronym": "wharf-2026"', b'"acronym": "other-2026"')
-    if kind == "json":  # One of the two only.
-        body = body.replace(b"other-2026", b"wharf-2026", 1)
     assert (body.count(b"other-2026"), b"wharf" in body) == (1, True)
     given = {"data": {"key": "1", "form": "import"}, "files": {"file": (f"next.{kind}", body)}}
     page = organiser.post(f"/{SLUG}/organise/import", **given)
     address, key = f"/api/schedule/programmes?filename=next.{kind}", {"Idempotency-Key": "1"}
     for answer in (page, program(house, "write").post(address, content=body, headers=key)):
         assert answer.status_code == 422
-        assert all(name in answer.text for name in (SLUG, "other-2026", "nothing was changed"))
+        seen = "wharf_2026" if kind == "json" else SLUG  # That format has no "-" for it.
+        assert all(name in answer.text for name in (seen, "other-2026", "nothing was changed"))
     assert drafts(house) == before
 
 
@@ -587,7 +586,7 @@ def test_people_without_a_role_are_for_organisers_of_everywhere(house):
     for number, (person, door) in enumerate(product((nobody, elsewhere), ("roles", "link", "end", "remove"))):
         answer = local.post(f"{people}/{person}/{door}", data={"key": f"n{number}", "coordinator": "on"})
         assert answer.status_code == 404 or "no such person" in message(answer), door
-        assert "Newcomer" not in answer.text and "Of Another" not in answer.text
+        assert not [name for name in ("Newcomer", "Of Another") if name in answer.text]
     assert read(house, load_person, nobody).roles == ()
     assert not any(read(house, load_person, each).is_revoked for each in (nobody, elsewhere))
     assert "tick at least one role" in local.post(people, data={"key": "m", "name": "Eve", "form": "person"}).text

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sampled import SERVICES, SLUG, Sampled
-from softlanding import auth
+from softlanding import auth, incidents
 from softlanding.dispatch import store as dispatch_store
 from softlanding.schedule import store as schedule_store
 from softlanding.signing import SESSION_LASTS
@@ -203,22 +203,27 @@ def values_of(html, field):
 
 
 def test_streams_of_people_with_other_rights_are_not_shared(sampled):
-    operator = sampled.session(sampled.person("operator", (SLUG, "operator")))["Cookie"]
-    stranger = sampled.session(sampled.person("stranger", ("other", "operator")))["Cookie"]
+    operator = {"Cookie": sampled.session(sampled.person("operator", ("*", "operator")))["Cookie"]}
+    program = {"Authorization": f"Bearer {sampled.token('read')}"}
+    sampled.write("statistics", _settled_with_a_note)
 
-    async def follow(*cookies):
+    async def follow(*visitors):
         async with AsyncExitStack() as stack:
             pages = [
-                await stack.enter_async_context(
-                    live_page(sampled.apps["statistics"], "/operations/stream", {"Cookie": cookie})
-                )
-                for cookie in cookies
+                await stack.enter_async_context(live_page(sampled.apps["statistics"], "/operations/stream", headers))
+                for headers in visitors
             ]
             return [(await page.fragments(5))["incidents"] for page in pages]
 
-    theirs, others = asyncio.run(follow(operator, stranger))
-    assert "Something" in theirs
-    assert "Something" not in others
+    theirs, others = asyncio.run(follow(operator, program))
+    assert "her aunt came" in theirs
+    assert "Some trouble" in others
+    assert "her aunt came" not in others
+
+
+def _settled_with_a_note(tx, now):
+    incident = incidents.open_incident(tx, now, cause="c", kind="other", about="test", sentence="Some trouble")
+    incidents.settle_incident(tx, now, incident, by="Sam", word="understood", note="her aunt came")
 
 
 def test_open_phones_of_a_driver_are_noted_once_a_minute(sampled, monkeypatch):

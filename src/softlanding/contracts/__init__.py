@@ -2,7 +2,7 @@
 
 One module a producer, and `everyone` for what each service says. A contract changes only by adding optional fields;
 anything else is a new type. Fields marked `Personal` never enter Statistics' tables nor feeds without that scope
-(docs/adr/0014-personal-is-what-identifies.md), so each has a default: who may not see it does without.
+(docs/adr/0016-personal-is-what-identifies.md), so each has a default: who may not see it does without.
 """
 
 from softlanding.contracts import dispatch, everyone, schedule, statistics
