@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from softlanding.drills import DRILLS
+from softlanding.drills import DRILLS, green_while_dead, leaky_doors
 from softlanding.drills.counting import Sent, count
 from softlanding.drills.installation import mortal_command, throw_away
 from softlanding.drills.sending import Wanted, free_legs, send
@@ -47,8 +47,74 @@ def test_the_broker_loses_its_disk_and_nothing_is_lost() -> None:
     assert result["recovered"] == result["sent"] == 24
 
 
+def test_doors_files_and_live_pages_are_shut_to_whom_they_are_not_for() -> None:
+    result = play("leaky-doors")
+    assert (result["leaks"], result["tried"]) == ([], len(leaky_doors.ATTEMPTS))
+
+
+LEAKS = {
+    "keys": """
+import hashlib, softlanding.keys as keys, softlanding.web.asked as asked
+keys.Key.id = property(lambda self: hashlib.sha256(self.text.encode()).hexdigest())
+async def the_same(*_): return ""
+asked._digest = the_same
+""",
+    "sessions": """
+import softlanding.sessions as sessions
+sessions.is_over = lambda *_: False
+""",
+    "tokens": """
+import softlanding.tokens as tokens
+tokens.Token.holds_at = lambda self, now: True
+""",
+    "streams": """
+import sys, softlanding.web.stream
+async def nobody_asks(*_): pass
+sys.modules["softlanding.web.stream"]._ask_again = nobody_asks
+""",
+    "files": """
+import os, softlanding.private_files as private
+private.OTHERS = 0o022
+os.umask(0o022)
+""",
+    "nats": """
+import softlanding.front_door.nats as nats
+whole = nats._user
+nats._user = lambda name, *more: whole(name, *more).replace("facts." + name + ".>", "facts.>")
+""",
+    "personal": """
+import softlanding.auth as auth
+auth.as_seen_by = lambda visitor, answer, *_: answer
+""",
+}
+
+
+@pytest.mark.parametrize("attempt", leaky_doors.ATTEMPTS)
+def test_each_attempt_finds_its_planted_leak(attempt: str) -> None:
+    result = leaky_doors.run(print, only=(attempt,), plant=LEAKS[attempt])
+    assert (result["held"], result["tried"]) == (False, 1)
+    assert "could not be tried" not in str(result["leaks"])
+
+
+def test_no_light_is_green_while_the_database_is_gone() -> None:
+    result = play("green-while-dead")
+    assert (result["lies"], result["outages"]) == ([], 3)
+
+
+BLIND = """
+import softlanding.lifecycle.troubles as troubles
+troubles.Troubles.miss_database = lambda *_: None
+"""
+
+
+def test_a_light_that_stays_green_is_seen() -> None:
+    result = green_while_dead.run(print, plant=BLIND, outages=1)
+    assert result["held"] is False
+    assert "all say that the database is gone" in str(result["lies"])
+
+
 def test_every_drill_is_played_here() -> None:
-    assert set(DRILLS) == {"dispatcher-dies", "broker-loses-disk"}
+    assert set(DRILLS) == {"dispatcher-dies", "broker-loses-disk", "leaky-doors", "green-while-dead"}
 
 
 # --- The count can fail -----------------------------------------------------------------------------------------------

@@ -21,15 +21,14 @@ from typing import Any
 
 from softlanding.bench.peers import PEERS, DatabaseKind, Peer, make_environment, program_of, version_of
 from softlanding.bench.servers import (
-    Postgresql,
     find_redis,
     measure_fsyncs,
     running_nats,
-    running_postgresql,
     running_redis,
 )
 from softlanding.bench.tables import Tell
 from softlanding.clock import Clock, SystemClock
+from softlanding.drills.postgresql import Postgresql, running_postgresql
 from softlanding.errors import SoftlandingError, Unavailable
 
 ENVIRONMENTS = Path("var") / "bench"

