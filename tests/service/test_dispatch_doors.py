@@ -189,7 +189,9 @@ def test_the_fleet_is_kept_by_forms(here, coordinator):
 def test_a_vehicle_and_a_shift_start_where_the_forms_say(here, coordinator):
     fleet, values = f"{BOARD}fleet", {"code": "V9", "name": "Minibus", "seats": "8", "luggage": "9"}
     post(coordinator, f"{fleet}/vehicles", "vehicle", start_place="hotel", **values)
-    post(coordinator, f"{fleet}/vehicles", "vehicle", start_place="", **values)  # As before.
+    again = post(coordinator, f"{fleet}/vehicles", "vehicle", start_place="", **values)
+    assert again.status_code == 409
+    assert "V9 is a vehicle already, Minibus: edit it" in again.text
     assert here.read(store.load_vehicles, CONFERENCE)["V9"].start_place == "hotel"
     hours = {"driver": here.drivers[0].id, "vehicle": "V9", "from": "08:00", "to": "12:00"}
     post(coordinator, f"{fleet}/shifts", "shift", on="2026-05-09", **hours)
@@ -197,10 +199,10 @@ def test_a_vehicle_and_a_shift_start_where_the_forms_say(here, coordinator):
     shifts = [one for one in here.read(store.load_shifts, CONFERENCE).values() if one.vehicle == "V9"]
     assert [one.start_place for one in shifts] == ["hotel", "venue"]
     assert 'data-label="Starts at">Kaispeicher Nine' in coordinator.get(fleet).text
-    refused = post(coordinator, f"{fleet}/vehicles", "vehicle", start_place="moon", **values)
+    refused = post(coordinator, f"{fleet}/vehicles/V9/change", "edit", start_place="moon")
     assert refused.status_code == 422
     assert "place &#39;moon&#39; is not known: add it under Places" in refused.text
-    assert call(coordinator, "/vehicles", code="V9", name="Minibus", seats=8, luggage=9, start_place="HAM").is_success
+    assert call(coordinator, "/vehicles/V9/change", start_place="HAM").is_success
     assert here.read(store.load_vehicles, CONFERENCE)["V9"].start_place == "ham"
 
 

@@ -86,6 +86,7 @@ WHO: list[tuple[str, str, str, str, str]] = [
     ("POST", "/api/dispatch/{conference}/drivers/*/link", "coordinator", "admin", HERE),
     ("GET", "/api/dispatch/{conference}/*", "coordinator", LOOK, HERE),
     ("POST", "/api/dispatch/{conference}/drivers", TRAVEL, "write", HERE),
+    ("POST", "/api/dispatch/{conference}/drivers/*/change", TRAVEL, "write", HERE),
     ("POST", "/api/dispatch/{conference}/vehicles*", TRAVEL, "write", HERE),
     ("POST", "/api/dispatch/{conference}/shifts*", TRAVEL, "write", HERE),
     ("POST", "/api/dispatch/{conference}/places*", TRAVEL, "write", HERE),

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -327,6 +328,26 @@ def test_a_person_is_added_signed_in_and_removed(house, organiser):
     organiser.post(f"{address}/{cleo.person}/remove", data={"key": "3"})
     assert browser.get(f"/{SLUG}/organise/arrivals").status_code == 401
     assert [fact.name for fact in told(house, "person.revoked")] == ["Cleo Park"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("name", "Cleo Parker"), ("email", ""), ("email", "c@example.org"), ("phone", "+49 2")]
+)
+def test_each_field_of_a_person_is_edited_alone_and_nothing_else_changes(house, organiser, field, value):
+    person = write(
+        house, add_person, name="Cleo", email="cleo@example.org", phone="+49 1", roles=[(SLUG, "coordinator")]
+    )
+    identity = person["person"]
+    page = organiser.get(f"/{SLUG}/organise/people?edit={identity}").text
+    before = read(house, load_person, identity)
+    whole = {name: getattr(before, name) for name in ("name", "email", "phone")}
+    assert all(f'id="edit-{name}" name="{name}"' in page and f'value="{text}"' in page for name, text in whole.items())
+    address = f"/{SLUG}/organise/people/{identity}/change"
+    for number, sent in enumerate(({field: value}, whole | {field: value}, whole)):
+        organiser.post(address, data={"key": f"edit-{number}", "form": "edit", **sent})
+        after = read(house, load_person, identity)
+        wanted = getattr(before, field) if sent == whole else value
+        assert after == replace(before, **{field: wanted, "revision": after.revision})
 
 
 def _plain(page):

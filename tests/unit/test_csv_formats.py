@@ -187,6 +187,9 @@ def test_a_place_is_read_whole() -> None:
         iata="HAM",
         exit_international=timedelta(minutes=40),
         exit_domestic=timedelta(minutes=25),
+        said=frozenset(
+            ("name", "kind", "latitude", "longitude", "iata", "international exit minutes", "domestic exit minutes")
+        ),
     )
 
 
@@ -246,6 +249,8 @@ def test_shifts_share_what_the_first_row_of_a_vehicle_says() -> None:
         shift_starts_at=datetime(2026, 9, 17, 14, tzinfo=UTC),
         shift_ends_at=datetime(2026, 9, 17, 22, 30, tzinfo=UTC),
         skills=(),
+        said=frozenset(("vehicle", "plate", "seats", "luggage", "wheelchair places", "start place", "driver"))
+        | {"shift start", "shift end"},
     )
     assert isinstance(rows[0], FleetRow)
     assert rows[0].skills == ("wheelchair", "english")

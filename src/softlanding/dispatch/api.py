@@ -162,30 +162,41 @@ class Given(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+Kind = Literal["airport", "hotel", "venue", "station"]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+Longitude = Annotated[float, Field(ge=-180, le=180)]
+Iata = Annotated[str, StringConstraints(max_length=3, pattern=r"^([A-Z]{3})?$")]
+ExitMinutes = Annotated[int, Field(ge=0, le=240)] | None
+Seats = Annotated[int, Field(ge=1, le=60)]
+Bags = Annotated[int, Field(ge=0, le=240)]
+WheelchairPlaces = Annotated[int, Field(ge=0, le=10)]
+
+
 class PlaceGiven(Given):
-    """A place; an existing short name is changed."""
+    """A new place. Without a zone it is in the conference's."""
 
     slug: Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z0-9][a-z0-9-]*$")]
     name: Needed
-    kind: Literal["airport", "hotel", "venue", "station"]
-    latitude: Annotated[float, Field(ge=-90, le=90)]
-    longitude: Annotated[float, Field(ge=-180, le=180)]
-    iata: Annotated[str, StringConstraints(max_length=3, pattern=r"^([A-Z]{3})?$")] = ""
+    kind: Kind
+    latitude: Latitude
+    longitude: Longitude
+    zone: Line = ""
+    iata: Iata = ""
     address: Line = ""
     note: Line = ""
-    exit_international_min: Annotated[int, Field(ge=0, le=240)] | None = None
-    exit_domestic_min: Annotated[int, Field(ge=0, le=240)] | None = None
+    exit_international_min: ExitMinutes = None
+    exit_domestic_min: ExitMinutes = None
 
 
 class VehicleGiven(Given):
-    """A vehicle; an existing code is changed. Without a start place its shifts begin as before, or at the venue."""
+    """A new vehicle. Without a start place its shifts begin at the venue."""
 
     code: Code
     name: Needed
     plate: Short = ""
-    seats: Annotated[int, Field(ge=1, le=60)]
-    luggage: Annotated[int, Field(ge=0, le=240)]
-    wheelchair_places: Annotated[int, Field(ge=0, le=10)] = 0
+    seats: Seats
+    luggage: Bags
+    wheelchair_places: WheelchairPlaces = 0
     start_place: Line = ""
 
 
@@ -202,6 +213,54 @@ class ShiftGiven(Given):
     from_at: When
     to_at: When
     start_place: Line = ""
+
+
+def _unsent() -> Any:
+    """Stands for a field that was not sent: `changes` leaves it out."""
+    return None
+
+
+class Changing(Given):
+    """What is so from now on: a field that is not sent stays as it is."""
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        return self.model_dump(exclude_unset=True)
+
+
+class PlaceChanging(Changing):
+    name: Needed = Field(default_factory=_unsent)
+    kind: Kind = Field(default_factory=_unsent)
+    latitude: Latitude = Field(default_factory=_unsent)
+    longitude: Longitude = Field(default_factory=_unsent)
+    zone: Needed = Field(default_factory=_unsent)
+    iata: Iata = Field(default_factory=_unsent)
+    address: Line = Field(default_factory=_unsent)
+    note: Line = Field(default_factory=_unsent)
+    exit_international_min: ExitMinutes = Field(default_factory=_unsent)
+    exit_domestic_min: ExitMinutes = Field(default_factory=_unsent)
+
+
+class VehicleChanging(Changing):
+    name: Needed = Field(default_factory=_unsent)
+    plate: Short = Field(default_factory=_unsent)
+    seats: Seats = Field(default_factory=_unsent)
+    luggage: Bags = Field(default_factory=_unsent)
+    wheelchair_places: WheelchairPlaces = Field(default_factory=_unsent)
+    start_place: Line = Field(default_factory=_unsent)
+
+
+class DriverChanging(Changing):
+    name: Needed = Field(default_factory=_unsent)
+    phone: Short = Field(default_factory=_unsent)
+
+
+class ShiftChanging(Changing):
+    driver: Short = Field(default_factory=_unsent)
+    vehicle: Code = Field(default_factory=_unsent)
+    from_at: When = Field(default_factory=_unsent)
+    to_at: When = Field(default_factory=_unsent)
+    start_place: Line = Field(default_factory=_unsent)
 
 
 class Assignment(Given):
@@ -356,11 +415,16 @@ def _add_places(doors: Doors, work: Work, desk: Desk) -> None:
         await read(need_conference, conference)
         return [vars(place) for place in (await read(store.load_places, conference)).values()]
 
-    @doors.api(path, who=FLEET_WRITERS, methods=("POST",), summary="Add or change a place")
-    async def save(request: Request, conference: Slug, key: Key, given: PlaceGiven) -> dict[str, Any]:
+    @doors.api(path, who=FLEET_WRITERS, methods=("POST",), summary="Add a place")
+    async def add(request: Request, conference: Slug, key: Key, given: PlaceGiven) -> dict[str, Any]:
         found = await read(need_conference, conference)
-        place = Place(conference=conference, zone=found.zone, **given.model_dump())
-        return await write(keys.once, await asked(request, key, "place.save"), fleet.save_place, desk, place)
+        place = Place(conference=conference, **given.model_dump() | {"zone": given.zone or found.zone})
+        return await write(keys.once, await asked(request, key, "place.add"), fleet.add_place, desk, place)
+
+    @doors.api(f"{path}/{{slug}}/change", who=FLEET_WRITERS, methods=("POST",), summary="Change a place")
+    async def change(request: Request, conference: Slug, slug: Name, key: Key, given: PlaceChanging) -> dict[str, Any]:
+        bound = await asked(request, key, "place.change")
+        return await write(keys.once, bound, fleet.change_place, desk, conference, slug, given.changes)
 
     @doors.api(f"{path}/{{slug}}/remove", who=FLEET_WRITERS, methods=("POST",), summary="Remove a place")
     async def remove(request: Request, conference: Slug, slug: Name, key: Key) -> dict[str, Any]:
@@ -382,11 +446,18 @@ def _add_fleet(doors: Doors, work: Work, desk: Desk) -> None:
         drivers = as_seen_by(visitor, given["drivers"], _OF_DRIVERS)
         return given | {"drivers": drivers, "shifts": as_seen_by(visitor, given["shifts"], _OF_SHIFTS)}
 
-    @doors.api(f"{path}/vehicles", who=FLEET_WRITERS, methods=("POST",), summary="Add or change a vehicle")
-    async def save(request: Request, conference: Slug, key: Key, given: VehicleGiven) -> dict[str, Any]:
+    @doors.api(f"{path}/vehicles", who=FLEET_WRITERS, methods=("POST",), summary="Add a vehicle")
+    async def add(request: Request, conference: Slug, key: Key, given: VehicleGiven) -> dict[str, Any]:
         await read(need_conference, conference)
         car = Vehicle(conference=conference, **given.model_dump())
-        return await write(keys.once, await asked(request, key, "vehicle.save"), fleet.save_vehicle, desk, car)
+        return await write(keys.once, await asked(request, key, "vehicle.add"), fleet.add_vehicle, desk, car)
+
+    @doors.api(f"{path}/vehicles/{{code}}/change", who=FLEET_WRITERS, methods=("POST",), summary="Change a vehicle")
+    async def change(
+        request: Request, conference: Slug, code: Name, key: Key, given: VehicleChanging
+    ) -> dict[str, Any]:
+        bound = await asked(request, key, "vehicle.change")
+        return await write(keys.once, bound, fleet.change_vehicle, desk, conference, code, given.changes)
 
     @doors.api(f"{path}/vehicles/{{code}}/remove", who=FLEET_WRITERS, methods=("POST",), summary="Remove a vehicle")
     async def remove(request: Request, conference: Slug, code: Name, key: Key) -> dict[str, Any]:
@@ -409,6 +480,13 @@ def _add_fleet(doors: Doors, work: Work, desk: Desk) -> None:
             to_at=given.to_at,
             start_place=given.start_place,
         )
+
+    @doors.api(f"{path}/shifts/{{shift}}/change", who=FLEET_WRITERS, methods=("POST",), summary="Change a shift")
+    async def change_shift(
+        request: Request, conference: Slug, shift: Name, key: Key, given: ShiftChanging
+    ) -> dict[str, Any]:
+        bound = await asked(request, key, "shift.change")
+        return await write(keys.once, bound, fleet.change_shift, desk, conference, shift, given.changes)
 
     @doors.api(f"{path}/shifts/{{shift}}/remove", who=FLEET_WRITERS, methods=("POST",), summary="Remove a shift")
     async def remove_shift(request: Request, conference: Slug, shift: Name, key: Key) -> dict[str, Any]:
@@ -442,6 +520,13 @@ def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
         bound = await asked(request, key, "driver.add")
         done = await write(keys.once, bound, fleet.add_driver, conference, given.name, given.phone)
         return done | {"url": link_address(work, request, conference, "drive")(done["link"])}
+
+    @doors.api(f"{path}/{{driver}}/change", who=FLEET_WRITERS, methods=("POST",), summary="Change a driver")
+    async def change(
+        request: Request, conference: Slug, driver: Name, key: Key, given: DriverChanging
+    ) -> dict[str, Any]:
+        bound = await asked(request, key, "driver.change")
+        return await write(keys.once, bound, fleet.change_driver, desk, conference, driver, given.changes)
 
     @doors.api(f"{path}/{{driver}}/link", who=LINKS, methods=("POST",), summary="A new link; the old one ends")
     async def renew(request: Request, conference: Slug, driver: Name, key: Key) -> dict[str, Any]:

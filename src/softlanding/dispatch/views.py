@@ -339,10 +339,12 @@ def fleet(connection: sa.Connection, conference: str) -> Values:
             {
                 "id": crew.shift,
                 "driver": crew.driver_name,
+                "driver_id": crew.driver,
                 "vehicle": crew.vehicle,
                 "code": crew.code,
                 "from_at": crew.from_at,
                 "to_at": crew.to_at,
+                "start_place": shifts[crew.shift].start_place,
                 "starts_at": _name(known, shifts[crew.shift].start_place, ""),
                 "rides": rides.get(crew.shift, 0),
             }

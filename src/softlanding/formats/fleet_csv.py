@@ -32,7 +32,8 @@ Car 2,HH-SL 102,3,3,0,Conference Centre,Kim Example,+49 40 555 0103,2026-09-17 0
 
 @dataclass(frozen=True)
 class FleetRow:
-    """One shift of one driver on one vehicle. `seats` are for passengers; `skills` are lower-case words."""
+    """One shift of one driver on one vehicle. `seats` are for passengers; `skills` are lower-case words. `said` are the
+    columns in which something stands, here or in an earlier row of the vehicle."""
 
     row: int
     key: str
@@ -47,6 +48,7 @@ class FleetRow:
     shift_starts_at: datetime
     shift_ends_at: datetime
     skills: tuple[str, ...]
+    said: frozenset[str]
 
 
 def fleet_template() -> str:
@@ -124,7 +126,8 @@ def _completed(cells: Cells, taken: _Taken) -> Cells:
             "wheelchair places": str(first.wheelchair_places),
             "start place": first.start_place,
         }
-        cells.values = cells.values | {name: value for name, value in known.items() if not cells.text(name)}
+        unsaid = {name: value for name, value in known.items() if name in first.said and not cells.text(name)}
+        cells.values = cells.values | unsaid
     return cells
 
 
@@ -155,6 +158,7 @@ def _shift(cells: Cells, zone: ZoneInfo) -> FleetRow | RowFault:
         shift_starts_at=starts_at,
         shift_ends_at=ends_at,
         skills=_skills(cells.text("skills")),
+        said=frozenset(column.name for column in COLUMNS if cells.text(column.name)),
     )
 
 

@@ -32,7 +32,8 @@ Conference Centre,venue,53.5620,9.9860,Europe/Berlin,,,
 
 @dataclass(frozen=True)
 class PlaceRow:
-    """A place with its position in degrees. The exits are how long a passenger needs from landing to the kerb."""
+    """A place with its position in degrees. The exits are how long a passenger needs from landing to the kerb. `said`
+    are the columns in which something stands: of a place that exists, the others stay as they are."""
 
     row: int
     key: str
@@ -44,6 +45,7 @@ class PlaceRow:
     iata: str
     exit_international: timedelta | None
     exit_domestic: timedelta | None
+    said: frozenset[str]
 
 
 def places_template() -> str:
@@ -79,7 +81,8 @@ def _place(cells: Cells, zone: str) -> PlaceRow | RowFault:
     if (fault := cells.fault()) or latitude is None or longitude is None:
         return fault or RowFault(cells.row, "no position")
     iata = known.iata if known else ""
-    return PlaceRow(cells.row, place_key(name), name, kind, latitude, longitude, named_zone, iata, *exits)
+    said = frozenset(column.name for column in COLUMNS if cells.text(column.name))
+    return PlaceRow(cells.row, place_key(name), name, kind, latitude, longitude, named_zone, iata, *exits, said)
 
 
 def _kind(cells: Cells) -> str:

@@ -148,8 +148,8 @@ def _new_slug(name: str, known: Mapping[str, Place]) -> str:
 
 
 def _place(conference: str, slug: str, row: PlaceRow, before: Place | None) -> Place:
-    """Address and note are not in the table: they stay."""
-    return Place(
+    """Address and note are not in the table, and it may lack columns: what no cell says stays as it is."""
+    place = Place(
         conference=conference,
         slug=slug,
         name=row.name,
@@ -158,11 +158,26 @@ def _place(conference: str, slug: str, row: PlaceRow, before: Place | None) -> P
         longitude=row.longitude,
         zone=row.zone,
         iata=row.iata,
-        address=before.address if before else "",
-        note=before.note if before else "",
         exit_international_min=_minutes(row.exit_international),
         exit_domestic_min=_minutes(row.exit_domestic),
     )
+    if before is None:
+        return place
+    kept = {field: getattr(before, field) for column, field in _FIELDS.items() if column not in row.said}
+    if row.kind != "airport":
+        kept.pop("iata", None)
+    return replace(place, address=before.address, note=before.note, **kept)
+
+
+_FIELDS = {
+    "latitude": "latitude",
+    "longitude": "longitude",
+    "zone": "zone",
+    "iata": "iata",
+    "international exit minutes": "exit_international_min",
+    "domestic exit minutes": "exit_domestic_min",
+}
+"""A table's column to the field of a place."""
 
 
 def _minutes(length: timedelta | None) -> int | None:
@@ -266,8 +281,10 @@ class _Fleet:
             name=row.vehicle,
             plate=row.plate,
             seats=row.seats,
-            luggage=row.luggage,
-            wheelchair_places=row.wheelchair_places,
+            luggage=before.luggage if before and "luggage" not in row.said else row.luggage,
+            wheelchair_places=before.wheelchair_places
+            if before and "wheelchair places" not in row.said
+            else row.wheelchair_places,
             start_place=before.start_place if before else start,
         )
 

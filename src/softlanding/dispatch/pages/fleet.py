@@ -1,6 +1,8 @@
 """Vehicles, drivers with their personal links, shifts."""
 
 import io
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +16,7 @@ from softlanding.conferences import Conference
 from softlanding.dispatch import store, views
 from softlanding.dispatch.actions import fleet
 from softlanding.dispatch.actions.imports import import_fleet_table
-from softlanding.dispatch.model import Vehicle
+from softlanding.dispatch.model import Shift, Vehicle
 from softlanding.dispatch.pages.shared import ANSWERS, COORDINATORS, Name, refused_form, status_of
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Invalid, NotFound, SoftlandingError
@@ -47,6 +49,7 @@ class _Shown:
         request: Request,
         conference: Conference,
         *,
+        edit: str = "",
         form: Form | None = None,
         error: SoftlandingError | None = None,
         report: dict[str, Any] | None = None,
@@ -67,14 +70,27 @@ class _Shown:
             refused=refused_form(form, error) if form and error else None,
             report=report,
             places=sorted(((place.slug, place.name) for place in known.values()), key=lambda place: place[1]),
+            edited=_edited(given, edit, conference.zone),
             **given,
         )
 
 
+def _edited(fleet: dict[str, Any], named: str, zone: str) -> dict[str, Any] | None:
+    """What `?edit=` names: "vehicle/V1", "driver/" or "shift/" and an id."""
+    kind, _, identity = named.partition("/")
+    lists = {"vehicle": ("vehicles", "code"), "driver": ("drivers", "id"), "shift": ("shifts", "id")}
+    listed, name = lists.get(kind, ("", ""))
+    found = next((one for one in fleet.get(listed, ()) if one[name] == identity), None)
+    if found is None:
+        return None
+    hours = _shown_hours(found["from_at"], found["to_at"], zone) if kind == "shift" else {}
+    return {"kind": kind, "of": found, "hours": hours}
+
+
 def _add_looking(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
     @doors.page(PATH, who=COORDINATORS)
-    async def look(request: Request, conference: str) -> Response:
-        return await show.page(request, await pages.conference(conference))
+    async def look(request: Request, conference: str, edit: str = "") -> Response:
+        return await show.page(request, await pages.conference(conference), edit=edit)
 
     @doors.page(f"{PATH}/template.csv", who=COORDINATORS)
     async def template() -> Response:
@@ -106,16 +122,27 @@ def _address(conference: Conference) -> str:
 
 def _add_vehicles(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Shown) -> None:
     @doors.page(f"{PATH}/vehicles", who=COORDINATORS, methods=("POST",))
-    async def save(request: Request, conference: str) -> Response:
+    async def add(request: Request, conference: str) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
             car = _vehicle_from(form, found.slug)
             await work.database.write(
-                keys.once, await asked(request, form.key, "vehicle.save"), fleet.save_vehicle, desk, car
+                keys.once, await asked(request, form.key, "vehicle.add"), fleet.add_vehicle, desk, car
             )
         except ANSWERS as error:
             return await show.page(request, found, form=form, error=error)
-        return see_other(_address(found), f"{car.name} is saved")
+        return see_other(_address(found), f"{car.name} is added")
+
+    @doors.page(f"{PATH}/vehicles/{{code}}/change", who=COORDINATORS, methods=("POST",))
+    async def change(request: Request, conference: str, code: Name) -> Response:
+        found, form = await pages.conference(conference), await read_form(request)
+        try:
+            changes = {field: read() for field, read in _reads_of_vehicle(form).items() if field in form.values}
+            key = await asked(request, form.key, "vehicle.change")
+            await work.database.write(keys.once, key, fleet.change_vehicle, desk, found.slug, code, changes)
+        except ANSWERS as error:
+            return await show.page(request, found, edit=f"vehicle/{code}", form=form, error=error)
+        return see_other(_address(found), f"{code} is changed")
 
     @doors.page(f"{PATH}/vehicles/{{code}}/remove", who=COORDINATORS, methods=("POST",))
     async def remove(request: Request, conference: str, code: Name) -> Response:
@@ -139,15 +166,20 @@ def _vehicle_from(form: Form, conference: str) -> Vehicle:
     if not code.isascii() or not code.replace("-", "").isalnum():
         raise Invalid(Fault("code", "use letters and digits, such as V1"))
     return Vehicle(
-        conference=conference,
-        code=code,
-        name=form.required("name", "a name", most=40),
-        plate=form.text("plate", most=16),
-        seats=form.number("seats", least=1, most=60, default=3),
-        luggage=form.number("luggage", least=0, most=99, default=3),
-        wheelchair_places=1 if form.is_on("wheelchair") else 0,
-        start_place=form.text("start_place", most=60) or None,
+        conference=conference, code=code, **{field: read() for field, read in _reads_of_vehicle(form).items()}
     )
+
+
+def _reads_of_vehicle(form: Form) -> dict[str, Callable[[], Any]]:
+    """How each field of a vehicle is read."""
+    return {
+        "name": lambda: form.required("name", "a name", most=200),
+        "plate": lambda: form.text("plate", most=40),
+        "seats": lambda: form.number("seats", least=1, most=60, default=3),
+        "luggage": lambda: form.number("luggage", least=0, most=240, default=3),
+        "wheelchair_places": lambda: form.number("wheelchair_places", least=0, most=10, default=0),
+        "start_place": lambda: form.text("start_place", most=60) or None,
+    }
 
 
 def _add_drivers(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Shown) -> None:
@@ -155,13 +187,28 @@ def _add_drivers(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Show
     async def add(request: Request, conference: str) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
-            name, phone = form.required("name", "a name", most=60), form.required("phone", "a phone", most=30)
+            name, phone = form.required("name", "a name", most=200), form.required("phone", "a phone", most=40)
             await work.database.write(
                 keys.once, await asked(request, form.key, "driver.add"), fleet.add_driver, found.slug, name, phone
             )
         except ANSWERS as error:
             return await show.page(request, found, form=form, error=error)
         return see_other(_address(found), f"{name} is a driver; give them their link or show the code")
+
+    @doors.page(f"{PATH}/drivers/{{driver}}/change", who=COORDINATORS, methods=("POST",))
+    async def change(request: Request, conference: str, driver: Name) -> Response:
+        found, form = await pages.conference(conference), await read_form(request)
+        try:
+            changes = {
+                field: form.required(field, f"a {field}", most=most)
+                for field, most in (("name", 200), ("phone", 40))
+                if field in form.values
+            }
+            key = await asked(request, form.key, "driver.change")
+            done = await work.database.write(keys.once, key, fleet.change_driver, desk, found.slug, driver, changes)
+        except ANSWERS as error:
+            return await show.page(request, found, edit=f"driver/{driver}", form=form, error=error)
+        return see_other(_address(found), f"{done['name']} is changed; whom they fetch is told")
 
     @doors.page(f"{PATH}/drivers/{{driver}}/link", who=COORDINATORS, methods=("POST",))
     async def link(request: Request, conference: str, driver: Name) -> Response:
@@ -224,6 +271,21 @@ def _add_shifts(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Shown
             return await show.page(request, found, form=form, error=error)
         return see_other(_address(found), "The shift is added")
 
+    @doors.page(f"{PATH}/shifts/{{shift}}/change", who=COORDINATORS, methods=("POST",))
+    async def change(request: Request, conference: str, shift: Name) -> Response:
+        found, form = await pages.conference(conference), await read_form(request)
+        try:
+            known = (await work.database.read(store.load_shifts, found.slug)).get(shift)
+            if known is None:
+                raise NotFound("there is no such shift")
+            changes = _changes_of_shift(form, known, found.zone)
+            key = await asked(request, form.key, "shift.change")
+            done = await work.database.write(keys.once, key, fleet.change_shift, desk, found.slug, shift, changes)
+        except ANSWERS as error:
+            return await show.page(request, found, edit=f"shift/{shift}", form=form, error=error)
+        said = "The shift is changed; its rides stay as far as they fit" if done["is_changed"] else "It is as it was"
+        return see_other(_address(found), said)
+
     @doors.page(f"{PATH}/shifts/{{shift}}/remove", who=COORDINATORS, methods=("POST",))
     async def remove(request: Request, conference: str, shift: Name) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
@@ -234,6 +296,26 @@ def _add_shifts(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Shown
         except ANSWERS as error:
             return see_other(_address(found), str(error), "refused")
         return see_other(_address(found), "The shift is removed; its rides are planned anew")
+
+
+def _changes_of_shift(form: Form, known: Shift, zone: str) -> dict[str, Any]:
+    """What the form showed, and nothing else. Hours that read as before are the same moments, also in the hour that
+    comes twice when summer time ends."""
+    what = {"driver": ("a driver", 36), "vehicle": ("a vehicle", 8), "start_place": ("a place", 60)}
+    changes: dict[str, Any] = {
+        field: form.required(field, words, most=most) for field, (words, most) in what.items() if field in form.values
+    }
+    shown = _shown_hours(known.from_at, known.to_at, zone)
+    typed = shown | {field: form.values[field].strip() for field in shown if field in form.values}
+    if typed != shown:
+        changes["from_at"], changes["to_at"] = _hours(replace(form, values={**form.values, **typed}), zone)
+    return changes
+
+
+def _shown_hours(from_at: datetime, to_at: datetime, zone: str) -> dict[str, str]:
+    """As the form shows a shift's two ends, and `_hours` reads them."""
+    begin, end = from_at.astimezone(ZoneInfo(zone)), to_at.astimezone(ZoneInfo(zone))
+    return {"on": f"{begin:%Y-%m-%d}", "from": f"{begin:%H:%M}", "to": f"{end:%H:%M}"}
 
 
 def _hours(form: Form, zone: str) -> tuple[datetime, datetime]:

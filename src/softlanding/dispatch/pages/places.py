@@ -1,5 +1,7 @@
 """Airports, venue, hotels: where people board and alight."""
 
+import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +19,7 @@ from softlanding.dispatch.pages.shared import ANSWERS, COORDINATORS, Name, degre
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Invalid, SoftlandingError
 from softlanding.formats import places_template
-from softlanding.formats.places_csv import KINDS
+from softlanding.formats.places_csv import EXIT_MINUTES_MAX, KINDS
 from softlanding.lifecycle import Work
 from softlanding.web import Doors, Form, Pages, asked, read_form, read_upload, see_other
 
@@ -43,11 +45,13 @@ class _Shown:
         request: Request,
         conference: Conference,
         *,
+        edit: str = "",
         form: Form | None = None,
         error: SoftlandingError | None = None,
         report: dict[str, Any] | None = None,
     ) -> Response:
         at = _hour_of_plans(self._work.parts.clock.now(), conference)
+        places = await self._work.database.read(views.places, conference.slug, at)
         return self._pages.show(
             request,
             "places.html",
@@ -55,7 +59,8 @@ class _Shown:
             title="Places",
             status=status_of(error) if error else 200,
             refused=refused_form(form, error) if form and error else None,
-            places=await self._work.database.read(views.places, conference.slug, at),
+            places=places,
+            edited=next((place for place in places if place["slug"] == edit), None),
             report=report,
         )
 
@@ -66,8 +71,8 @@ def _hour_of_plans(now: datetime, conference: Conference) -> datetime:
 
 def _add_looking(doors: Doors, pages: Pages, show: _Shown) -> None:
     @doors.page(PATH, who=COORDINATORS)
-    async def look(request: Request, conference: str) -> Response:
-        return await show.page(request, await pages.conference(conference))
+    async def look(request: Request, conference: str, edit: str = "") -> Response:
+        return await show.page(request, await pages.conference(conference), edit=edit)
 
     @doors.page(f"{PATH}/template.csv", who=COORDINATORS)
     async def template() -> Response:
@@ -81,16 +86,27 @@ def _address(conference: Conference) -> str:
 
 def _add_changing(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Shown) -> None:
     @doors.page(PATH, who=COORDINATORS, methods=("POST",))
-    async def save(request: Request, conference: str) -> Response:
+    async def add(request: Request, conference: str) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
             place = _place_from(form, found)
             await work.database.write(
-                keys.once, await asked(request, form.key, "place.save"), fleet.save_place, desk, place
+                keys.once, await asked(request, form.key, "place.add"), fleet.add_place, desk, place
             )
         except ANSWERS as error:
             return await show.page(request, found, form=form, error=error)
-        return see_other(_address(found), f"{place.name} is saved")
+        return see_other(_address(found), f"{place.name} is added")
+
+    @doors.page(f"{PATH}/{{slug}}/change", who=COORDINATORS, methods=("POST",))
+    async def change(request: Request, conference: str, slug: Name) -> Response:
+        found, form = await pages.conference(conference), await read_form(request)
+        try:
+            key = await asked(request, form.key, "place.change")
+            changes = _changes_from(form, found)
+            await work.database.write(keys.once, key, fleet.change_place, desk, found.slug, slug, changes)
+        except ANSWERS as error:
+            return await show.page(request, found, edit=slug, form=form, error=error)
+        return see_other(_address(found), f"{slug} is changed")
 
     @doors.page(f"{PATH}/{{slug}}/remove", who=COORDINATORS, methods=("POST",))
     async def remove(request: Request, conference: str, slug: Name) -> Response:
@@ -104,28 +120,60 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Sho
         return see_other(_address(found), f"{slug} is removed")
 
 
+NEEDED = ("name", "kind", "latitude", "longitude")  # Of a new place. Of one that exists, a form shows what it likes.
+
+
 def _place_from(form: Form, conference: Conference) -> Place:
+    """A new place. An airport whose short name is its code is known by that, unless another is given."""
+    slug = form.required("slug", "a short name, such as adlon", most=60)
+    given = {"zone": conference.zone} | {
+        field: read()
+        for field, read in _reads(form, conference.zone).items()
+        if field in form.values or field in NEEDED
+    }
+    if given["kind"] == "airport" and not given.get("iata") and len(slug) == 3 and slug.isalpha():
+        given["iata"] = slug.upper()
+    return Place(conference=conference.slug, slug=slug, **given)
+
+
+def _changes_from(form: Form, conference: Conference) -> dict[str, Any]:
+    """What the form showed, and nothing else."""
+    return {field: read() for field, read in _reads(form, conference.zone).items() if field in form.values}
+
+
+def _reads(form: Form, zone: str) -> dict[str, Callable[[], Any]]:
+    """How each field of a place is read."""
+    return {
+        "name": lambda: form.required("name", "a name", most=200),
+        "kind": lambda: _kind(form),
+        "latitude": lambda: degrees(form, "latitude", 90),
+        "longitude": lambda: degrees(form, "longitude", 180),
+        "zone": lambda: form.text("zone", most=60) or zone,
+        "iata": lambda: _iata(form),
+        "address": lambda: form.text("address", most=200),
+        "note": lambda: form.text("note", most=200),
+        "exit_international_min": lambda: _minutes(form, "exit_international_min"),
+        "exit_domestic_min": lambda: _minutes(form, "exit_domestic_min"),
+    }
+
+
+def _kind(form: Form) -> str:
     kind = form.text("kind", most=20) or "hotel"
     if kind not in KINDS:
         raise Invalid(Fault("kind", f"choose one of: {', '.join(KINDS)}"))
-    return Place(
-        conference=conference.slug,
-        slug=form.required("slug", "a short name, such as adlon", most=60),
-        name=form.required("name", "a name", most=80),
-        kind=kind,
-        latitude=degrees(form, "latitude", 90),
-        longitude=degrees(form, "longitude", 180),
-        zone=conference.zone,
-        iata=_iata(form, kind),
-        address=form.text("address", most=160),
-        note=form.text("note", most=160),
-    )
+    return kind
 
 
-def _iata(form: Form, kind: str) -> str:
-    """An airport whose short name is its code is known by that."""
-    slug = form.text("slug", most=60)
-    return slug.upper() if kind == "airport" and len(slug) == 3 and slug.isalpha() else ""
+def _iata(form: Form) -> str:
+    code = form.text("iata", most=3).upper()
+    if code and not re.fullmatch("[A-Z]{3}", code):
+        raise Invalid(Fault("iata", "give the three letters of the airport, such as HAM"))
+    return code
+
+
+def _minutes(form: Form, field: str) -> int | None:
+    """From landing to the kerb; None: as anywhere."""
+    return form.number(field, least=0, most=EXIT_MINUTES_MAX, default=0) if form.text(field) else None
 
 
 def _add_import(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Shown) -> None:

@@ -1,7 +1,7 @@
 """Staff and their roles, sign-in links, and speakers' personal links."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -32,11 +32,29 @@ def add_person(
     tx: Transaction, now: datetime, *, name: str, email: str = "", phone: str = "", roles: Roles = ()
 ) -> dict[str, Any]:
     """A new member of staff. Raises Invalid for a name or roles that make no sense."""
+    _check(name, email)
+    return _grant(tx, now, tx.ids.new(), name.strip(), email.strip(), phone.strip(), roles, revision=1)
+
+
+def change_person(tx: Transaction, now: datetime, person: str, changes: Mapping[str, str]) -> dict[str, Any]:
+    """What `changes` names (name, email, phone) is so from now on; roles, sessions and all that is not named stay.
+
+    Raises NotFound for strangers, Invalid for what makes no sense.
+    """
+    known = _need(tx, person)
+    was = {"name": known.name, "email": known.email, "phone": known.phone}
+    wanted = was | {field: value.strip() for field, value in changes.items()}
+    _check(wanted["name"], wanted["email"])
+    if wanted == was:
+        return {"person": person, "name": known.name, "roles": [list(role) for role in known.roles]}
+    return _grant(tx, now, person, **wanted, roles=known.roles, revision=known.revision + 1)
+
+
+def _check(name: str, email: str) -> None:
     if not name.strip():
         raise Invalid(Fault("name", "give a name"))
     if email and not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
         raise Invalid(Fault("email", "this is no e-mail address"))
-    return _grant(tx, now, tx.ids.new(), name.strip(), email.strip(), phone.strip(), roles, revision=1)
 
 
 def change_roles(tx: Transaction, now: datetime, person: str, roles: Roles) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from softlanding.lifecycle import Work
 from softlanding.schedule import views
 from softlanding.schedule.actions.people import (
     add_person,
+    change_person,
     change_roles,
     end_sessions,
     make_sign_in_link,
@@ -49,6 +50,14 @@ class NewPerson(Given):
     roles: Annotated[list[Role], Field(max_length=200, default_factory=list)]
 
 
+class PersonChanging(Given):
+    """What is so from now on: a field that is not sent stays as it is."""
+
+    name: NeededLine = Field(default_factory=str)
+    email: Line = ""
+    phone: Short = ""
+
+
 class RolesGiven(Given):
     roles: Annotated[list[Role], Field(max_length=200)]
 
@@ -81,6 +90,13 @@ def _add_people(doors: Doors, work: Work) -> None:
 
 
 def _add_one(doors: Doors, work: Work) -> None:
+    @doors.api("/api/schedule/people/{person}/change", who=ADMIN, methods=("POST",), summary="Change a person")
+    async def change(request: Request, person: Name, key: Key, given: PersonChanging) -> dict[str, Any]:
+        changes = given.model_dump(exclude_unset=True)
+        return await work.database.write(
+            keys.once, await asked(request, key, "person.change"), change_person, person, changes
+        )
+
     @doors.api("/api/schedule/people/{person}/roles", who=ADMIN, methods=("PUT",), summary="Change the roles")
     async def roles(request: Request, person: Name, key: Key, given: RolesGiven) -> dict[str, Any]:
         return await work.database.write(

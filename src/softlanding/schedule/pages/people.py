@@ -13,6 +13,7 @@ from softlanding.lifecycle import Work
 from softlanding.schedule import views
 from softlanding.schedule.actions.people import (
     add_person,
+    change_person,
     change_roles,
     make_sign_in_link,
     remove_person,
@@ -37,6 +38,7 @@ async def _show(
     pages: Pages,
     slug: str,
     *,
+    edit: str = "",
     form: Form | None = None,
     error: SoftlandingError | None = None,
     link: dict[str, Any] | None = None,
@@ -52,25 +54,25 @@ async def _show(
         status=status_of(error) if error else 200,
         refused=refused_form(form, error) if form and error else None,
         people=found,
+        edited=next((person for person in found if person["id"] == edit), None),
         link=link,
     )
 
 
 def _add_people(doors: Doors, work: Work, pages: Pages) -> None:
     @doors.page("/{conference}/organise/people", who=ORGANISERS)
-    async def people(request: Request, conference: str) -> Response:
-        return await _show(request, work, pages, conference)
+    async def people(request: Request, conference: str, edit: str = "") -> Response:
+        return await _show(request, work, pages, conference, edit=edit)
 
     @doors.page("/{conference}/organise/people", who=ORGANISERS, methods=("POST",))
     async def add(request: Request, conference: str) -> Response:
         form = await read_form(request)
         try:
-            name = form.required("name", "a name", most=80)
-            email = form.text("email", most=120)
+            name = form.required("name", "a name", most=200)
+            email, phone = form.text("email", most=200), form.text("phone", most=60)
             roles = _roles_wanted(form, conference, request.state.visitor, ())
-            await work.database.write(
-                keys.once, await asked(request, form.key, "person.add"), add_person, name=name, email=email, roles=roles
-            )
+            key = await asked(request, form.key, "person.add")
+            await work.database.write(keys.once, key, add_person, name=name, email=email, phone=phone, roles=roles)
         except ANSWERS as error:
             return await _show(request, work, pages, conference, form=form, error=error)
         return see_other(
@@ -79,6 +81,19 @@ def _add_people(doors: Doors, work: Work, pages: Pages) -> None:
 
 
 def _add_one(doors: Doors, work: Work, pages: Pages) -> None:
+    @doors.page("/{conference}/organise/people/{person}/change", who=ORGANISERS, methods=("POST",))
+    async def change(request: Request, conference: str, person: Name) -> Response:
+        form = await read_form(request)
+        try:
+            await _person(work, person, conference, request.state.visitor)
+            most = {"name": 200, "email": 200, "phone": 60}
+            changes = {field: form.text(field, most=most[field]) for field in most if field in form.values}
+            key = await asked(request, form.key, "person.change")
+            done = await work.database.write(keys.once, key, change_person, person, changes)
+        except ANSWERS as error:
+            return await _show(request, work, pages, conference, edit=person, form=form, error=error)
+        return see_other(f"/{conference}/organise/people", f"{done['name']} is changed.")
+
     @doors.page("/{conference}/organise/people/{person}/roles", who=ORGANISERS, methods=("POST",))
     async def roles(request: Request, conference: str, person: Name) -> Response:
         form = await read_form(request)
