@@ -89,7 +89,7 @@ def test_who_sits_in_another_car_than_was_planned_is_in_that_car_and_the_desk_is
     assert tap(here, "boarded", driver=1)["state"] == "boarded"
     assert (here.pickup().vehicle, here.pickup().last_shift) == ("Car 2", here.shifts[0])
     [told] = here.incidents()
-    assert "aboard Car 2, but Driver 1 was to fetch them" in told.sentence
+    assert "aboard Car 2, but Car 1 was to fetch them" in told.sentence
     assert here.told()[-1]["driver_name"] == "Driver 2"
     tap(here, "delivered", driver=1)
     assert here.pickup().status == "delivered"
@@ -102,7 +102,7 @@ def test_two_drivers_who_both_say_aboard_are_two_stories_for_a_person(here):
     for what in ("boarded", "delivered"):
         assert "noted" in tap(here, what, driver=1)["words"]
     assert here.pickup() == before
-    assert all("but it is aboard with Driver 1" in one.sentence for one in here.incidents())
+    assert all("but it is aboard with Car 1" in one.sentence for one in here.incidents())
     assert "kept beside what is known" in here.read(store.list_history, "pickup-1")[0].words
 
 
@@ -136,7 +136,8 @@ def test_a_driver_without_a_shift_who_says_aboard_is_heard(here):
     other = here.act(fleet.add_driver, CONFERENCE, "Extra", "")["driver"]
     answer = here.act(taps.tap, here.desk, CONFERENCE, "K7Q1", "boarded", None, driver=other, by="Extra")
     assert "noted as aboard" in answer["words"]
-    assert ["Extra says" in one.sentence for one in here.incidents()] == [True]
+    assert ["Somebody says about K7Q1" in one.sentence for one in here.incidents()] == [True]
+    assert here.read(store.list_history, "pickup-1")[0].by == "Extra"
     assert here.pickup().status == "planned"
 
 
@@ -146,7 +147,7 @@ def test_nothing_is_missed_while_a_driver_stands_there_but_a_person_is_asked(her
     here.pass_time(seconds=(here.pickup().due_at - here.now).total_seconds() + 1)
     assert (here.pickup().status, here.pickup().shift) == ("arrived", here.shifts[0])
     [asked] = here.incidents()
-    assert "Driver 1 waits for K7Q1 at HAM since 15:30: is the passenger still expected?" in asked.sentence
+    assert "The driver of Car 1 waits for K7Q1 since 15:30: is the passenger still expected?" in asked.sentence
     here.pass_time(minutes=10)
     assert len(here.incidents()) == 1
     here.pass_time(minutes=21)

@@ -108,7 +108,10 @@ def refuse_request(
 
 
 def _call(tx: Transaction, now: datetime, pickup: Pickup, kind: incidents.Kind, cause: str, sentence: str) -> None:
-    """No plan can help here: a person must, and it stands until they say what was done."""
+    """No plan can help here: a person must, and it stands until they say what was done.
+
+    As every incident's, its sentence is told to all services: it names codes and cars, nobody and no place.
+    """
     incidents.open_incident(
         tx,
         now,
@@ -679,9 +682,9 @@ def _ask_whether_expected(tx: Transaction, now: datetime, hand: Hand, pickup: Pi
     """The ride stays with the driver who waits, and of use for a while; then a person is asked once more."""
     _change(tx, now, replace(pickup, due_at=now + ASK_AGAIN_AFTER))
     crew = hand.crews.get(pickup.shift or "")
-    who = crew.driver_name if crew else "The driver"
+    who = f"The driver of {crew.vehicle}" if crew else "The driver"
     since = hand.say(pickup.arrived_at or now)
-    sentence = f"{who} waits for {pickup.code} at {pickup.from_text} since {since}: is the passenger still expected?"
+    sentence = f"{who} waits for {pickup.code} since {since}: is the passenger still expected?"
     _note(tx, now, pickup, f"{sentence} A person is asked")
     incidents.open_incident(
         tx,
@@ -712,7 +715,7 @@ def _miss(tx: Transaction, now: datetime, desk: Desk, hand: Hand, due: list[Pick
             about=f"pickup/{pickup.id}",
             code=pickup.code,
             conference=pickup.conference,
-            sentence=f"{pickup.code} was missed: nobody was aboard at {pickup.from_text} by {hand.say(pickup.due_at)}",
+            sentence=f"{pickup.code} was missed: nobody was aboard by {hand.say(pickup.due_at)}",
         )
     if planned:
         shifts = {one.shift for one in planned if one.shift}

@@ -80,7 +80,7 @@ def _hear(
         _keep_beside(tx, now, hand, pickup, what, done, by, is_mine=is_mine)
     elif done.is_news:
         assert shift is not None, "what takes effect does so on a shift"
-        _take_in(tx, now, desk, hand, pickup, done, what, shift, by, is_mine=is_mine)
+        _take_in(tx, now, desk, hand, pickup, done, what, shift, is_mine=is_mine)
         store.add_history(tx, now, pickup.id, _sentence(what, hand.say(done.at), done.marked), by)
     return _answer(tx, pickup, done, what)
 
@@ -126,8 +126,9 @@ def _keep_beside(
     store.add_history(tx, now, pickup.id, f"{told}; kept beside what is known: {pickup.code} is {known}", by)
     is_harmless = what in ("arrived", "no_show") and (pickup.status in model.OVER or (is_mine and what == "arrived"))
     if not is_harmless:
+        known = f"{model.said(pickup.status)}{f' with {crew.vehicle}' if crew else ''}"
+        sentence = f"Somebody says about {pickup.code}: {told}; but it is {known}. Call both (its record says whom)"
         who = by or "A driver"
-        sentence = f"{who} says about {pickup.code}: {told}; but it is {known}. Call both, and put it right"
         _open(tx, now, pickup, f"two-stories/{pickup.id}/{pickup.revision}/{what}/{who}", sentence)
 
 
@@ -153,7 +154,6 @@ def _take_in(
     done: Tapped,
     what: str,
     shift: Shift,
-    by: str,
     *,
     is_mine: bool,
 ) -> None:
@@ -162,7 +162,7 @@ def _take_in(
     if what == "boarded" and not (is_mine and before.is_on_vehicle):
         reason = reason or _after_all(before)
         after = _aboard_after_all(tx, now, desk, hand, before, after, shift, at)
-        _tell_desk(tx, now, hand, before, after, by)
+        _tell_desk(tx, now, hand, before, after)
     elif what == "no_show":
         _end_without(tx, now, desk, hand, after, shift, at)
     else:
@@ -187,15 +187,13 @@ def _after_all(before: Pickup) -> str:
     return f"boarded after all; it was {model.said(before.status)}"
 
 
-def _tell_desk(tx: Transaction, now: datetime, hand: Hand, before: Pickup, after: Pickup, by: str) -> None:
+def _tell_desk(tx: Transaction, now: datetime, hand: Hand, before: Pickup, after: Pickup) -> None:
     """Somebody is in a car whom nobody expected there. Of who was missed or did not come a person knows already."""
     if before.status not in (*model.ON_VEHICLE, "stood_down", "refused") and not before.is_held:
         return
     crew = hand.crews.get(before.shift or "")
-    known = f"{crew.driver_name} was to fetch them" if crew else f"that was {model.said(before.status)}"
-    sentence = (
-        f"{by or 'A driver'} says that {after.code} is aboard {after.vehicle}, but {known}. Call if that is wrong"
-    )
+    known = f"{crew.vehicle} was to fetch them" if crew else f"that was {model.said(before.status)}"
+    sentence = f"{after.code} is said to be aboard {after.vehicle}, but {known}. Call if that is wrong"
     _open(tx, now, after, f"aboard-elsewhere/{after.id}/{after.revision}/{after.shift}", sentence)
 
 
@@ -252,7 +250,7 @@ def _end_without(
         about=f"pickup/{gone.id}",
         code=gone.code,
         conference=gone.conference,
-        sentence=f"{gone.code} did not come: the driver waited at {gone.from_text} until {hand.say(at)}",
+        sentence=f"{gone.code} did not come: the driver waited until {hand.say(at)}",
     )
 
 

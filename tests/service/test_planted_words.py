@@ -1,0 +1,126 @@
+"""Words that nobody else would write are typed at the main doors and a ride is played; without the scope `personal` no
+answer, feed, health page, log line or file of Statistics has them."""
+
+from itertools import product
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from sampled import SERVICES, SLUG, Sampled
+from softlanding.dispatch import store as dispatch_store
+from softlanding.schedule import store as schedule_store
+
+PLANTED = {
+    "flight": "QZ4711",
+    "phone": "+49 170 5550199",
+    "hotel": "Zebrafink Inn",
+    "note": "Quollnote",
+    "fetcher": "Kakapo Hand",
+    "by hand": "Numbatcab",
+    "assign": "Okapireason",
+    "lock": "Pikareason",
+    "take-back": "Saolareason",
+    "withdraw": "Tarsierreason",
+    "settle": "Urialnote",
+}
+DOORS_MAY = (200, 303, 403, 404, 409, 422)
+RECENT = 12  # Of each thing that an address may name.
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sampled, str]:
+    sampled = Sampled(tmp_path_factory.mktemp("planted"))
+    with capture_logs() as lines:
+        play(sampled)
+    return sampled, str(lines)
+
+
+def play(sampled: Sampled) -> None:
+    travelling = {each.speaker for each in sampled.read("schedule", schedule_store.journeys.list_recent, SLUG)}
+    free = iter(sorted(set(sampled.real("speaker")) - travelling))
+    writing = {service: sampled.program(service, "write", "admin") for service in SERVICES}
+    numbers = iter(range(100))
+
+    def post(service: str, path: str, **given: Any) -> Any:
+        headers = {"Idempotency-Key": f"planted-{next(numbers)}"}
+        answer = writing[service].post(f"/api/{service}{path}", json=given, headers=headers)
+        assert answer.is_success, f"{path}: {answer.text}"
+        sampled.house.run()
+        return answer.json()
+
+    def announce(place: str) -> Any:
+        arrival = {"how": "flight", "airport": "HAM", "time": "23:10", "on": sampled.first_day.isoformat()}
+        said = {"number": PLANTED["flight"], "phone": PLANTED["phone"], "note": PLANTED["note"], "place": place}
+        return post("schedule", f"/{SLUG}/arrivals", speaker=next(free), **arrival, **said)
+
+    announce(PLANTED["hotel"])
+    known = sampled.real("place")[0]
+    by_hand, withdrawn = announce(known), announce(known)
+    post(
+        "schedule",
+        f"/{SLUG}/pickups/{by_hand['code']}/by-hand",
+        word=PLANTED["by hand"],
+        by=PLANTED["fetcher"],
+    )
+    post("schedule", f"/{SLUG}/arrivals/{withdrawn['journey']}/withdraw", reason=PLANTED["withdraw"])
+    post("dispatch", f"/incidents/{sampled.incident}/settle", word="understood", note=PLANTED["settle"])
+    planned = sampled.read("dispatch", dispatch_store.list_pickups, SLUG, ("planned",))
+    ride, other, *_ = (one for one in planned if one.code in sampled.real("pickup")[-RECENT:])
+    car = str(sampled.read("dispatch", dispatch_store.load_crews, SLUG)[ride.shift].code)
+    pickups = f"/{SLUG}/pickups"
+    post("dispatch", f"{pickups}/{ride.code}/assign", vehicle=car, reason=PLANTED["assign"])
+    post("dispatch", f"{pickups}/{ride.code}/lock", reason=PLANTED["lock"])
+    post("dispatch", f"{pickups}/{other.code}/take-back", reason=PLANTED["take-back"])
+    board_at = sampled.read("dispatch", dispatch_store.load_pickup, SLUG, ride.code).board_at
+    sampled.house.clock.advance((board_at - sampled.house.clock.now()).total_seconds())
+    for tap in ("accepted", "arrived", "boarded", "delivered"):
+        post("dispatch", f"{pickups}/{ride.code}/taps", tap=tap)
+    sampled.house.clock.advance(12 * 3600)  # Who was fetched by nobody is missed.
+    sampled.house.run()
+
+
+def told(sampled: Sampled, *scopes: str) -> dict[str, str]:
+    """What each door without a bearer's link answers to a program with these scopes, streams and feeds too."""
+    answers: dict[str, str] = {}
+    for service in SERVICES:
+        client = sampled.program(service, *scopes)
+        for route in sampled.apps[service].routes:
+            if "GET" not in (getattr(route, "methods", None) or ()):
+                continue
+            names = list(route.param_convertors)
+            given = [sampled.real("pickup" if name == "code" else name)[-RECENT:] for name in names]
+            addresses = [route.path.format(**dict(zip(names, each, strict=True))) for each in product(*given)]
+            if route.path.endswith("/facts"):
+                addresses.append(f"{route.path}?epoch={sampled.work(service).life.epoch}")
+            for address in addresses:
+                answer = client.get(address)
+                assert answer.status_code in (*DOORS_MAY, 401, 307), f"{address}: {answer.status_code}"
+                answers[f"{service} {address}"] = answer.text
+    return answers
+
+
+@pytest.mark.parametrize("scopes", [("read",), ("facts",), ("read", "write", "facts")], ids="+".join)
+def test_what_was_typed_is_in_no_answer_without_personal(played, scopes):
+    sampled, _ = played
+    answers = told(sampled, *scopes)
+    assert len(answers) > 40
+    assert [(where, what) for where, text in answers.items() for what, word in PLANTED.items() if word in text] == []
+
+
+def test_what_was_typed_is_told_to_a_program_with_personal(played):
+    sampled, _ = played
+    everything = "".join(told(sampled, "read", "facts", "personal").values())
+    assert [what for what, word in PLANTED.items() if word not in everything] == []
+
+
+def test_what_was_typed_is_in_no_log_and_in_no_file_of_statistics(played):
+    sampled, lines = played
+    files = {path.name: path.read_bytes() for path in sampled.house.folder.glob("statistics.db*")}
+    files |= {"log": lines.encode()}
+    files |= {f"state of {name}": str(sampled.work(name).summary()).encode() for name in SERVICES}
+    files |= {f"beat of {name}": str(sampled.work(name).beat).encode() for name in SERVICES}
+    names = {each.name for each in sampled.read("dispatch", dispatch_store.list_drivers, SLUG)}
+    names |= {each.speaker_name for each in sampled.read("schedule", schedule_store.journeys.list_recent, SLUG)}
+    words = [*PLANTED.values(), *names]
+    assert [(where, word) for where, text in files.items() for word in words if word.encode() in text] == []
