@@ -143,6 +143,38 @@ def test_taken_by_hand_stands_dispatch_down_and_settles_the_alarm(house, asked):
     assert alarms(house) == []
 
 
+def press(house, word, number=1):
+    """The button on Operations, which leads to the service that keeps the incident."""
+    [incident] = open_incidents(house)
+    data = {"incident": incident.id, "word": word, "note": "", "key": f"press-{number}"}
+    operator = house.client("schedule", ["operator"], conference="*")
+    return operator.post("/-settle/schedule", data=data, follow_redirects=False)
+
+
+@pytest.mark.parametrize(("word", "is_by_hand"), [("taken by hand", 1), ("driven by taxi", 1), ("not needed", 0)])
+def test_settled_on_operations_the_driver_is_stood_down(house, asked, word, is_by_hand):
+    wait(house)
+    assert press(house, word).status_code == 303
+    assert open_incidents(house) == []
+    [fact] = told(house, "pickup.withdrawn")
+    assert (fact.pickup, fact.revision, fact.reason_kind == "by_hand") == (asked.pickup, 2, bool(is_by_hand))
+
+
+def test_answered_meanwhile_on_operations_lets_the_driver_go_on(house, asked):
+    wait(house)
+    press(house, "answered meanwhile")
+    assert open_incidents(house) == []
+    assert told(house, "pickup.withdrawn") == []
+
+
+def test_a_word_that_cannot_be_done_settles_nothing(house, asked):
+    wait(house)
+    dispatch_says(house, "boarded", asked)
+    press(house, "taken by hand")
+    assert [incident.kind for incident in open_incidents(house)] == ["unanswered"]
+    assert told(house, "pickup.withdrawn") == []
+
+
 def test_until_it_stood_down_a_driver_may_still_come(house, asked):
     write(house, take_by_hand, SLUG, asked.pickup, by="Ben", word="Ben, own car")
     assert journey_row(house)["state"] == "by_hand"

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from softlanding.database import Database, Transaction
 from softlanding.errors import Refused
+from softlanding.incidents import Incident
 from softlanding.messaging.envelope import Envelope
 from softlanding.messaging.inbox import Handler
 
@@ -52,6 +53,8 @@ class Service:
     chores: tuple[Chore, ...] = ()
     doors: Callable[["Work"], list[Any]] | None = None  # FastAPI routers, made by web.Doors.
     on_refused: Callable[[Transaction, datetime, Any, Envelope, Refused], None] | None = None
+    on_settled: Callable[[Transaction, datetime, Incident], None] | None = None
+    """What a person's word on an incident does besides, in the same transaction; Refused where it cannot."""
     load_sample: Callable[[Database, date], Awaitable[object]] | None = None
     """Bring the sample conference in where there is none, or move an untouched one, to begin on that day."""
     counts: Callable[[sa.Connection], Mapping[str, float]] | None = None  # Pickups by state, for metrics.

@@ -6,7 +6,7 @@ from typing import Any
 from softlanding.database import Database
 from softlanding.lifecycle import Service, Work
 from softlanding.schedule import api, pages, tables
-from softlanding.schedule.actions.pickups import promise_of
+from softlanding.schedule.actions.pickups import do_as_settled, promise_of
 from softlanding.schedule.actions.sample import at_up
 from softlanding.schedule.publish import make_chore
 from softlanding.schedule.subscriptions import ME, handlers
@@ -29,6 +29,7 @@ def make_service(settings: Settings) -> Service:
         writes_files=True,
         chores=(make_chore(settings),),
         doors=doors,
+        on_settled=do_as_settled,
         load_sample=load_sample,
     )
 

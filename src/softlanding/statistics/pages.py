@@ -225,7 +225,14 @@ def _add_settling(doors: Doors, work: Work) -> None:
             word, note, by = form.required("word", "one of the words"), form.text("note"), request.state.visitor.name
             await refuse_others_incident(work, request, incident)
             await work.database.write(
-                keys.once, await asked(request, form.key, "incident.settle"), settle_action, incident, by, word, note
+                keys.once,
+                await asked(request, form.key, "incident.settle"),
+                settle_action,
+                work.service,
+                incident,
+                by,
+                word,
+                note,
             )
         except SoftlandingError as error:
             return see_other(f"{OPERATIONS}#incidents", str(error), "refused")

@@ -14,7 +14,7 @@ from softlanding.contracts import contract_of, personal_fields
 from softlanding.contracts.everyone import SessionBegan
 from softlanding.database import Transaction
 from softlanding.errors import Forbidden, NotFound, SoftlandingError
-from softlanding.lifecycle import Work
+from softlanding.lifecycle import Service, Work
 from softlanding.messaging import dead_letters, feed, outbox
 from softlanding.messaging.envelope import BATCH_CONTENT_TYPE, Envelope
 from softlanding.messaging.receipts import lags
@@ -145,7 +145,14 @@ def _add_incidents(doors: Doors, work: Work) -> None:
         name = speaks_as(request, by)
         await refuse_others_incident(work, request, incident)
         return await work.database.write(
-            keys.once, await asked(request, key, "incident.settle"), settle_action, incident, name, word, note
+            keys.once,
+            await asked(request, key, "incident.settle"),
+            settle_action,
+            work.service,
+            incident,
+            name,
+            word,
+            note,
         )
 
     @doors.page(f"/-settle/{service}", who=staff(*STAFF_ROLES), methods=("POST",))
@@ -158,7 +165,14 @@ def _add_incidents(doors: Doors, work: Work) -> None:
         try:
             await refuse_others_incident(work, request, incident)
             await work.database.write(
-                keys.once, await asked(request, form.key, "incident.settle"), settle_action, incident, by, word, note
+                keys.once,
+                await asked(request, form.key, "incident.settle"),
+                settle_action,
+                work.service,
+                incident,
+                by,
+                word,
+                note,
             )
         except SoftlandingError as error:
             return see_other(back, str(error), "refused")
@@ -179,8 +193,13 @@ def _own_address(back: str) -> str:
     return back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/operations/"
 
 
-def settle_action(tx: Transaction, now: Any, incident: str, by: str, word: str, note: str) -> dict[str, Any]:
+def settle_action(
+    tx: Transaction, now: Any, service: Service, incident: str, by: str, word: str, note: str
+) -> dict[str, Any]:
+    """The word, and what it does: the same on every page that has the button."""
     settled = incidents.settle_incident(tx, now, incident, by=by, word=word, note=note)
+    if service.on_settled is not None:
+        service.on_settled(tx, now, settled)
     return {"incident": settled.id, "word": word, "by": by, "settled_at": now.isoformat()}
 
 

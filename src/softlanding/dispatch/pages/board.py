@@ -144,7 +144,14 @@ def _add_settling(doors: Doors, work: Work, pages: Pages) -> None:
             word, note = form.required("word", "a word", most=80), form.text("note", most=300)
             await refuse_others_incident(work, request, incident)
             await work.database.write(
-                keys.once, await asked(request, form.key, "incident.settle"), settle_action, incident, by, word, note
+                keys.once,
+                await asked(request, form.key, "incident.settle"),
+                settle_action,
+                work.service,
+                incident,
+                by,
+                word,
+                note,
             )
         except SoftlandingError as error:
             return see_other(back, str(error), "refused")

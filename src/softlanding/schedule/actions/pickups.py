@@ -128,6 +128,23 @@ def say_not_needed(
     return {"pickup": pickup.id, "code": pickup.code, "revision": revision, "word": "not needed"}
 
 
+def do_as_settled(tx: Transaction, now: datetime, incident: incidents.Incident) -> None:
+    """Wherever a person settles an unanswered pickup, its word is done: nobody else drives there as well.
+
+    Raises Refused when the passenger is aboard already.
+    """
+    if incident.kind != "unanswered" or incident.conference is None:
+        return
+    pickup = store.pickups.load_pickup(tx.connection, incident.about.removeprefix("pickup/"))
+    if pickup is None or not pickup.is_open:
+        return
+    by, word, note = incident.settled_by or "", incident.settled_word or "", incident.settled_note or ""
+    if word == "not needed":
+        say_not_needed(tx, now, incident.conference, pickup.id, by=by, note=note)
+    elif word in ("taken by hand", "driven by taxi"):
+        take_by_hand(tx, now, incident.conference, pickup.id, by=by, word=note or word)
+
+
 def go_on_waiting(tx: Transaction, now: datetime, conference: str, named: str, *, by: str, note: str) -> dict[str, Any]:
     """Answered meanwhile: settled. Still unanswered: out of sight for five minutes, and then back."""
     pickup = store.pickups.need_pickup(tx.connection, conference, named)
