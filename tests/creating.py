@@ -134,6 +134,8 @@ DOORS: list[Door] = [
     ("dispatch", "POST", "/api/dispatch/{c}/drivers/?new driver/link", {}, {}),
     ("dispatch", "POST", "/api/dispatch/{c}/drivers/?new driver/revoke", {}, {}),
     ("dispatch", "POST", "/api/dispatch/{c}/drivers/?new driver/remove", {}, {}),
+    ("dispatch", "POST", "/api/dispatch/{c}/runsheets/renew", {}, {}),
+    ("dispatch", "POST", "/{c}/dispatch/print/renew", {}, {}),
     ("dispatch", "POST", "/api/dispatch/incidents/?incident/settle", {"word": "understood"}, {"word": "mended"}),
     ("dispatch", "POST", "/{c}/dispatch/pickups/?locked/unlock", {"reason": "x"}, {"reason": "y"}),
     ("dispatch", "POST", "/{c}/dispatch/pickups/?ride/take-back", {"reason": "x"}, {"reason": "y"}),

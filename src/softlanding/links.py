@@ -30,8 +30,12 @@ class Links:
 
     def token(self, kind: str, link: str) -> str:
         """What stands in the address of the link with this id (a UUID); the same each time."""
+        return self.tokens(kind, link)[0]
+
+    def tokens(self, kind: str, link: str) -> tuple[str, ...]:
+        """All that this link's address may bear: by each secret one, the newest first."""
         identity = uuid.UUID(link).bytes
-        return _text(identity + _mark(self.secrets[0], kind, identity))
+        return tuple(_text(identity + _mark(secret, kind, identity)) for secret in self.secrets)
 
     def read(self, kind: str, token: str) -> str | None:
         """The id of the link whose address bears this token; None when no secret of ours has made it."""

@@ -5,9 +5,11 @@ import re
 from datetime import timedelta
 
 import pytest
+from pydantic import SecretStr
 
 from clocks import NOON
 from dispatched import CONFERENCE, Dispatched, a_pickup
+from softlanding import audit
 from softlanding.dispatch import runsheets, store
 from softlanding.dispatch.actions import fleet, taps
 from softlanding.dispatch.model import Place
@@ -16,6 +18,7 @@ from softlanding.web.doors import links_of, signer_of
 
 BOARD = f"/{CONFERENCE}/dispatch/"
 API = f"/api/dispatch/{CONFERENCE}"
+LATER = "a later secret, long enough to be one"
 
 
 @pytest.fixture
@@ -393,14 +396,18 @@ def test_the_board_tells_of_the_last_death(here, coordinator):
     assert (death["how"], death["recovered"], death["expired"]) == ("SIGKILL", 2, 1)
 
 
+def served_folders(here):
+    return sorted(runsheets.served(here.house.settings, CONFERENCE).iterdir())
+
+
 def test_run_sheets_are_written_for_each_plan_and_outlive_the_service(here, coordinator):
     here.ask(a_pickup(1))
-    folder = runsheets.folder_of(here.house.settings, CONFERENCE)
+    [folder] = served_folders(here)
     first = (folder / "plan.txt").read_text()
     assert "Speaker 1" in (folder / "index.html").read_text()
     assert "Speaker 1" in (folder / f"{here.drivers[0].id}.html").read_text()
     assert "Speaker 1" not in (folder / f"{here.drivers[1].id}.html").read_text()
-    address = runsheets.public_address(here.house.settings, CONFERENCE)
+    address = f"/{CONFERENCE}/runsheets/{folder.name}/"
     assert f'<a href="{address}">newest sheets as files</a>' in coordinator.get(f"{BOARD}print").text
     assert "newest sheets as files" not in (folder / "index.html").read_text()
     alone = here.house.settings.data_folder / "runsheets" / CONFERENCE / "all.html"
@@ -414,6 +421,75 @@ def test_run_sheets_are_written_for_each_plan_and_outlive_the_service(here, coor
     page = coordinator.get(f"{BOARD}print")
     assert page.status_code == 200
     assert "Speaker 2" in page.text
-    assert re.fullmatch(
-        rf"/{CONFERENCE}/runsheets/[0-9a-f]{{32}}/", runsheets.public_address(here.house.settings, CONFERENCE)
-    )
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", folder.name)
+
+
+def test_a_renewed_address_of_run_sheets_ends_the_old_one(here, coordinator):
+    here.ask(a_pickup(1))
+    [old] = served_folders(here)
+    assert post(coordinator, f"{BOARD}print/renew").status_code == 303
+    here.pass_time(seconds=2)
+    [new] = served_folders(here)
+    assert new.name != old.name
+    assert "Speaker 1" in (new / "index.html").read_text()
+    page = coordinator.get(f"{BOARD}print").text
+    assert f"/{CONFERENCE}/runsheets/{new.name}/" in page
+    assert old.name not in page
+    done = call(program(here, "admin", "personal"), "/runsheets/renew").json()
+    here.pass_time(seconds=2)
+    [newest] = served_folders(here)
+    assert done["url"].endswith(f"/{CONFERENCE}/runsheets/{newest.name}/")
+    assert call(program(here, "write"), "/runsheets/renew").status_code == 403
+    told = here.read(audit.list_entries)
+    assert [entry.what for entry in told if entry.what.startswith("runsheets")] == ["runsheets.renew"] * 2
+    assert newest.name not in str(told)
+
+
+def test_the_address_of_run_sheets_ends_with_the_personal_links_of_the_conference(here, coordinator):
+    here.ask(a_pickup(1))
+    assert served_folders(here)
+    here.pass_time(days=here.house.settings.personal_links_days + 1)
+    assert served_folders(here) == []
+    assert "newest sheets as files" not in coordinator.get(f"{BOARD}print").text
+
+
+def test_an_address_of_run_sheets_goes_with_the_secret_that_made_it(here):
+    """It works as long as the secret before is good; whatever else lies there goes at the next start."""
+    here.ask(a_pickup(1))
+    [old] = served_folders(here)
+    (old.parent / ("0" * 32)).mkdir()  # As the release before named it.
+    settings = here.house.settings
+    secrets = {"session_secret": SecretStr(LATER), "session_secret_previous": settings.session_secret}
+    here.house.settings = settings.model_copy(update=secrets)
+    here.house.kill("dispatch")
+    here.house.start("dispatch")
+    here.house.run()
+    assert len(served_folders(here)) == 2
+    assert old in served_folders(here)
+    here.ask(a_pickup(2, to_place="hotel"))
+    assert all("Speaker 2" in (folder / "index.html").read_text() for folder in served_folders(here))
+    here.house.settings = settings.model_copy(update=secrets | {"session_secret_previous": None})
+    here.house.kill("dispatch")
+    here.house.start("dispatch")
+    here.house.run()
+    [new] = served_folders(here)
+    assert new.name != old.name
+
+
+def test_a_removed_driver_has_no_run_sheet_any_more(here):
+    here.ask(a_pickup(1))
+    [folder] = served_folders(here)
+    gone, stays = (folder / f"{driver.id}.html" for driver in here.drivers[:2])
+    assert gone.exists()
+    here.act(fleet.remove_driver, here.desk, CONFERENCE, here.drivers[0].id)
+    here.pass_time(seconds=2)
+    assert not gone.exists()
+    assert stays.exists()
+    assert here.drivers[0].name not in (folder / "index.html").read_text()
+
+
+def program(here, *scopes):
+    client = here.house.client("dispatch")
+    token = signer_of(here.house["dispatch"]).command_token("script", scopes, here.now)
+    client.headers["Authorization"] = f"Bearer {token}"
+    return client

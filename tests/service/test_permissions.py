@@ -84,6 +84,8 @@ WHO: list[tuple[str, str, str, str, str]] = [
     ("*", "/api/schedule/{conference}/*", TRAVEL, "write", HERE),
     ("GET", "/api/dispatch/{conference}/drivers", "coordinator", "admin", HERE),  # With their personal links.
     ("POST", "/api/dispatch/{conference}/drivers/*/link", "coordinator", "admin", HERE),
+    ("POST", "/api/dispatch/{conference}/drivers/*/revoke", "coordinator", "admin", HERE),
+    ("POST", "/api/dispatch/{conference}/runsheets/renew", "coordinator", "admin", HERE),
     ("GET", "/api/dispatch/{conference}/*", "coordinator", LOOK, HERE),
     ("POST", "/api/dispatch/{conference}/drivers", TRAVEL, "write", HERE),
     ("POST", "/api/dispatch/{conference}/drivers/*/change", TRAVEL, "write", HERE),

@@ -546,6 +546,17 @@ def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
             keys.once, await asked(request, key, "driver.remove"), fleet.remove_driver, desk, conference, driver
         )
 
+    @doors.api(
+        "/api/dispatch/{conference}/runsheets/renew",
+        who=LINKS,
+        methods=("POST",),
+        summary="A new address for the run sheets as files; the old one ends within seconds",
+    )
+    async def renew_sheets(request: Request, conference: Slug, key: Key) -> dict[str, Any]:
+        await read(need_conference, conference)
+        done = await write(keys.once, await asked(request, key, "runsheets.renew"), fleet.renew_run_sheets, conference)
+        return done | {"url": link_address(work, request, conference, "runsheets")(done["link"]) + "/"}
+
 
 def _add_tables(doors: Doors, work: Work, desk: Desk) -> None:
     path, read = "/api/dispatch/{conference}", work.database.read

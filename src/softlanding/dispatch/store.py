@@ -12,7 +12,18 @@ import sqlalchemy as sa
 from softlanding import incidents
 from softlanding.database import Transaction
 from softlanding.dispatch.model import ON_VEHICLE, OPEN, Crew, Driver, Pickup, Place, Shift, Shown, Vehicle, changes
-from softlanding.dispatch.tables import drivers, history, pickups, places, plans, shifts, stops, told, vehicles
+from softlanding.dispatch.tables import (
+    drivers,
+    history,
+    pickups,
+    places,
+    plans,
+    sheet_links,
+    shifts,
+    stops,
+    told,
+    vehicles,
+)
 from softlanding.errors import NotFound
 from softlanding.links import Presented, kept_of
 from softlanding.messaging.dead_letters import dead_letters
@@ -399,6 +410,30 @@ def save_plan(tx: Transaction, plan: PlanRow) -> None:
 
 def list_plans(connection: sa.Connection) -> list[PlanRow]:
     return [PlanRow(*row) for row in connection.execute(sa.select(plans).order_by(plans.c.conference))]
+
+
+def load_sheet_link(connection: sa.Connection, conference: str) -> str | None:
+    """The id that the address of its run sheets is made from; None: there is no such address yet."""
+    query = sa.select(sheet_links.c.link).where(sheet_links.c.conference == conference)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def list_sheet_links(connection: sa.Connection) -> dict[str, str]:
+    """By conference."""
+    return {row.conference: row.link for row in connection.execute(sa.select(sheet_links))}
+
+
+def save_sheet_link(tx: Transaction, conference: str, link: str) -> None:
+    _upsert(tx, sheet_links, {"conference": conference, "link": link}, ("conference",))
+
+
+def list_driver_ids(connection: sa.Connection) -> dict[str, list[str]]:
+    """By conference, in order."""
+    found: dict[str, list[str]] = {}
+    query = sa.select(drivers.c.conference, drivers.c.id).where(drivers.c.removed_at.is_(None))
+    for row in connection.execute(query.order_by(drivers.c.id)):
+        found.setdefault(row.conference, []).append(row.id)
+    return found
 
 
 def add_history(tx: Transaction, now: datetime, pickup: str, words: str, by: str = "") -> None:

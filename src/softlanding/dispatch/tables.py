@@ -156,6 +156,12 @@ plans = sa.Table(
     sa.Column("stamp", sa.String(36), nullable=False),  # Another one with every change of what plans are made from.
     sa.Column("freed", sa.String(36), nullable=False),  # Another one when somebody without a place might get one.
 )
+sheet_links = sa.Table(
+    "sheet_link",
+    tables,
+    sa.Column("conference", sa.String(80), primary_key=True),
+    sa.Column("link", sa.String(36), nullable=False),  # The id that the address of its run sheets is made from.
+)
 history = sa.Table(
     "history",
     tables,

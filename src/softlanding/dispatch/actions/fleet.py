@@ -199,6 +199,19 @@ def _refuse_namesake(tx: Transaction, conference: str, name: str, but: str = "")
         raise Refused(f"{name} is a driver here already: edit that one, or add something to tell them apart")
 
 
+def open_run_sheets(tx: Transaction, now: datetime, conference: str) -> str:
+    """The id that the address of the run sheets is made from; a conference without one gets it."""
+    known = store.load_sheet_link(tx.connection, conference)
+    return known or renew_run_sheets(tx, now, conference)["link"]
+
+
+def renew_run_sheets(tx: Transaction, _now: datetime, conference: str) -> dict[str, str]:
+    """Another address for the run sheets, by its id; the old one ends with the chore's next step."""
+    link = tx.ids.new()
+    store.save_sheet_link(tx, conference, link)
+    return {"link": link}
+
+
 def renew_link(tx: Transaction, _now: datetime, conference: str, driver: str) -> dict[str, Any]:
     """Another personal link, by its id; the old one ends at once."""
     renewed = store.load_driver(tx.connection, conference, driver).with_link(tx.ids.new())

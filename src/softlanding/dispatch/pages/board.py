@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from softlanding import keys
 from softlanding.conferences import Conference
 from softlanding.dispatch import driving, runsheets, views
-from softlanding.dispatch.actions import pickups
+from softlanding.dispatch.actions import fleet, pickups
 from softlanding.dispatch.pages.shared import ANSWERS, COORDINATORS, Name, Values, live
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import SoftlandingError
@@ -165,5 +165,16 @@ def _add_print(doors: Doors, work: Work, pages: Pages) -> None:
         given = await work.database.read(driving.sheets, found, work.parts.clock.now(), driver[:36])
         for sheet in given["sheets"]:
             sheet["qr"] = f"/{found.slug}/dispatch/fleet/{sheet['driver']['id']}/qr.svg"
-        given["files"] = runsheets.public_address(work.settings, found.slug)
+        given["files"] = await runsheets.public_address(work, found)
         return pages.show(request, "runsheet.html", conference=found, title="Run sheets", styles="", **given)
+
+    @doors.page("/{conference}/dispatch/print/renew", who=COORDINATORS, methods=("POST",))
+    async def renew(request: Request, conference: str) -> Response:
+        found, form = await pages.conference(conference), await read_form(request)
+        back = f"/{found.slug}/dispatch/print"
+        try:
+            key = await asked(request, form.key, "runsheets.renew")
+            await work.database.write(keys.once, key, fleet.renew_run_sheets, found.slug)
+        except ANSWERS as error:
+            return see_other(back, str(error), "refused")
+        return see_other(back, "The files have a new address; the old one ends within seconds")
