@@ -43,7 +43,7 @@ def first(sampled, kind):
 
 def ask(sampled, kind, whose, what, key="1"):
     path = {"speaker": "speakers", "drive": "drivers"}[kind]
-    client = sampled.program(KINDS[kind], "write")
+    client = sampled.program(KINDS[kind], "admin")
     return client.post(f"/api/{KINDS[kind]}/{SLUG}/{path}/{whose}/{what}", headers={"Idempotency-Key": key})
 
 

@@ -25,8 +25,8 @@ async def hang_up(app, cookie):
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
         "path": "/softconf/organise/arrivals", "raw_path": b"/softconf/organise/arrivals",
         "query_string": b"", "root_path": "",
-        "headers": [(b"content-type", b"application/x-www-form-urlencoded"), (b"content-length", b"1000"),
-                    (b"cookie", cookie.encode())],
+        "headers": [(b"host", b"localhost"), (b"content-type", b"application/x-www-form-urlencoded"),
+                    (b"content-length", b"1000"), (b"cookie", cookie.encode())],
         "client": ("127.0.0.1", 1), "server": ("localhost", 80),
     }  # fmt: skip
 

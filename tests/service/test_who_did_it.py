@@ -75,8 +75,9 @@ def test_sign_in_and_sign_out_are_kept_where_they_happened(house):
     house.run()
     browser = house.client("dispatch")
     press_sign_in(browser, link.rpartition("/")[2])
-    person_signed_in = signer_of(house["dispatch"]).read_session(browser.cookies["softlanding"], house.clock.now())
-    csrf = signer_of(house["dispatch"]).csrf(person_signed_in[1])
+    signer, day = signer_of(house["dispatch"]), timedelta(days=1)
+    cookie = signer.read_session(browser.cookies["softlanding"], house.clock.now(), day)
+    csrf = signer.csrf(cookie.session)
     assert browser.post("/sign-out", data={"csrf": csrf}, follow_redirects=False).status_code == 303
     told = [(entry.what, entry.who) for entry in trail(house, "dispatch")]
     assert told == [("sign_in", f"person/{person}"), ("sign_out", f"person/{person}")]

@@ -434,7 +434,15 @@ def no_arrivals() -> dict[str, Any]:
 
 def people() -> dict[str, Any]:
     staff = [
-        Value(id="1", name="Ana Vidal", email="ana@softconf.example", roles=STAFF.roles, is_me=True, seen_at=NOW),
+        Value(
+            id="1",
+            name="Ana Vidal",
+            email="ana@softconf.example",
+            phone="+49 1",
+            roles=STAFF.roles,
+            is_me=True,
+            seen_at=NOW,
+        ),
         Value(
             id="2",
             name="Ben Okafor",
@@ -446,7 +454,7 @@ def people() -> dict[str, Any]:
         Value(id="3", name="Cleo Park", email="", roles={"operator"}, is_me=False, seen_at=None),
     ]
     link = Value(name="Cleo Park", url="https://softconf.example/sign-in/9f2c1e7a4b", qr="/qr.svg", until=at(18))
-    return {"page": page(), "people": staff, "link": link}
+    return {"page": page(), "people": staff, "link": link, "edited": staff[0]}
 
 
 def speakers() -> dict[str, Any]:
@@ -846,11 +854,19 @@ def fleet() -> dict[str, Any]:
         if v.driver
     ]
     spots = [("ber-t1", "BER Terminal 1"), ("adlon", "Hotel Adlon")]
-    return {"page": page(), "vehicles": cars, "drivers": drivers, "shifts": shifts, "places": spots, "report": report()}
+    return {
+        "page": page(),
+        "vehicles": cars,
+        "drivers": drivers,
+        "shifts": shifts,
+        "places": spots,
+        "report": report(),
+        "edited": None,
+    }
 
 
 def empty_fleet() -> dict[str, Any]:
-    return {"page": page(), "vehicles": [], "drivers": [], "shifts": [], "places": [], "report": None}
+    return {"page": page(), "vehicles": [], "drivers": [], "shifts": [], "places": [], "report": None, "edited": None}
 
 
 def places() -> dict[str, Any]:
@@ -863,6 +879,10 @@ def places() -> dict[str, Any]:
             latitude=52.3667,
             longitude=13.5033,
             note="gate B, exit 3",
+            iata="BER",
+            exit_international_min=40,
+            exit_domestic_min=None,
+            zone="Europe/Berlin",
             minutes_to=[Value(name="Hotel Adlon", drive=minutes(42)), Value(name="Kongresshalle", drive=minutes(38))],
         ),
         Value(
@@ -873,10 +893,14 @@ def places() -> dict[str, Any]:
             latitude=52.516,
             longitude=13.380,
             note="",
+            iata="",
+            exit_international_min=None,
+            exit_domestic_min=None,
+            zone="Europe/Berlin",
             minutes_to=[],
         ),
     ]
-    return {"page": page(), "places": rows, "report": None}
+    return {"page": page(), "places": rows, "report": None, "edited": rows[0]}
 
 
 def runsheet() -> dict[str, Any]:
@@ -1351,7 +1375,7 @@ def error() -> dict[str, Any]:
 
 
 def sign_in() -> dict[str, Any]:
-    link = Value(address="/sign-in/token", name="Ben Okafor", roles=["coordinator", "operator"])
+    link = Value(address="/sign-in/token", visit="visit", name="Ben Okafor", roles=["coordinator", "operator"])
     return {"page": page(None, conference=None), "link": link, "fault": "", "used_at": None}
 
 
