@@ -447,11 +447,12 @@ def people() -> dict[str, Any]:
             id="2",
             name="Ben Okafor",
             email="ben@softconf.example",
+            phone="",
             roles={"coordinator"},
             is_me=False,
             seen_at=at(9, 2),
         ),
-        Value(id="3", name="Cleo Park", email="", roles={"operator"}, is_me=False, seen_at=None),
+        Value(id="3", name="Cleo Park", email="", phone="", roles={"operator"}, is_me=False, seen_at=None),
     ]
     link = Value(name="Cleo Park", url="https://softconf.example/sign-in/9f2c1e7a4b", qr="/qr.svg", until=at(18))
     return {"page": page(), "people": staff, "link": link, "edited": staff[0]}
