@@ -171,7 +171,7 @@ def sign_in(work: Work, client: TestClient, roles: tuple[str, ...], conference: 
     from softlanding.auth import _keep
 
     signer = Signer(work.settings.session_secret.get_secret_value())
-    identity = f"tester-{'-'.join(roles)}-{conference}"[:36]
+    identity = f"tester-{'-'.join(roles)}-{conference.replace('*', 'all')}"[:36]
     person = PersonGranted(person=identity, name="Ana Test", roles=tuple((conference, role) for role in roles))
     work.database.write_now(lambda tx, now: _keep(tx, person, None, now))  # type: ignore[attr-defined]
     client.cookies.set("softlanding", signer.session_cookie(identity, "session-1", work.parts.clock.now()))

@@ -14,12 +14,14 @@ from playwright.sync_api import Browser, Page, Route, sync_playwright
 from conferences_made import PROMISE, a_programme, a_talk, an_arrival, at, bring
 from house import House
 from softlanding.formats.programme import Person, Programme, Room, Track
+from softlanding.lifecycle import Work
 from softlanding.schedule import store, views
 from softlanding.schedule.actions.journeys import announce_arrival, enter_flight_news
 from softlanding.schedule.actions.people import add_person
 from softlanding.schedule.actions.programme import WouldRemove, import_programme, prepare
 from softlanding.schedule.actions.set_aside import set_aside
 from softlanding.schedule.model import News
+from softlanding.web.doors import links_of
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
@@ -121,13 +123,18 @@ def served(house: House) -> Callable[[Route], None]:
     return answer
 
 
+def link_address(work: Work, slug: str) -> Callable[[str], str]:
+    """What makes a speaker's address from the link's id."""
+    return lambda link: f"/{slug}/speaker/{links_of(work).token('speaker', link)}"
+
+
 def addresses(house: House, slug: str) -> list[str]:
     """Every page of the programme, and of the people who organise it."""
     read = house["schedule"].database.read_now
     [journey, *_] = read(store.journeys.list_open, slug)
     public = ("", "talks/T1", "speakers/P1", "rooms/room-1", "changes", "now")
     desk = ("", "arrivals", f"arrivals?journey={journey.id}", "speakers", "people")
-    link = urlsplit(read(views.staff.speakers, slug, HOST)[0]["link"]).path
+    link = read(views.staff.speakers, slug, link_address(house["schedule"], slug))[0]["link"]
     return [*(f"/{slug}/{path}" for path in public), *(f"/{slug}/organise/{path}" for path in desk), link, "/"]
 
 

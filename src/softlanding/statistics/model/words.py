@@ -166,6 +166,11 @@ _SAY: dict[str, Callable[[Data, Clock], str]] = {
     "incident.opened": lambda data, _clock: f"asks a person: {data.get('sentence')}",
     "incident.settled": _settled,
     "sign_in.used": lambda _data, _clock: "let somebody sign in",
+    "session.began": lambda _data, _clock: "began a session",
+    "session.ended": lambda data, _clock: f"ended a session ({data.get('why') or 'no reason told'})",
+    "token.granted": lambda _data, _clock: "gave a program a token",
+    "token.revoked": lambda _data, _clock: "revoked a program's token",
+    "sign_in.made": lambda _data, _clock: "made a sign-in link, or withdrew those made before",
     "service.silent": _silent,
     "service.back": lambda data, _clock: f"hears {str(data.get('service')).title()} again",
 }
