@@ -207,6 +207,8 @@ BODIES: dict[str, tuple[str, bytes]] = {
 @pytest.mark.parametrize("service", SERVICES)
 def test_no_odd_body_breaks_any_door(sampled, boss, program, service):
     for method, route in sampled.writing_routes(service):
+        if route.path == "/sign-out":  # It takes any body, and whoever signs out comes in nowhere any more.
+            continue
         client = program[service] if route.path.startswith("/api/") else boss[service]
         path = route.path.format(**{name: SLUG if name == "conference" else "x" for name in route.param_convertors})
         for kind, body in BODIES.values():
