@@ -53,6 +53,8 @@ MAY: list[tuple[str, str, str, str]] = [
     ("organiser", "POST", r"/api/dispatch/{conference}/(places|vehicles|shifts|drivers|fleet/import)", SLUG),
     ("organiser", "POST", r"/api/dispatch/{conference}/places/(import|{slug}/remove)", SLUG),
     ("organiser", "POST", r"/api/dispatch/{conference}/(vehicles/{code}|shifts/{shift})/remove", SLUG),
+    ("organiser", "POST", r"/api/dispatch/{conference}/(places/{slug}|vehicles/{code})/change", SLUG),
+    ("organiser", "POST", r"/api/dispatch/{conference}/(drivers/{driver}|shifts/{shift})/change", SLUG),
     ("coordinator", "GET POST PUT", r"/{conference}/organise/(arrivals|unanswered).*", OTHER),
     ("coordinator", "GET POST PUT", r"/api/schedule/{conference}/(arrivals|pickups|unanswered).*", OTHER),
     ("coordinator", "GET", r"/api/schedule/conferences", ""),
