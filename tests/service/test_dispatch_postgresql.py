@@ -85,8 +85,7 @@ def test_every_view_answers(day):
     assert [option["code"] for option in chosen["options"]] == ["V1"]
     driver = store.list_drivers(day.connection, CONFERENCE)[0]
     assert (
-        driving.drive(day.connection, THE_CONFERENCE, day.now, driver.token).values["stops"][0]["rides"][0]["code"]
-        == "K7Q1"
+        driving.drive(day.connection, THE_CONFERENCE, day.now, driver).values["stops"][0]["rides"][0]["code"] == "K7Q1"
     )
     assert views.fleet(day.connection, CONFERENCE)["shifts"][0]["rides"] == 1
     assert len(views.places(day.connection, CONFERENCE, day.now)) == 3

@@ -23,6 +23,7 @@ from softlanding.database.lease import (
     Life,
     Numbering,
     begin_life,
+    has_said_goodbye,
     last_beat_at,
     lease,
     lives,
@@ -33,6 +34,6 @@ from softlanding.database.writer import Action, Transaction, Work, Writer, say_g
 __all__ = [
     "DATABASE_ERRORS", "Action", "Database", "DirectDatabase", "EngineOptions", "HoldLock", "LeaseState", "Life",
     "Moment", "Numbering", "ThreadedDatabase", "Transaction", "Work", "Writer", "begin_life", "brief", "exclusively",
-    "is_away", "is_transaction_open", "last_beat_at", "lease", "lives", "look_at_lease", "make_engine", "remedy",
-    "say_goodbye", "shared", "writer_engine",
+    "has_said_goodbye", "is_away", "is_transaction_open", "last_beat_at", "lease", "lives", "look_at_lease",
+    "make_engine", "remedy", "say_goodbye", "shared", "writer_engine",
 ]  # fmt: skip

@@ -84,6 +84,12 @@ def look_at_lease(connection: sa.Connection) -> LeaseState | None:
     return LeaseState(row.token, row.beat, row.last_number) if row else None
 
 
+def has_said_goodbye(connection: sa.Connection, token: str) -> bool:
+    """Whether that life ended in order: then there is nothing to wait for."""
+    ended = sa.select(lives.c.epoch).where(lives.c.epoch == token, lives.c.ended_at.is_not(None))
+    return connection.execute(ended).first() is not None
+
+
 def last_beat_at(connection: sa.Connection) -> datetime | None:
     """When the present life last committed anything; None where it never did by this release."""
     moment: datetime | None = connection.execute(_BEAT_OF_LIFE.where(lease.c.beat_at >= lives.c.began_at)).scalar()

@@ -25,6 +25,7 @@ R = TypeVar("R")
 
 GROUP_MAX = 64  # Savepoints in one commit. PostgreSQL slows down beyond 64 subtransactions; we take 50 there.
 GROUP_MAX_POSTGRESQL = 50
+OF_THE_DISK = ("disk is full", "disk I/O error", "No space left on device")
 
 
 class Transaction:
@@ -222,8 +223,11 @@ def _as_answer(error: Exception) -> BaseException:
 
 
 def _cannot_write(why: str) -> Unavailable:
-    """The driver's words may name host and user: they are for operators alone."""
-    return Unavailable("the database cannot write now; nothing of this happened", f"the database cannot write: {why}")
+    """The driver's words may name host and user: they are for operators alone; but for a disk without room, which
+    names nobody."""
+    reason = next((f": {words}" for words in OF_THE_DISK if words in why), "")
+    said = f"the database cannot write now{reason}; nothing of this happened"
+    return Unavailable(said, f"the database cannot write: {why}")
 
 
 def _fail(works: Sequence[Work], error: SoftlandingError) -> None:

@@ -24,6 +24,7 @@ from softlanding.database import (
     Life,
     Transaction,
     begin_life,
+    has_said_goodbye,
     last_beat_at,
     look_at_lease,
     say_goodbye,
@@ -184,12 +185,18 @@ def _try_to_take(
     with engine.connect() as connection:
         seen = look_at_lease(connection)
         last_sign = last_beat_at(connection) or outbox.time_of_last(connection)
+        is_over = seen is None or has_said_goodbye(connection, seen.token)
     now_mono = parts.clock.monotonic()
     if seen != watch.seen:
         watch.changes += watch.seen is not None
         watch.seen, watch.since = seen, now_mono
     still_s = now_mono - watch.since
-    if seen is not None and still_s < stale_s and (still_s < hold.proves_after_s or not hold.is_free(seen.token)):
+    if (
+        seen is not None
+        and not is_over
+        and still_s < stale_s
+        and (still_s < hold.proves_after_s or not hold.is_free(seen.token))
+    ):
         return None
     epoch = parts.ids.new_after(seen.token) if seen is not None else parts.ids.new()  # Peers sort lives by their ids.
     hold.hold(epoch)
