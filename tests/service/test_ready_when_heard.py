@@ -38,13 +38,22 @@ def test_a_service_that_is_down_holds_nobody_for_ever():
     assert clock.monotonic() - began <= WITHIN_S
 
 
+def test_a_programme_that_is_yet_to_be_made_is_waited_for():
+    clock, looks = HandClock(), iter([False, False, True])
+    began = clock.monotonic()
+    assert not asyncio.run(wait_until_heard({}, clock, is_served=lambda: False))
+    assert clock.monotonic() - began > WITHIN_S / 2, "as long as can be waited for"
+    assert asyncio.run(wait_until_heard({}, clock, is_served=lambda: next(looks)))
+    assert not list(looks), "asked until it was there"
+
+
 @pytest.mark.timeout(90)
 def test_a_click_right_after_ready_finds_the_conference_everywhere(tmp_path):
     with throw_away(words=("--without-nats",), folder=tmp_path) as here:  # By the feed alone facts take longest.
         ready = here.start()
         with httpx.Client(base_url=ready["address"], timeout=15, trust_env=False) as browser:
             press_sign_in(browser, ready["sign_in"].rpartition("/")[2])
-            places = ("/softconf/dispatch/", "/softconf/statistics/", "/softconf/organise/")
+            places = ("/softconf/", "/softconf/dispatch/", "/softconf/statistics/", "/softconf/organise/")
             answers = {place: browser.get(place).status_code for place in places}
         here.stop()
     assert answers == dict.fromkeys(places, 200)

@@ -1,12 +1,13 @@
 """Whether the services have heard what Schedule told: asked by hand, so that the supervisor stays small.
 
-Each is ready by itself a moment before it knows the conference; whoever is told "ready" may click at once.
+Each is ready by itself a moment before it knows the conference, and before the public files are made; whoever is told
+"ready" may click at once.
 """
 
 import asyncio
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,13 +20,18 @@ State = Mapping[str, Any]
 
 
 class _NotYet(Exception):
-    """Somebody has yet to hear something, or to answer."""
+    """Somebody has yet to hear something, to answer, or to make a page."""
 
 
-async def wait_until_heard(state_urls: Mapping[str, str], clock: Clock) -> bool:
-    """Come back once all have applied what Schedule has told so far; False if that is not so within WITHIN_S."""
+async def wait_until_heard(
+    state_urls: Mapping[str, str], clock: Clock, *, is_served: Callable[[], bool] = lambda: True
+) -> bool:
+    """Come back once all have applied what Schedule has told so far, and the public files are served as well; False if
+    that is not so within WITHIN_S."""
 
     async def look() -> None:
+        if not is_served():
+            raise _NotYet
         states = dict(zip(state_urls, await asyncio.gather(*map(_state, state_urls.values())), strict=True))
         if not all(has_heard(state, states["schedule"]) for name, state in states.items() if name != "schedule"):
             raise _NotYet

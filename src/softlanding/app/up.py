@@ -337,11 +337,16 @@ class _Teller:
             self.options.tell_line("Stopped. What was said is kept; `softlanding up` finds it again.")
 
     async def _welcome_when_heard(self, happening: Happening) -> None:
-        """Nobody is sent to a page of a conference that its service has not heard of yet."""
+        """Nobody is sent to a page of a conference that its service has not heard of yet, or that is yet to be made."""
         states: dict[str, str] = {name: f"{self.settings.of(name).health_address}/-/{name}/state" for name in SERVICES}
-        if not await wait_until_heard(states, self.clock) and not self.options.as_json:
+        is_all_there = await wait_until_heard(states, self.clock, is_served=self._is_programme_served)
+        if not is_all_there and not self.options.as_json:
             self.options.tell_line("Not everybody has heard of everything yet; pages show it when they have.")
         self._welcome(happening)
+
+    def _is_programme_served(self) -> bool:
+        """Nothing is to be served without the sample; whoever has made an own conference has the sample beside it."""
+        return self.options.is_empty or bool(front_door.published(self.settings.data_folder / "site"))
 
     def _welcome(self, happening: Happening) -> None:
         addresses = self.addresses()
