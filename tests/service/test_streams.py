@@ -130,9 +130,9 @@ def test_who_gets_another_role_gets_a_page_with_the_rights_of_today(sampled):
             await page.fragments(3)
             await asyncio.to_thread(sampled.person, "boss", (SLUG, "coordinator"))
             beat(sampled, "schedule")
-            return await page.rest()
+            return await page.rest()  # Comes back when the stream has ended: the browser then asks for the page anew.
 
-    asyncio.run(follow())
+    assert "event: fragment" not in asyncio.run(follow()), "nothing more was told with the rights of before"
 
 
 def test_a_link_opens_a_few_streams_and_then_is_told_to_wait(sampled):
