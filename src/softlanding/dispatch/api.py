@@ -8,7 +8,6 @@ from fastapi import Path, Query, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from softlanding import keys
 from softlanding.auth import as_seen_by
 from softlanding.conferences import Conference, load_conference
 from softlanding.dispatch import store, views
@@ -19,7 +18,7 @@ from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Invalid, NotFound
 from softlanding.formats import fleet_template, places_template
 from softlanding.lifecycle import Work
-from softlanding.web import Doors, asked, staff
+from softlanding.web import Doors, once, staff
 from softlanding.web.common import Key
 from softlanding.web.doors import link_address
 from softlanding.web.forms import FIRST_YEAR, LAST_YEAR
@@ -334,12 +333,14 @@ def _add_looking(doors: Doors, work: Work) -> None:
 
 
 def _add_hand(doors: Doors, work: Work, desk: Desk) -> None:
-    path, write = "/api/dispatch/{conference}/pickups/{code}", work.database.write
+    path = "/api/dispatch/{conference}/pickups/{code}"
 
     async def assign(request: Request, conference: Slug, code: Name, key: Key, given: Assignment) -> dict[str, Any]:
-        return await write(
-            keys.once,
-            await asked(request, key, "pickup.assign"),
+        return await once(
+            work,
+            request,
+            key,
+            "pickup.assign",
             pickups.assign,
             desk,
             conference,
@@ -370,15 +371,8 @@ def _add_hand(doors: Doors, work: Work, desk: Desk) -> None:
 def _with_reason(work: Work, desk: Desk, name: str, action: Any) -> Any:
     async def act(request: Request, conference: Slug, code: Name, key: Key, given: Reason) -> dict[str, Any]:
         by = request.state.visitor.name
-        answer: dict[str, Any] = await work.database.write(
-            keys.once,
-            await asked(request, key, f"pickup.{name}"),
-            action,
-            desk,
-            conference,
-            code,
-            reason=given.reason,
-            by=by,
+        answer: dict[str, Any] = await once(
+            work, request, key, f"pickup.{name}", action, desk, conference, code, reason=given.reason, by=by
         )
         return answer
 
@@ -394,21 +388,13 @@ def _add_taps(doors: Doors, work: Work, desk: Desk) -> None:
     )
     async def tap(request: Request, conference: Slug, code: Name, key: Key, given: TapGiven) -> dict[str, Any]:
         by = request.state.visitor.name
-        return await work.database.write(
-            keys.once,
-            await asked(request, key, "tap"),
-            taps.tap,
-            desk,
-            conference,
-            code,
-            given.tap,
-            given.tapped_at,
-            by=by,
+        return await once(
+            work, request, key, "tap", taps.tap, desk, conference, code, given.tap, given.tapped_at, by=by
         )
 
 
 def _add_places(doors: Doors, work: Work, desk: Desk) -> None:
-    path, read, write = "/api/dispatch/{conference}/places", work.database.read, work.database.write
+    path, read = "/api/dispatch/{conference}/places", work.database.read
 
     @doors.api(path, who=LOOK, summary="Places, by short name")
     async def list_all(conference: Slug) -> list[dict[str, Any]]:
@@ -419,22 +405,19 @@ def _add_places(doors: Doors, work: Work, desk: Desk) -> None:
     async def add(request: Request, conference: Slug, key: Key, given: PlaceGiven) -> dict[str, Any]:
         found = await read(need_conference, conference)
         place = Place(conference=conference, **given.model_dump() | {"zone": given.zone or found.zone})
-        return await write(keys.once, await asked(request, key, "place.add"), fleet.add_place, desk, place)
+        return await once(work, request, key, "place.add", fleet.add_place, desk, place)
 
     @doors.api(f"{path}/{{slug}}/change", who=FLEET_WRITERS, methods=("POST",), summary="Change a place")
     async def change(request: Request, conference: Slug, slug: Name, key: Key, given: PlaceChanging) -> dict[str, Any]:
-        bound = await asked(request, key, "place.change")
-        return await write(keys.once, bound, fleet.change_place, desk, conference, slug, given.changes)
+        return await once(work, request, key, "place.change", fleet.change_place, desk, conference, slug, given.changes)
 
     @doors.api(f"{path}/{{slug}}/remove", who=FLEET_WRITERS, methods=("POST",), summary="Remove a place")
     async def remove(request: Request, conference: Slug, slug: Name, key: Key) -> dict[str, Any]:
-        return await write(
-            keys.once, await asked(request, key, "place.remove"), fleet.remove_place, desk, conference, slug
-        )
+        return await once(work, request, key, "place.remove", fleet.remove_place, desk, conference, slug)
 
 
 def _add_fleet(doors: Doors, work: Work, desk: Desk) -> None:
-    path, read, write = "/api/dispatch/{conference}", work.database.read, work.database.write
+    path, read = "/api/dispatch/{conference}", work.database.read
 
     @doors.api(f"{path}/fleet", who=LOOK, summary="Vehicles, drivers and shifts")
     async def look(request: Request, conference: Slug) -> dict[str, Any]:
@@ -450,27 +433,28 @@ def _add_fleet(doors: Doors, work: Work, desk: Desk) -> None:
     async def add(request: Request, conference: Slug, key: Key, given: VehicleGiven) -> dict[str, Any]:
         await read(need_conference, conference)
         car = Vehicle(conference=conference, **given.model_dump())
-        return await write(keys.once, await asked(request, key, "vehicle.add"), fleet.add_vehicle, desk, car)
+        return await once(work, request, key, "vehicle.add", fleet.add_vehicle, desk, car)
 
     @doors.api(f"{path}/vehicles/{{code}}/change", who=FLEET_WRITERS, methods=("POST",), summary="Change a vehicle")
     async def change(
         request: Request, conference: Slug, code: Name, key: Key, given: VehicleChanging
     ) -> dict[str, Any]:
-        bound = await asked(request, key, "vehicle.change")
-        return await write(keys.once, bound, fleet.change_vehicle, desk, conference, code, given.changes)
+        return await once(
+            work, request, key, "vehicle.change", fleet.change_vehicle, desk, conference, code, given.changes
+        )
 
     @doors.api(f"{path}/vehicles/{{code}}/remove", who=FLEET_WRITERS, methods=("POST",), summary="Remove a vehicle")
     async def remove(request: Request, conference: Slug, code: Name, key: Key) -> dict[str, Any]:
-        return await write(
-            keys.once, await asked(request, key, "vehicle.remove"), fleet.remove_vehicle, desk, conference, code
-        )
+        return await once(work, request, key, "vehicle.remove", fleet.remove_vehicle, desk, conference, code)
 
     @doors.api(f"{path}/shifts", who=FLEET_WRITERS, methods=("POST",), summary="Add a shift")
     async def add_shift(request: Request, conference: Slug, key: Key, given: ShiftGiven) -> dict[str, Any]:
         await read(need_conference, conference)
-        return await write(
-            keys.once,
-            await asked(request, key, "shift.add"),
+        return await once(
+            work,
+            request,
+            key,
+            "shift.add",
             fleet.add_shift,
             desk,
             conference,
@@ -485,18 +469,17 @@ def _add_fleet(doors: Doors, work: Work, desk: Desk) -> None:
     async def change_shift(
         request: Request, conference: Slug, shift: Name, key: Key, given: ShiftChanging
     ) -> dict[str, Any]:
-        bound = await asked(request, key, "shift.change")
-        return await write(keys.once, bound, fleet.change_shift, desk, conference, shift, given.changes)
+        return await once(
+            work, request, key, "shift.change", fleet.change_shift, desk, conference, shift, given.changes
+        )
 
     @doors.api(f"{path}/shifts/{{shift}}/remove", who=FLEET_WRITERS, methods=("POST",), summary="Remove a shift")
     async def remove_shift(request: Request, conference: Slug, shift: Name, key: Key) -> dict[str, Any]:
-        return await write(
-            keys.once, await asked(request, key, "shift.remove"), fleet.remove_shift, desk, conference, shift
-        )
+        return await once(work, request, key, "shift.remove", fleet.remove_shift, desk, conference, shift)
 
 
 def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
-    path, read, write = "/api/dispatch/{conference}/drivers", work.database.read, work.database.write
+    path, read = "/api/dispatch/{conference}/drivers", work.database.read
 
     @doors.api(path, who=LINKS, summary="Drivers with their personal links")
     async def links(request: Request, conference: Slug) -> list[dict[str, Any]]:
@@ -517,34 +500,29 @@ def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
     @doors.api(path, who=FLEET_WRITERS, methods=("POST",), summary="Add a driver")
     async def add(request: Request, conference: Slug, key: Key, given: DriverGiven) -> dict[str, Any]:
         await read(need_conference, conference)
-        bound = await asked(request, key, "driver.add")
-        done = await write(keys.once, bound, fleet.add_driver, conference, given.name, given.phone)
+        done = await once(work, request, key, "driver.add", fleet.add_driver, conference, given.name, given.phone)
         return done | {"url": link_address(work, request, conference, "drive")(done["link"])}
 
     @doors.api(f"{path}/{{driver}}/change", who=FLEET_WRITERS, methods=("POST",), summary="Change a driver")
     async def change(
         request: Request, conference: Slug, driver: Name, key: Key, given: DriverChanging
     ) -> dict[str, Any]:
-        bound = await asked(request, key, "driver.change")
-        return await write(keys.once, bound, fleet.change_driver, desk, conference, driver, given.changes)
+        return await once(
+            work, request, key, "driver.change", fleet.change_driver, desk, conference, driver, given.changes
+        )
 
     @doors.api(f"{path}/{{driver}}/link", who=LINKS, methods=("POST",), summary="A new link; the old one ends")
     async def renew(request: Request, conference: Slug, driver: Name, key: Key) -> dict[str, Any]:
-        bound = await asked(request, key, "driver.link")
-        done = await write(keys.once, bound, fleet.renew_link, conference, driver)
+        done = await once(work, request, key, "driver.link", fleet.renew_link, conference, driver)
         return done | {"url": link_address(work, request, conference, "drive")(done["link"])}
 
     @doors.api(f"{path}/{{driver}}/revoke", who=LINKS, methods=("POST",), summary="End the personal link")
     async def revoke(request: Request, conference: Slug, driver: Name, key: Key) -> dict[str, Any]:
-        return await write(
-            keys.once, await asked(request, key, "driver.link.revoke"), fleet.revoke_link, conference, driver
-        )
+        return await once(work, request, key, "driver.link.revoke", fleet.revoke_link, conference, driver)
 
     @doors.api(f"{path}/{{driver}}/remove", who=COORDINATORS, methods=("POST",), summary="Remove a driver")
     async def remove(request: Request, conference: Slug, driver: Name, key: Key) -> dict[str, Any]:
-        return await write(
-            keys.once, await asked(request, key, "driver.remove"), fleet.remove_driver, desk, conference, driver
-        )
+        return await once(work, request, key, "driver.remove", fleet.remove_driver, desk, conference, driver)
 
     @doors.api(
         "/api/dispatch/{conference}/runsheets/renew",
@@ -554,7 +532,7 @@ def _add_drivers(doors: Doors, work: Work, desk: Desk) -> None:
     )
     async def renew_sheets(request: Request, conference: Slug, key: Key) -> dict[str, Any]:
         await read(need_conference, conference)
-        done = await write(keys.once, await asked(request, key, "runsheets.renew"), fleet.renew_run_sheets, conference)
+        done = await once(work, request, key, "runsheets.renew", fleet.renew_run_sheets, conference)
         return done | {"url": link_address(work, request, conference, "runsheets")(done["link"]) + "/"}
 
 

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from fastapi import Depends, Header, Path, Query, Request
 
-from softlanding import keys
 from softlanding.auth import EVERYWHERE, STAFF_ROLES, as_seen_by
 from softlanding.conferences import load_conference, zone_of_all
 from softlanding.errors import Forbidden, NotFound
@@ -17,7 +16,7 @@ from softlanding.lifecycle.deaths import list_silences
 from softlanding.statistics import actions, views
 from softlanding.statistics.cards import parked_at_peers, service_cards
 from softlanding.statistics.model.log_lines import read_lines
-from softlanding.web import Doors, asked, staff
+from softlanding.web import Doors, once, staff
 
 PAGE_MAX = 500
 NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes every character but this one.
@@ -163,7 +162,7 @@ def _add_logs(doors: Doors, work: Work) -> None:
         lines = read_lines(await request.body())
         if key is None:
             return await work.database.write(actions.keep_logs, lines)
-        return await work.database.write(keys.once, await asked(request, key, "logs.keep"), actions.keep_logs, lines)
+        return await once(work, request, key, "logs.keep", actions.keep_logs, lines)
 
     @doors.api("/api/statistics/logs", who=_OF_ALL, summary="Log lines, newest first; go on `below` the last number")
     async def logs(

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 
-from softlanding import keys
 from softlanding.auth import STAFF_ROLES, Visitor, as_seen_by
 from softlanding.conferences import Conference, list_conferences
 from softlanding.errors import Invalid, NotFound, Refused, SoftlandingError
@@ -20,7 +19,7 @@ from softlanding.messaging import dead_letters
 from softlanding.statistics import views
 from softlanding.statistics.cards import parked_at_peers, service_cards
 from softlanding.statistics.model.words import Clock
-from softlanding.web import Doors, Pages, asked, peers_view, read_form, see_other, staff, stream
+from softlanding.web import Doors, Pages, once, peers_view, read_form, see_other, staff, stream
 from softlanding.web.common import drop_action, refuse_others_incident, settle_action
 
 OPERATIONS = "/operations/"
@@ -224,15 +223,8 @@ def _add_settling(doors: Doors, work: Work) -> None:
                 return RedirectResponse(f"/-settle/{keeper}?{query}", 307)
             word, note, by = form.required("word", "one of the words"), form.text("note"), request.state.visitor.name
             await refuse_others_incident(work, request, incident)
-            await work.database.write(
-                keys.once,
-                await asked(request, form.key, "incident.settle"),
-                settle_action,
-                work.service,
-                incident,
-                by,
-                word,
-                note,
+            await once(
+                work, request, form.key, "incident.settle", settle_action, work.service, incident, by, word, note
             )
         except SoftlandingError as error:
             return see_other(f"{OPERATIONS}#incidents", str(error), "refused")
@@ -256,9 +248,7 @@ def _add_dead_letters(doors: Doors, work: Work) -> None:
         form, by = await read_form(request), request.state.visitor.name
         try:
             subject = await work.database.read(_subject_of, letter)
-            done = await work.database.write(
-                keys.once, await asked(request, form.key, "dead_letters.replay"), work.replay_action, subject, by
-            )
+            done = await once(work, request, form.key, "dead_letters.replay", work.replay_action, subject, by)
         except SoftlandingError as error:
             return see_other(f"{OPERATIONS}#dead-letters", str(error), "refused")
         return see_other(f"{OPERATIONS}#dead-letters", f"Applied after all: {done['replayed']}")
@@ -269,9 +259,7 @@ def _add_dead_letters(doors: Doors, work: Work) -> None:
         try:
             reason = form.required("reason", "a reason for the record", most=200)
             subject = await work.database.read(_subject_of, letter)
-            done = await work.database.write(
-                keys.once, await asked(request, form.key, "dead_letters.drop"), drop_action, subject, by, reason
-            )
+            done = await once(work, request, form.key, "dead_letters.drop", drop_action, subject, by, reason)
         except Invalid as error:
             return see_other(f"{OPERATIONS}#dead-letters", str(error.faults[0].what), "refused")
         except SoftlandingError as error:

@@ -1,7 +1,7 @@
 """What all pages and APIs share: doors with stated roles, rendering, forms and their keys, errors, streams, health."""
 
 from softlanding.web.app import make_app, make_standby_app
-from softlanding.web.asked import asked, speaks_as
+from softlanding.web.asked import asked, once, speaks_as
 from softlanding.web.doors import EVERYONE, Doors, Who, link, staff
 from softlanding.web.forms import Form, of_this_age, read_form, read_upload, refused, see_other
 from softlanding.web.guarded import public_url
@@ -21,6 +21,7 @@ __all__ = [
     "make_health_app",
     "make_standby_app",
     "of_this_age",
+    "once",
     "peers_view",
     "public_url",
     "read_form",

@@ -2,17 +2,24 @@
 
 import hashlib
 import json
-from typing import Any
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
+from softlanding import keys
 from softlanding.audit import Asker
 from softlanding.auth import NOBODY, Visitor
+from softlanding.database import Transaction
 from softlanding.errors import Forbidden
-from softlanding.keys import Key
+from softlanding.keys import Answer, Key
+from softlanding.lifecycle import Work
 from softlanding.signing import hash_of
 from softlanding.web.forms import parsed_form
+
+P = ParamSpec("P")
 
 PASSING = ("key", "csrf")  # Fields that tell nothing of what is asked.
 
@@ -26,6 +33,23 @@ async def asked(request: Request, key: str, door: str, *, who: str = "", content
     conference, asks = request.path_params.get("conference", ""), asker(request)
     digest = await _digest(request, content)
     return Key(key, door, who or asks.who, conference, digest, asks.address, _about(request))
+
+
+async def once(
+    work: Work,
+    request: Request,
+    key: str,
+    door: str,
+    action: Callable[Concatenate[Transaction, datetime, P], Answer],
+    /,
+    *args: P.args,
+    **kw: P.kwargs,
+) -> Answer:
+    """The action's answer; for a key that was used before for the same, the first answer, and nothing happens (`keys`).
+
+    Raises what the action raises, and Invalid for a key that came with another request.
+    """
+    return await work.database.write(keys.once, await asked(request, key, door), action, *args, **kw)
 
 
 def asker(request: Request) -> Asker:

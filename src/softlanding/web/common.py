@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Body, Header, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
-from softlanding import audit, incidents, keys, notices, sessions
+from softlanding import audit, incidents, notices, sessions
 from softlanding.auth import SESSION_LASTS, STAFF_ROLES, Person, as_seen_by, may_sign_in, sign_in_used_at, use_sign_in
 from softlanding.conferences import list_conferences
 from softlanding.contracts import contract_of, personal_fields
@@ -19,7 +19,7 @@ from softlanding.messaging import dead_letters, feed, outbox
 from softlanding.messaging.envelope import BATCH_CONTENT_TYPE, Envelope
 from softlanding.messaging.receipts import lags
 from softlanding.web import trail
-from softlanding.web.asked import asked, asker, speaks_as
+from softlanding.web.asked import asker, once, speaks_as
 from softlanding.web.doors import COOKIE, EVERYONE, Doors, check_csrf, signer_of, staff
 from softlanding.web.forms import read_form, see_other
 from softlanding.web.pages import Pages
@@ -144,15 +144,8 @@ def _add_incidents(doors: Doors, work: Work) -> None:
     ) -> dict[str, Any]:
         name = speaks_as(request, by)
         await refuse_others_incident(work, request, incident)
-        return await work.database.write(
-            keys.once,
-            await asked(request, key, "incident.settle"),
-            settle_action,
-            work.service,
-            incident,
-            name,
-            word,
-            note,
+        return await once(
+            work, request, key, "incident.settle", settle_action, work.service, incident, name, word, note
         )
 
     @doors.page(f"/-settle/{service}", who=staff(*STAFF_ROLES), methods=("POST",))
@@ -164,15 +157,8 @@ def _add_incidents(doors: Doors, work: Work) -> None:
         word, note = form.text("word"), form.text("note")
         try:
             await refuse_others_incident(work, request, incident)
-            await work.database.write(
-                keys.once,
-                await asked(request, form.key, "incident.settle"),
-                settle_action,
-                work.service,
-                incident,
-                by,
-                word,
-                note,
+            await once(
+                work, request, form.key, "incident.settle", settle_action, work.service, incident, by, word, note
             )
         except SoftlandingError as error:
             return see_other(back, str(error), "refused")
@@ -220,9 +206,7 @@ def _add_dead_letters(doors: Doors, work: Work) -> None:
     @doors.api(f"/api/{service}/dead-letters/replay", who=who, methods=("POST",), summary="Replay a parked subject")
     async def replay(request: Request, key: Key, subject: Subject) -> Any:
         by = request.state.visitor.name
-        return await work.database.write(
-            keys.once, await asked(request, key, "dead_letters.replay"), work.replay_action, subject, by
-        )
+        return await once(work, request, key, "dead_letters.replay", work.replay_action, subject, by)
 
     @doors.api(f"/api/{service}/dead-letters/drop", who=who, methods=("POST",), summary="Drop a parked subject")
     async def drop(
@@ -232,9 +216,7 @@ def _add_dead_letters(doors: Doors, work: Work) -> None:
         reason: Annotated[str, Body(min_length=1, max_length=1000, pattern=NO_NUL)],
     ) -> Any:
         by = request.state.visitor.name
-        return await work.database.write(
-            keys.once, await asked(request, key, "dead_letters.drop"), drop_action, subject, by, reason
-        )
+        return await once(work, request, key, "dead_letters.drop", drop_action, subject, by, reason)
 
     @doors.api(f"/api/{service}/clock/release", who=who, methods=("POST",), summary="Say that the clock is right")
     async def release_clock(request: Request) -> dict[str, Any]:
@@ -263,13 +245,9 @@ def _add_letters_page(doors: Doors, work: Work, pages: Pages) -> None:
         try:
             if form.text("do") == "drop":
                 reason = form.required("reason", "the reason why it may go")
-                await work.database.write(
-                    keys.once, await asked(request, form.key, "dead_letters.drop"), drop_action, subject, by, reason
-                )
+                await once(work, request, form.key, "dead_letters.drop", drop_action, subject, by, reason)
             else:
-                await work.database.write(
-                    keys.once, await asked(request, form.key, "dead_letters.replay"), work.replay_action, subject, by
-                )
+                await once(work, request, form.key, "dead_letters.replay", work.replay_action, subject, by)
         except SoftlandingError as error:
             return see_other(f"/-letters/{service}", str(error), "refused")
         return see_other(f"/-letters/{service}", "Done.")
@@ -403,10 +381,17 @@ def _add_sessions(doors: Doors, work: Work, pages: Pages) -> None:
     async def end(request: Request) -> Response:
         form, visitor = await read_form(request), request.state.visitor
         session = form.text("session", most=64)
-        key = await asked(request, form.key, "session.end")
         try:
-            done = await work.database.write(
-                keys.once, key, end_own_sessions, visitor.person, session, visitor.session, visitor.name
+            done = await once(
+                work,
+                request,
+                form.key,
+                "session.end",
+                end_own_sessions,
+                visitor.person,
+                session,
+                visitor.session,
+                visitor.name,
             )
         except SoftlandingError as error:
             return see_other(address, str(error), "refused")

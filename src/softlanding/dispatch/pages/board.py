@@ -5,7 +5,6 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import Response
 
-from softlanding import keys
 from softlanding.conferences import Conference
 from softlanding.dispatch import driving, runsheets, views
 from softlanding.dispatch.actions import fleet, pickups
@@ -13,7 +12,7 @@ from softlanding.dispatch.pages.shared import ANSWERS, COORDINATORS, Name, Value
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import SoftlandingError
 from softlanding.lifecycle import Work
-from softlanding.web import Doors, Form, Pages, asked, peers_view, read_form, see_other
+from softlanding.web import Doors, Form, Pages, once, peers_view, read_form, see_other
 from softlanding.web.common import refuse_others_incident, settle_action
 
 
@@ -88,15 +87,17 @@ async def _act(
     work: Work, desk: Desk, request: Request, found: Conference, form: Form, code: str, door: str
 ) -> dict[str, Any]:
     """One of the three things that a hand can do here."""
-    write, by = work.database.write, request.state.visitor.name
+    by = request.state.visitor.name
     reason = form.required("reason", "a reason", most=200)
     revision = form.number("revision", least=0, most=1_000_000, default=0) or None
     slug = found.slug
     if door == "assign":
         car = form.required("vehicle", "a vehicle", most=8)
-        return await write(
-            keys.once,
-            await asked(request, form.key, "pickup.assign"),
+        return await once(
+            work,
+            request,
+            form.key,
+            "pickup.assign",
             pickups.assign,
             desk,
             slug,
@@ -107,19 +108,14 @@ async def _act(
             revision=revision,
         )
     if door == "unlock":
-        return await write(
-            keys.once,
-            await asked(request, form.key, "pickup.unlock"),
-            pickups.unlock,
-            desk,
-            slug,
-            code,
-            reason=reason,
-            by=by,
+        return await once(
+            work, request, form.key, "pickup.unlock", pickups.unlock, desk, slug, code, reason=reason, by=by
         )
-    return await write(
-        keys.once,
-        await asked(request, form.key, "pickup.take-back"),
+    return await once(
+        work,
+        request,
+        form.key,
+        "pickup.take-back",
         pickups.take_back,
         desk,
         slug,
@@ -143,15 +139,8 @@ def _add_settling(doors: Doors, work: Work, pages: Pages) -> None:
         try:
             word, note = form.required("word", "a word", most=80), form.text("note", most=300)
             await refuse_others_incident(work, request, incident)
-            await work.database.write(
-                keys.once,
-                await asked(request, form.key, "incident.settle"),
-                settle_action,
-                work.service,
-                incident,
-                by,
-                word,
-                note,
+            await once(
+                work, request, form.key, "incident.settle", settle_action, work.service, incident, by, word, note
             )
         except SoftlandingError as error:
             return see_other(back, str(error), "refused")
@@ -173,8 +162,7 @@ def _add_print(doors: Doors, work: Work, pages: Pages) -> None:
         found, form = await pages.conference(conference), await read_form(request)
         back = f"/{found.slug}/dispatch/print"
         try:
-            key = await asked(request, form.key, "runsheets.renew")
-            await work.database.write(keys.once, key, fleet.renew_run_sheets, found.slug)
+            await once(work, request, form.key, "runsheets.renew", fleet.renew_run_sheets, found.slug)
         except ANSWERS as error:
             return see_other(back, str(error), "refused")
         return see_other(back, "The files have a new address; the old one ends within seconds")

@@ -11,7 +11,6 @@ import segno
 from fastapi import Request
 from fastapi.responses import Response
 
-from softlanding import keys
 from softlanding.conferences import Conference
 from softlanding.dispatch import store, views
 from softlanding.dispatch.actions import fleet
@@ -22,7 +21,7 @@ from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Invalid, NotFound, SoftlandingError
 from softlanding.formats import fleet_template
 from softlanding.lifecycle import Work
-from softlanding.web import Doors, Form, Pages, asked, of_this_age, read_form, read_upload, see_other
+from softlanding.web import Doors, Form, Pages, of_this_age, once, read_form, read_upload, see_other
 from softlanding.web.doors import link_address
 
 PATH = "/{conference}/dispatch/fleet"
@@ -126,9 +125,7 @@ def _add_vehicles(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Sho
         found, form = await pages.conference(conference), await read_form(request)
         try:
             car = _vehicle_from(form, found.slug)
-            await work.database.write(
-                keys.once, await asked(request, form.key, "vehicle.add"), fleet.add_vehicle, desk, car
-            )
+            await once(work, request, form.key, "vehicle.add", fleet.add_vehicle, desk, car)
         except ANSWERS as error:
             return await show.page(request, found, form=form, error=error)
         return see_other(_address(found), f"{car.name} is added")
@@ -138,8 +135,7 @@ def _add_vehicles(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Sho
         found, form = await pages.conference(conference), await read_form(request)
         try:
             changes = {field: read() for field, read in _reads_of_vehicle(form).items() if field in form.values}
-            key = await asked(request, form.key, "vehicle.change")
-            await work.database.write(keys.once, key, fleet.change_vehicle, desk, found.slug, code, changes)
+            await once(work, request, form.key, "vehicle.change", fleet.change_vehicle, desk, found.slug, code, changes)
         except ANSWERS as error:
             return await show.page(request, found, edit=f"vehicle/{code}", form=form, error=error)
         return see_other(_address(found), f"{code} is changed")
@@ -148,14 +144,7 @@ def _add_vehicles(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Sho
     async def remove(request: Request, conference: str, code: Name) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
-            await work.database.write(
-                keys.once,
-                await asked(request, form.key, "vehicle.remove"),
-                fleet.remove_vehicle,
-                desk,
-                found.slug,
-                code,
-            )
+            await once(work, request, form.key, "vehicle.remove", fleet.remove_vehicle, desk, found.slug, code)
         except ANSWERS as error:
             return see_other(_address(found), str(error), "refused")
         return see_other(_address(found), f"{code} is removed; its rides are planned anew")
@@ -188,9 +177,7 @@ def _add_drivers(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Show
         found, form = await pages.conference(conference), await read_form(request)
         try:
             name, phone = form.required("name", "a name", most=200), form.required("phone", "a phone", most=40)
-            await work.database.write(
-                keys.once, await asked(request, form.key, "driver.add"), fleet.add_driver, found.slug, name, phone
-            )
+            await once(work, request, form.key, "driver.add", fleet.add_driver, found.slug, name, phone)
         except ANSWERS as error:
             return await show.page(request, found, form=form, error=error)
         return see_other(_address(found), f"{name} is a driver; give them their link or show the code")
@@ -204,8 +191,9 @@ def _add_drivers(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Show
                 for field, most in (("name", 200), ("phone", 40))
                 if field in form.values
             }
-            key = await asked(request, form.key, "driver.change")
-            done = await work.database.write(keys.once, key, fleet.change_driver, desk, found.slug, driver, changes)
+            done = await once(
+                work, request, form.key, "driver.change", fleet.change_driver, desk, found.slug, driver, changes
+            )
         except ANSWERS as error:
             return await show.page(request, found, edit=f"driver/{driver}", form=form, error=error)
         return see_other(_address(found), f"{done['name']} is changed; whom they fetch is told")
@@ -214,9 +202,7 @@ def _add_drivers(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Show
     async def link(request: Request, conference: str, driver: Name) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
-            await work.database.write(
-                keys.once, await asked(request, form.key, "driver.link"), fleet.renew_link, found.slug, driver
-            )
+            await once(work, request, form.key, "driver.link", fleet.renew_link, found.slug, driver)
         except ANSWERS as error:
             return see_other(_address(found), str(error), "refused")
         return see_other(_address(found), "There is a new link; the old one ended")
@@ -225,8 +211,7 @@ def _add_drivers(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Show
     async def revoke(request: Request, conference: str, driver: Name) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
-            key = await asked(request, form.key, "driver.link.revoke")
-            done = await work.database.write(keys.once, key, fleet.revoke_link, found.slug, driver)
+            done = await once(work, request, form.key, "driver.link.revoke", fleet.revoke_link, found.slug, driver)
         except ANSWERS as error:
             return see_other(_address(found), str(error), "refused")
         return see_other(_address(found), f"{done['name']} has no personal link any more")
@@ -235,14 +220,7 @@ def _add_drivers(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Show
     async def remove(request: Request, conference: str, driver: Name) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
-            await work.database.write(
-                keys.once,
-                await asked(request, form.key, "driver.remove"),
-                fleet.remove_driver,
-                desk,
-                found.slug,
-                driver,
-            )
+            await once(work, request, form.key, "driver.remove", fleet.remove_driver, desk, found.slug, driver)
         except ANSWERS as error:
             return see_other(_address(found), str(error), "refused")
         return see_other(_address(found), "The driver is removed; the rides are planned anew")
@@ -255,9 +233,11 @@ def _add_shifts(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Shown
         try:
             from_at, to_at = _hours(form, found.zone)
             driver, car = form.required("driver", "a driver", most=36), form.required("vehicle", "a vehicle", most=8)
-            await work.database.write(
-                keys.once,
-                await asked(request, form.key, "shift.add"),
+            await once(
+                work,
+                request,
+                form.key,
+                "shift.add",
                 fleet.add_shift,
                 desk,
                 found.slug,
@@ -279,8 +259,9 @@ def _add_shifts(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Shown
             if known is None:
                 raise NotFound("there is no such shift")
             changes = _changes_of_shift(form, known, found.zone)
-            key = await asked(request, form.key, "shift.change")
-            done = await work.database.write(keys.once, key, fleet.change_shift, desk, found.slug, shift, changes)
+            done = await once(
+                work, request, form.key, "shift.change", fleet.change_shift, desk, found.slug, shift, changes
+            )
         except ANSWERS as error:
             return await show.page(request, found, edit=f"shift/{shift}", form=form, error=error)
         said = "The shift is changed; its rides stay as far as they fit" if done["is_changed"] else "It is as it was"
@@ -290,9 +271,7 @@ def _add_shifts(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Shown
     async def remove(request: Request, conference: str, shift: Name) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
-            await work.database.write(
-                keys.once, await asked(request, form.key, "shift.remove"), fleet.remove_shift, desk, found.slug, shift
-            )
+            await once(work, request, form.key, "shift.remove", fleet.remove_shift, desk, found.slug, shift)
         except ANSWERS as error:
             return see_other(_address(found), str(error), "refused")
         return see_other(_address(found), "The shift is removed; its rides are planned anew")

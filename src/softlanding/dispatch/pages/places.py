@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 from fastapi.responses import Response
 
-from softlanding import keys
 from softlanding.conferences import Conference
 from softlanding.dispatch import plans, views
 from softlanding.dispatch.actions import fleet
@@ -21,7 +20,7 @@ from softlanding.errors import Fault, Invalid, SoftlandingError
 from softlanding.formats import places_template
 from softlanding.formats.places_csv import EXIT_MINUTES_MAX, KINDS
 from softlanding.lifecycle import Work
-from softlanding.web import Doors, Form, Pages, asked, read_form, read_upload, see_other
+from softlanding.web import Doors, Form, Pages, once, read_form, read_upload, see_other
 
 PATH = "/{conference}/dispatch/places"
 
@@ -90,9 +89,7 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Sho
         found, form = await pages.conference(conference), await read_form(request)
         try:
             place = _place_from(form, found)
-            await work.database.write(
-                keys.once, await asked(request, form.key, "place.add"), fleet.add_place, desk, place
-            )
+            await once(work, request, form.key, "place.add", fleet.add_place, desk, place)
         except ANSWERS as error:
             return await show.page(request, found, form=form, error=error)
         return see_other(_address(found), f"{place.name} is added")
@@ -101,9 +98,8 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Sho
     async def change(request: Request, conference: str, slug: Name) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
-            key = await asked(request, form.key, "place.change")
             changes = _changes_from(form, found)
-            await work.database.write(keys.once, key, fleet.change_place, desk, found.slug, slug, changes)
+            await once(work, request, form.key, "place.change", fleet.change_place, desk, found.slug, slug, changes)
         except ANSWERS as error:
             return await show.page(request, found, edit=slug, form=form, error=error)
         return see_other(_address(found), f"{slug} is changed")
@@ -112,9 +108,7 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, desk: Desk, show: _Sho
     async def remove(request: Request, conference: str, slug: Name) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
-            await work.database.write(
-                keys.once, await asked(request, form.key, "place.remove"), fleet.remove_place, desk, found.slug, slug
-            )
+            await once(work, request, form.key, "place.remove", fleet.remove_place, desk, found.slug, slug)
         except ANSWERS as error:
             return see_other(_address(found), str(error), "refused")
         return see_other(_address(found), f"{slug} is removed")

@@ -7,7 +7,6 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
-from softlanding import keys
 from softlanding.auth import as_seen_by
 from softlanding.formats import arrivals_template
 from softlanding.lifecycle import Work
@@ -40,7 +39,7 @@ from softlanding.schedule.api.shared import (
     read_body,
 )
 from softlanding.schedule.model import Arrival, read_arrival, read_news
-from softlanding.web import Doors, asked, speaks_as
+from softlanding.web import Doors, once, speaks_as
 from softlanding.web.common import Key
 from softlanding.web.doors import link_address
 
@@ -185,9 +184,11 @@ def _add_arrivals(doors: Doors, work: Work) -> None:
         found = await work.database.read(need_conference, conference)
         speaker = await work.database.read(speaker_meant, conference, given.speaker)
         arrival = given.read(found.zone)
-        return await work.database.write(
-            keys.once,
-            await asked(request, key, "arrival.announce"),
+        return await once(
+            work,
+            request,
+            key,
+            "arrival.announce",
             announce_arrival,
             conference,
             speaker.code,
@@ -232,19 +233,12 @@ def _add_changes(doors: Doors, work: Work) -> None:
     ) -> dict[str, Any]:
         found = await work.database.read(need_conference, conference)
         wanted, promise = given.read(found.zone), promise_of(work.settings)
-        return await work.database.write(
-            keys.once, await asked(request, key, "arrival.change"), change_arrival, conference, journey, wanted, promise
-        )
+        return await once(work, request, key, "arrival.change", change_arrival, conference, journey, wanted, promise)
 
     @doors.api(f"{path}/withdraw", who=TRAVEL, methods=("POST",), summary="Withdraw an arrival: nobody is sent")
     async def withdraw(request: Request, conference: Slug, journey: Name, key: Key, given: Reason) -> dict[str, Any]:
-        return await work.database.write(
-            keys.once,
-            await asked(request, key, "arrival.withdraw"),
-            withdraw_arrival,
-            conference,
-            journey,
-            reason=given.reason,
+        return await once(
+            work, request, key, "arrival.withdraw", withdraw_arrival, conference, journey, reason=given.reason
         )
 
     @doors.api(f"{path}/news", who=TRAVEL, methods=("POST",), summary="Enter news of a flight or train by hand")
@@ -252,14 +246,8 @@ def _add_changes(doors: Doors, work: Work) -> None:
         known = await work.database.read(store.journeys.load_journey, conference, journey)
         now, zone = work.parts.clock.now(), known.arrival.zone
         heard = read_news(given.news, given.on, given.expected, zone, at=now, note=given.note)
-        return await work.database.write(
-            keys.once,
-            await asked(request, key, "arrival.news"),
-            enter_flight_news,
-            conference,
-            journey,
-            heard,
-            promise_of(work.settings),
+        return await once(
+            work, request, key, "arrival.news", enter_flight_news, conference, journey, heard, promise_of(work.settings)
         )
 
 
@@ -285,14 +273,8 @@ def _add_pickups(doors: Doors, work: Work) -> None:
     @doors.api(f"{path}/{{pickup}}/by-hand", who=TRAVEL, methods=("POST",), summary="A person fetches them")
     async def by_hand(request: Request, conference: Slug, pickup: Name, key: Key, given: ByHand) -> dict[str, Any]:
         by = speaks_as(request, given.by)
-        return await work.database.write(
-            keys.once,
-            await asked(request, key, "pickup.by_hand"),
-            take_by_hand,
-            conference,
-            pickup,
-            by=by,
-            word=given.word,
+        return await once(
+            work, request, key, "pickup.by_hand", take_by_hand, conference, pickup, by=by, word=given.word
         )
 
     @doors.api(f"{path}/{{pickup}}/not-needed", who=TRAVEL, methods=("POST",), summary="This pickup is not needed")
@@ -300,14 +282,8 @@ def _add_pickups(doors: Doors, work: Work) -> None:
         request: Request, conference: Slug, pickup: Name, key: Key, given: NotNeeded
     ) -> dict[str, Any]:
         by = speaks_as(request, given.by)
-        return await work.database.write(
-            keys.once,
-            await asked(request, key, "pickup.not_needed"),
-            say_not_needed,
-            conference,
-            pickup,
-            by=by,
-            note=given.note,
+        return await once(
+            work, request, key, "pickup.not_needed", say_not_needed, conference, pickup, by=by, note=given.note
         )
 
 
@@ -324,13 +300,9 @@ def _add_speakers(doors: Doors, work: Work) -> None:
 
     @doors.api(f"{path}/{{code}}/link", who=LINKS, methods=("POST",), summary="A new personal link")
     async def link(request: Request, conference: Slug, code: Name, key: Key) -> dict[str, Any]:
-        done = await work.database.write(
-            keys.once, await asked(request, key, "speaker.link"), renew_speaker_link, conference, code
-        )
+        done = await once(work, request, key, "speaker.link", renew_speaker_link, conference, code)
         return done | {"url": link_address(work, request, conference, "speaker")(done["link"])}
 
     @doors.api(f"{path}/{{code}}/revoke", who=LINKS, methods=("POST",), summary="End the personal link")
     async def revoke(request: Request, conference: Slug, code: Name, key: Key) -> dict[str, Any]:
-        return await work.database.write(
-            keys.once, await asked(request, key, "speaker.link.revoke"), revoke_speaker_link, conference, code
-        )
+        return await once(work, request, key, "speaker.link.revoke", revoke_speaker_link, conference, code)

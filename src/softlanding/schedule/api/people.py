@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 from fastapi import Request
 from pydantic import Field
 
-from softlanding import keys
 from softlanding.auth import EVERYWHERE, as_seen_by
 from softlanding.errors import Forbidden
 from softlanding.lifecycle import Work
@@ -26,7 +25,7 @@ from softlanding.schedule.api.shared import (
     NeededLine,
     Short,
 )
-from softlanding.web import Doors, asked, public_url, staff
+from softlanding.web import Doors, asked, once, public_url, staff
 from softlanding.web.common import Key
 from softlanding.web.doors import signer_of
 
@@ -78,9 +77,11 @@ def _add_people(doors: Doors, work: Work) -> None:
 
     @doors.api("/api/schedule/people", who=ADMIN, methods=("POST",), status_code=201, summary="Add a person")
     async def add(request: Request, key: Key, given: NewPerson) -> dict[str, Any]:
-        return await work.database.write(
-            keys.once,
-            await asked(request, key, "person.add"),
+        return await once(
+            work,
+            request,
+            key,
+            "person.add",
             add_person,
             name=given.name,
             email=given.email,
@@ -93,21 +94,17 @@ def _add_one(doors: Doors, work: Work) -> None:
     @doors.api("/api/schedule/people/{person}/change", who=ADMIN, methods=("POST",), summary="Change a person")
     async def change(request: Request, person: Name, key: Key, given: PersonChanging) -> dict[str, Any]:
         changes = given.model_dump(exclude_unset=True)
-        return await work.database.write(
-            keys.once, await asked(request, key, "person.change"), change_person, person, changes
-        )
+        return await once(work, request, key, "person.change", change_person, person, changes)
 
     @doors.api("/api/schedule/people/{person}/roles", who=ADMIN, methods=("PUT",), summary="Change the roles")
     async def roles(request: Request, person: Name, key: Key, given: RolesGiven) -> dict[str, Any]:
-        return await work.database.write(
-            keys.once, await asked(request, key, "person.roles"), change_roles, person, _pairs(given.roles)
-        )
+        return await once(work, request, key, "person.roles", change_roles, person, _pairs(given.roles))
 
     @doors.api("/api/schedule/people/{person}/revoke", who=ADMIN, methods=("POST",), summary="Remove a person")
     async def revoke(request: Request, person: Name, key: Key) -> dict[str, Any]:
         if person == request.state.visitor.person:
             raise Forbidden("you cannot remove yourself; ask another organiser")
-        return await work.database.write(keys.once, await asked(request, key, "person.remove"), remove_person, person)
+        return await once(work, request, key, "person.remove", remove_person, person)
 
     @doors.api(
         "/api/schedule/people/{person}/sign-in-link",
@@ -128,9 +125,7 @@ def _add_one(doors: Doors, work: Work) -> None:
         summary="No link that was made for this person up to now lets anybody in",
     )
     async def withdraw_link(request: Request, person: Name, key: Key) -> dict[str, Any]:
-        return await work.database.write(
-            keys.once, await asked(request, key, "person.link.withdraw"), withdraw_sign_in_link, person
-        )
+        return await once(work, request, key, "person.link.withdraw", withdraw_sign_in_link, person)
 
     @doors.api(
         "/api/schedule/people/{person}/end-sessions",
@@ -140,9 +135,7 @@ def _add_one(doors: Doors, work: Work) -> None:
     )
     async def end(request: Request, person: Name, key: Key) -> dict[str, Any]:
         by = request.state.visitor.name
-        return await work.database.write(
-            keys.once, await asked(request, key, "person.sessions.end"), end_sessions, person, by=by
-        )
+        return await once(work, request, key, "person.sessions.end", end_sessions, person, by=by)
 
 
 def _pairs(roles: list[Role]) -> list[tuple[str, str]]:

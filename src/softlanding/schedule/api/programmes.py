@@ -35,7 +35,7 @@ from softlanding.schedule.api.shared import (
     a_file,
     read_body,
 )
-from softlanding.web import Doors, asked
+from softlanding.web import Doors, asked, once
 from softlanding.web.common import Key
 
 # Told to a program without `personal`: not who released it, nor an import's notes, which may name a speaker.
@@ -178,9 +178,11 @@ def _add_releases(doors: Doors, work: Work) -> None:
 
     @doors.api("/api/schedule/{conference}/releases", who=ORGANISERS, methods=("POST",), summary="Release the draft")
     async def release(request: Request, conference: Slug, key: Key, given: Release) -> dict[str, Any]:
-        released = await work.database.write(
-            keys.once,
-            await asked(request, key, "programme.release"),
+        released = await once(
+            work,
+            request,
+            key,
+            "programme.release",
             release_draft,
             conference,
             given.name,

@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal
 from fastapi import Request
 from pydantic import Field
 
-from softlanding import keys, tokens
+from softlanding import tokens
 from softlanding.auth import as_seen_by
 from softlanding.lifecycle import Work
 from softlanding.schedule.actions.tokens import make_token, revoke_token, text_of
 from softlanding.schedule.api.shared import Given, NeededLine
-from softlanding.web import Doors, asked, staff
+from softlanding.web import Doors, once, staff
 from softlanding.web.common import Key
 from softlanding.web.doors import signer_of
 
@@ -46,10 +46,11 @@ def add_doors(doors: Doors, work: Work) -> None:
     async def make(request: Request, key: Key, given: NewToken) -> dict[str, Any]:
         """`text` is what the program bears. It is told here alone."""
         signer, by = signer_of(work), request.state.visitor.name
-        bound = await asked(request, key, "token.make")
-        made = await work.database.write(
-            keys.once,
-            bound,
+        made = await once(
+            work,
+            request,
+            key,
+            "token.make",
             make_token,
             signer,
             name=given.name,
@@ -62,9 +63,7 @@ def add_doors(doors: Doors, work: Work) -> None:
     @doors.api("/api/schedule/tokens/revoke", who=ADMIN, methods=("POST",), summary="A token holds no more")
     async def revoke(request: Request, key: Key, given: Named) -> dict[str, Any]:
         by = request.state.visitor.name
-        return await work.database.write(
-            keys.once, await asked(request, key, "token.revoke"), revoke_token, given.token, by=by
-        )
+        return await once(work, request, key, "token.revoke", revoke_token, given.token, by=by)
 
 
 def token_view(one: tokens.Token) -> dict[str, Any]:

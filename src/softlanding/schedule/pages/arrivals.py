@@ -5,7 +5,6 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import Response
 
-from softlanding import keys
 from softlanding.conferences import Conference
 from softlanding.errors import SoftlandingError
 from softlanding.formats import arrivals_template
@@ -33,7 +32,7 @@ from softlanding.schedule.pages.shared import (
     refused_form,
     status_of,
 )
-from softlanding.web import Doors, Form, Pages, asked, read_form, read_upload, see_other
+from softlanding.web import Doors, Form, Pages, once, read_form, read_upload, see_other
 
 
 def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
@@ -107,9 +106,11 @@ def _add_entering(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
         try:
             speaker = form.required("speaker", "a speaker", most=40)
             arrival = arrival_from(form, found.zone)
-            answer = await work.database.write(
-                keys.once,
-                await asked(request, form.key, "arrival.announce"),
+            answer = await once(
+                work,
+                request,
+                form.key,
+                "arrival.announce",
                 announce_arrival,
                 found.slug,
                 speaker,
@@ -127,14 +128,8 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
         found, form = await pages.conference(conference), await read_form(request)
         try:
             arrival = arrival_from(form, found.zone)
-            answer = await work.database.write(
-                keys.once,
-                await asked(request, form.key, "arrival.change"),
-                change_arrival,
-                found.slug,
-                journey,
-                arrival,
-                promise(work),
+            answer = await once(
+                work, request, form.key, "arrival.change", change_arrival, found.slug, journey, arrival, promise(work)
             )
         except ANSWERS as error:
             return await show.page(request, found, journey=journey, form=form, error=error)
@@ -145,13 +140,8 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
         found, form = await pages.conference(conference), await read_form(request)
         try:
             reason = form.required("reason", "a reason")
-            answer = await work.database.write(
-                keys.once,
-                await asked(request, form.key, "arrival.withdraw"),
-                withdraw_arrival,
-                found.slug,
-                journey,
-                reason=reason,
+            answer = await once(
+                work, request, form.key, "arrival.withdraw", withdraw_arrival, found.slug, journey, reason=reason
             )
         except ANSWERS as error:
             return await show.page(request, found, journey=journey, form=form, error=error)
@@ -170,14 +160,8 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
                 at=work.parts.clock.now(),
                 note=form.text("note", most=300),
             )
-            answer = await work.database.write(
-                keys.once,
-                await asked(request, form.key, "arrival.news"),
-                enter_flight_news,
-                found.slug,
-                journey,
-                heard,
-                promise(work),
+            answer = await once(
+                work, request, form.key, "arrival.news", enter_flight_news, found.slug, journey, heard, promise(work)
             )
         except ANSWERS as error:
             return await show.page(request, found, journey=journey, form=form, error=error)

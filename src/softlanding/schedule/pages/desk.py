@@ -6,7 +6,6 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import Response
 
-from softlanding import keys
 from softlanding.conferences import Conference, load_conference
 from softlanding.errors import SoftlandingError
 from softlanding.lifecycle import Work
@@ -29,7 +28,7 @@ from softlanding.schedule.pages.shared import (
     refused_form,
     status_of,
 )
-from softlanding.web import Doors, Pages, asked, read_form, read_upload, see_other
+from softlanding.web import Doors, Pages, once, read_form, read_upload, see_other
 
 Show = Callable[..., Awaitable[Response]]
 
@@ -81,9 +80,7 @@ def _add_import(doors: Doors, work: Work, show: Show) -> None:
             filename, body = await read_upload(request)
             prepared = await prepare_import(body, filename, None, work.settings.zone)
             must_be_of(prepared, conference)
-            report = await work.database.write(
-                keys.once, await asked(request, form.key, "programme.import"), import_programme, prepared
-            )
+            report = await once(work, request, form.key, "programme.import", import_programme, prepared)
         except WouldRemove as asks:
             await work.database.write(set_aside, prepared, asks, request.state.visitor.name)
             return see_other(f"/{conference}/organise/#import", f"{asks}. Nothing was changed.", "note")
@@ -97,9 +94,11 @@ def _add_set_aside(doors: Doors, work: Work, show: Show) -> None:
     async def accept(request: Request, conference: str) -> Response:
         form = await read_form(request)
         try:
-            report = await work.database.write(
-                keys.once,
-                await asked(request, form.key, "programme.accept"),
+            report = await once(
+                work,
+                request,
+                form.key,
+                "programme.accept",
                 import_set_aside,
                 conference,
                 form.text("digest", most=64),
@@ -113,12 +112,8 @@ def _add_set_aside(doors: Doors, work: Work, show: Show) -> None:
     async def drop(request: Request, conference: str) -> Response:
         form = await read_form(request)
         try:
-            done = await work.database.write(
-                keys.once,
-                await asked(request, form.key, "programme.drop"),
-                drop_set_aside,
-                conference,
-                form.text("digest", most=64),
+            done = await once(
+                work, request, form.key, "programme.drop", drop_set_aside, conference, form.text("digest", most=64)
             )
         except ANSWERS as error:
             return await show(request, conference, error, form)
@@ -130,9 +125,11 @@ def _add_release(doors: Doors, work: Work, show: Show) -> None:
     async def release(request: Request, conference: str) -> Response:
         form = await read_form(request)
         try:
-            done = await work.database.write(
-                keys.once,
-                await asked(request, form.key, "programme.release"),
+            done = await once(
+                work,
+                request,
+                form.key,
+                "programme.release",
                 release_draft,
                 conference,
                 note=form.text("note", most=300),

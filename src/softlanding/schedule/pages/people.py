@@ -6,7 +6,6 @@ import segno
 from fastapi import Request
 from fastapi.responses import Response
 
-from softlanding import keys
 from softlanding.auth import EVERYWHERE, STAFF_ROLES, Person, Visitor, load_person
 from softlanding.errors import Forbidden, NotFound, Refused, SoftlandingError
 from softlanding.lifecycle import Work
@@ -22,7 +21,7 @@ from softlanding.schedule.actions.people import (
     sign_out_everywhere,
 )
 from softlanding.schedule.pages.shared import ANSWERS, ORGANISERS, Name, refused_form, status_of
-from softlanding.web import Doors, Form, Pages, asked, public_url, read_form, see_other
+from softlanding.web import Doors, Form, Pages, asked, once, public_url, read_form, see_other
 from softlanding.web.doors import link_address, signer_of
 
 
@@ -71,8 +70,9 @@ def _add_people(doors: Doors, work: Work, pages: Pages) -> None:
             name = form.required("name", "a name", most=200)
             email, phone = form.text("email", most=200), form.text("phone", most=60)
             roles = _roles_wanted(form, conference, request.state.visitor, ())
-            key = await asked(request, form.key, "person.add")
-            await work.database.write(keys.once, key, add_person, name=name, email=email, phone=phone, roles=roles)
+            await once(
+                work, request, form.key, "person.add", add_person, name=name, email=email, phone=phone, roles=roles
+            )
         except ANSWERS as error:
             return await _show(request, work, pages, conference, form=form, error=error)
         return see_other(
@@ -88,8 +88,7 @@ def _add_one(doors: Doors, work: Work, pages: Pages) -> None:
             await _person(work, person, conference, request.state.visitor)
             most = {"name": 200, "email": 200, "phone": 60}
             changes = {field: form.text(field, most=most[field]) for field in most if field in form.values}
-            key = await asked(request, form.key, "person.change")
-            done = await work.database.write(keys.once, key, change_person, person, changes)
+            done = await once(work, request, form.key, "person.change", change_person, person, changes)
         except ANSWERS as error:
             return await _show(request, work, pages, conference, edit=person, form=form, error=error)
         return see_other(f"/{conference}/organise/people", f"{done['name']} is changed.")
@@ -102,9 +101,7 @@ def _add_one(doors: Doors, work: Work, pages: Pages) -> None:
             wanted = _roles_wanted(form, conference, request.state.visitor, known.roles)
             if person == request.state.visitor.person and not {role for _, role in wanted} >= {"organiser"}:
                 raise Forbidden("you cannot take the organiser's role from yourself; ask another organiser")
-            await work.database.write(
-                keys.once, await asked(request, form.key, "person.roles"), change_roles, person, wanted
-            )
+            await once(work, request, form.key, "person.roles", change_roles, person, wanted)
         except ANSWERS as error:
             return see_other(f"/{conference}/organise/people", str(error), "refused")
         return see_other(f"/{conference}/organise/people", f"{known.name}'s roles are saved.")
@@ -116,7 +113,7 @@ def _add_one(doors: Doors, work: Work, pages: Pages) -> None:
             raise Forbidden("you cannot remove yourself; ask another organiser")
         try:
             known = await _person(work, person, conference, request.state.visitor)
-            await work.database.write(keys.once, await asked(request, form.key, "person.remove"), remove_person, person)
+            await once(work, request, form.key, "person.remove", remove_person, person)
         except ANSWERS as error:
             return see_other(f"/{conference}/organise/people", str(error), "refused")
         return see_other(f"/{conference}/organise/people", f"{known.name} is off the staff.")
@@ -137,9 +134,7 @@ def _add_one(doors: Doors, work: Work, pages: Pages) -> None:
         known = await _person(work, person, conference, request.state.visitor)
         address = f"/{conference}/organise/people"
         try:
-            await work.database.write(
-                keys.once, await asked(request, form.key, "person.sessions.end"), sign_out_everywhere, person, by=by
-            )
+            await once(work, request, form.key, "person.sessions.end", sign_out_everywhere, person, by=by)
         except ANSWERS as error:
             return see_other(address, str(error), "refused")
         return see_other(address, f"{known.name} is signed out everywhere; links that were made up to now are over.")
@@ -200,9 +195,7 @@ def _add_speakers(doors: Doors, work: Work, pages: Pages) -> None:
     async def link(request: Request, conference: str, code: Name) -> Response:
         form = await read_form(request)
         try:
-            done = await work.database.write(
-                keys.once, await asked(request, form.key, "speaker.link"), renew_speaker_link, conference, code
-            )
+            done = await once(work, request, form.key, "speaker.link", renew_speaker_link, conference, code)
         except ANSWERS as error:
             return see_other(f"/{conference}/organise/speakers", str(error), "refused")
         return see_other(f"/{conference}/organise/speakers", f"{done['name']} has a new link; the old one is dead.")
@@ -211,8 +204,7 @@ def _add_speakers(doors: Doors, work: Work, pages: Pages) -> None:
     async def revoke(request: Request, conference: str, code: Name) -> Response:
         form = await read_form(request)
         try:
-            key = await asked(request, form.key, "speaker.link.revoke")
-            done = await work.database.write(keys.once, key, revoke_speaker_link, conference, code)
+            done = await once(work, request, form.key, "speaker.link.revoke", revoke_speaker_link, conference, code)
         except ANSWERS as error:
             return see_other(f"/{conference}/organise/speakers", str(error), "refused")
         return see_other(f"/{conference}/organise/speakers", f"{done['name']} has no personal link any more.")

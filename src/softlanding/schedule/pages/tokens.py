@@ -5,13 +5,13 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import Response
 
-from softlanding import keys, tokens
+from softlanding import tokens
 from softlanding.auth import EVERYWHERE, SCOPES
 from softlanding.errors import SoftlandingError
 from softlanding.lifecycle import Work
 from softlanding.schedule.actions.tokens import make_token, revoke_token, text_of
 from softlanding.schedule.pages.shared import ANSWERS, ORGANISERS, refused_form, status_of
-from softlanding.web import Doors, Form, Pages, asked, read_form, see_other
+from softlanding.web import Doors, Form, Pages, once, read_form, see_other
 from softlanding.web.doors import signer_of
 
 PATH = "/{conference}/organise/tokens"
@@ -27,9 +27,11 @@ def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
         form, signer, by = await read_form(request), signer_of(work), request.state.visitor.name
         is_for_all = form.is_on("everywhere") and _is_everywhere(request)
         try:
-            made = await work.database.write(
-                keys.once,
-                await asked(request, form.key, "token.make"),
+            made = await once(
+                work,
+                request,
+                form.key,
+                "token.make",
                 make_token,
                 signer,
                 name=form.required("name", "a name", most=80),
@@ -46,9 +48,11 @@ def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
         form, address = await read_form(request), f"/{conference}/organise/tokens"
         place = None if _is_everywhere(request) else conference
         try:
-            done = await work.database.write(
-                keys.once,
-                await asked(request, form.key, "token.revoke"),
+            done = await once(
+                work,
+                request,
+                form.key,
+                "token.revoke",
                 revoke_token,
                 form.required("token", "which token", most=64),
                 by=request.state.visitor.name,

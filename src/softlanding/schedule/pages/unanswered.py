@@ -7,12 +7,11 @@ from urllib.parse import urlsplit
 from fastapi import Request
 from fastapi.responses import Response
 
-from softlanding import keys
 from softlanding.errors import Fault, Invalid
 from softlanding.lifecycle import Work
 from softlanding.schedule.actions.pickups import go_on_waiting, say_not_needed, take_by_hand
 from softlanding.schedule.pages.shared import ANSWERS, TRAVEL, Name
-from softlanding.web import Doors, Form, asked, read_form, see_other
+from softlanding.web import Doors, Form, once, read_form, see_other
 
 Settling = Callable[..., dict[str, Any]]
 WORDS: dict[str, Settling] = {"wait": go_on_waiting, "not-needed": say_not_needed}
@@ -25,15 +24,7 @@ def add_doors(doors: Doors, work: Work) -> None:
         back = _back(request, conference)
         try:
             word = form.required("note", "who fetches them, and how")
-            await work.database.write(
-                keys.once,
-                await asked(request, form.key, "pickup.by_hand"),
-                take_by_hand,
-                conference,
-                pickup,
-                by=by,
-                word=word,
-            )
+            await once(work, request, form.key, "pickup.by_hand", take_by_hand, conference, pickup, by=by, word=word)
         except ANSWERS as error:
             return see_other(back, str(error), "refused")
         return see_other(
@@ -47,9 +38,7 @@ def add_doors(doors: Doors, work: Work) -> None:
         try:
             action = _action(form)
             note = form.text("note", most=300)
-            await work.database.write(
-                keys.once, await asked(request, form.key, "pickup.settle"), action, conference, pickup, by=by, note=note
-            )
+            await once(work, request, form.key, "pickup.settle", action, conference, pickup, by=by, note=note)
         except ANSWERS as error:
             return see_other(back, str(error), "refused")
         said = "is withdrawn: not needed" if action is say_not_needed else "is waited for"
