@@ -31,6 +31,7 @@ from softlanding.messaging.envelope import Envelope
 from softlanding.messaging.memory import MemoryBroker, MemoryBus
 from softlanding.settings import Settings, load_settings
 from softlanding.web import make_app
+from softlanding.web.cookies import own_cookie
 
 QUICK = EngineOptions(is_durable=False)
 
@@ -174,6 +175,6 @@ def sign_in(work: Work, client: TestClient, roles: tuple[str, ...], conference: 
     identity = f"tester-{'-'.join(roles)}-{conference.replace('*', 'all')}"[:36]
     person = PersonGranted(person=identity, name="Ana Test", roles=tuple((conference, role) for role in roles))
     work.database.write_now(lambda tx, now: _keep(tx, person, None, now))  # type: ignore[attr-defined]
-    client.cookies.set("softlanding", signer.session_cookie(identity, "session-1", work.parts.clock.now()))
+    client.cookies.set(own_cookie(work.settings), signer.session_cookie(identity, "session-1", work.parts.clock.now()))
     client.headers["X-CSRF"] = signer.csrf("session-1")
     return signer.csrf("session-1")

@@ -24,6 +24,7 @@ from softlanding.sample import sample
 from softlanding.schedule import store as schedule_store
 from softlanding.signing import hash_of
 from softlanding.web import make_app
+from softlanding.web.cookies import own_cookie
 from softlanding.web.doors import links_of, signer_of
 
 SLUG = "softconf"
@@ -111,7 +112,7 @@ class Sampled:
         """The headers of a browser in which this person is signed in; each person's session bears their id."""
         signer = signer_of(self.house["schedule"])
         cookie = signer.session_cookie(person, f"session-{person}", self.house.clock.now())
-        return {"Cookie": f"softlanding={cookie}", "X-CSRF": signer.csrf(f"session-{person}")}
+        return {"Cookie": f"{own_cookie(self.house.settings)}={cookie}", "X-CSRF": signer.csrf(f"session-{person}")}
 
     def link(self, service: str, kind: str, link: str | None) -> str:
         """The token of a personal link, by the link's id."""

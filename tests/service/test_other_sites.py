@@ -5,6 +5,7 @@ import pytest
 from browsers import press_sign_in
 from house import House
 from softlanding.schedule.actions.people import add_person
+from softlanding.web.cookies import own_cookie
 from softlanding.web.doors import signer_of
 
 FOREIGN = [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}]
@@ -29,7 +30,7 @@ def test_another_site_signs_nobody_out_and_sends_nothing_by_a_personal_link(hous
     assert browser.post("/sign-out", headers=headers).status_code == 403
     assert browser.post("/softconf/speaker/some-token/withdraw", headers=headers).status_code in (403, 404)
     assert browser.get("/sign-in/sessions").status_code != 401
-    assert browser.cookies.get("softlanding")
+    assert browser.cookies.get(own_cookie(house.settings))
 
 
 def test_signing_out_takes_the_sessions_own_token(house):
@@ -45,7 +46,7 @@ def test_ones_own_page_signs_in(house, link, headers):
     browser = house.client("schedule")
     browser.headers.update(headers)
     press_sign_in(browser, link)
-    assert browser.cookies.get("softlanding")
+    assert browser.cookies.get(own_cookie(house.settings))
 
 
 @pytest.mark.parametrize("headers", [*FOREIGN, {}])
@@ -56,5 +57,5 @@ def test_nobody_is_signed_in_by_a_page_that_did_not_open_the_link_and_the_link_s
     for given in ({"visit": visit}, {"visit": ""}, {}):
         answer = victim.post(f"/sign-in/{link}", data=given, headers=headers)
         assert answer.status_code == 403
-        assert not victim.cookies.get("softlanding")
+        assert not victim.cookies.get(own_cookie(house.settings))
     press_sign_in(stranger, link)

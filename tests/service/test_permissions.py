@@ -23,6 +23,7 @@ from softlanding.messaging import outbox
 from softlanding.schedule import store as schedule_store
 from softlanding.signing import COMMAND_LASTS, SESSION_LASTS
 from softlanding.web import Doors, make_app
+from softlanding.web.cookies import own_cookie
 from softlanding.web.doors import signer_of
 
 STAFF = "organiser coordinator operator"
@@ -164,7 +165,7 @@ def triers(sampled: Sampled) -> dict[str, Trier]:
         "speaker's link as session": sampled.real("speaker token")[0],
         "no text at all": "\xe9\xff",
     }
-    found |= {name: Trier(_cookie(cookie)) for name, cookie in cookies.items()}
+    found |= {name: Trier(_cookie(sampled, cookie)) for name, cookie in cookies.items()}
     bearers = {
         "session as token": signer.session_cookie(boss, "s", now),
         "driver's link as token": sampled.real("drive token")[0],
@@ -179,8 +180,8 @@ def _bearer(token: str) -> dict[str, Any]:
     return {"Authorization": f"Bearer {token}".encode("latin-1")}
 
 
-def _cookie(cookie: str) -> dict[str, Any]:
-    return {"Cookie": f"softlanding={cookie}".encode("latin-1"), "X-CSRF": "guessed"}
+def _cookie(sampled: Sampled, cookie: str) -> dict[str, Any]:
+    return {"Cookie": f"{own_cookie(sampled.house.settings)}={cookie}".encode("latin-1"), "X-CSRF": "guessed"}
 
 
 def address_of(route: Any) -> str:

@@ -5,11 +5,12 @@ import json
 import httpx
 import pytest
 
+from house import settings_for
 from postgresql import fresh_database
 from serving import SECRET, serving
 from softlanding.clock import SystemClock
 from softlanding.signing import FIRST_PERSON, Signer
-from softlanding.web.doors import COOKIE
+from softlanding.web.cookies import own_cookie
 from waiting import wait_until
 
 pytestmark = pytest.mark.timeout(120)
@@ -66,7 +67,8 @@ def test_a_standby_shows_pages_and_says_to_people_what_it_is(two):
 def test_a_live_page_of_a_standby_follows_and_ends_when_it_takes_over(two):
     first, second = two
     slug = first.take_programme().json()["conference"]
-    cookies = {COOKIE: Signer(SECRET).session_cookie(FIRST_PERSON, "session-1", SystemClock().now())}
+    session = Signer(SECRET).session_cookie(FIRST_PERSON, "session-1", SystemClock().now())
+    cookies = {own_cookie(settings_for(second.log.parent)): session}
     address = f"http://127.0.0.1:{second.port}/{slug}/organise/arrivals/stream"
     with httpx.stream("GET", address, cookies=cookies, timeout=20, trust_env=False) as stream:
         assert stream.status_code == 200

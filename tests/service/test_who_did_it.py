@@ -13,6 +13,7 @@ from clocks import HandClock
 from house import House
 from sampled import SERVICES, SLUG, Sampled
 from softlanding import audit, auth
+from softlanding.web.cookies import own_cookie
 from softlanding.web.doors import signer_of
 
 ADDRESS = "testclient"
@@ -76,7 +77,7 @@ def test_sign_in_and_sign_out_are_kept_where_they_happened(house):
     browser = house.client("dispatch")
     press_sign_in(browser, link.rpartition("/")[2])
     signer, day = signer_of(house["dispatch"]), timedelta(days=1)
-    cookie = signer.read_session(browser.cookies["softlanding"], house.clock.now(), day)
+    cookie = signer.read_session(browser.cookies[own_cookie(house.settings)], house.clock.now(), day)
     csrf = signer.csrf(cookie.session)
     assert browser.post("/sign-out", data={"csrf": csrf}, follow_redirects=False).status_code == 303
     told = [(entry.what, entry.who) for entry in trail(house, "dispatch")]

@@ -19,6 +19,7 @@ from softlanding.auth import SCOPES_IN_WORDS
 from softlanding.lifecycle import Work
 from softlanding.telemetry import Bounded, get_log
 from softlanding.web import common
+from softlanding.web.cookies import own_cookie
 from softlanding.web.described import put_description
 from softlanding.web.doors import COOKIE, SAFE_METHODS, NotSignedIn
 from softlanding.web.guarded import Guard, GuardedApp
@@ -76,7 +77,7 @@ def make_app(work: Work) -> FastAPI:
     app.add_middleware(CountAnswers, work=work)
     app.add_middleware(RenewedCookie, is_secure=work.settings.secure_cookies)
     app.put_guard(work, _refuse_foreign(pages))
-    put_description(app)
+    put_description(app, own_cookie(work.settings))
     return app
 
 

@@ -20,13 +20,14 @@ from softlanding.messaging.envelope import BATCH_CONTENT_TYPE, Envelope
 from softlanding.messaging.receipts import lags
 from softlanding.web import trail
 from softlanding.web.asked import asker, once, speaks_as
+from softlanding.web.cookies import PLAIN
 from softlanding.web.doors import COOKIE, EVERYONE, Doors, check_csrf, signer_of, staff
 from softlanding.web.forms import read_form, see_other
 from softlanding.web.pages import Pages
 from softlanding.web.trail import note_refusal
 
 Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
-VISIT = "softlanding-visit"
+VISIT = f"{PLAIN}-visit"
 VISIT_S = 24 * 3600  # As long as a link lasts.
 NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes every character but this one.
 Subject = Annotated[str, Body(embed=True, max_length=200, pattern=NO_NUL)]
@@ -284,7 +285,7 @@ def _add_sign_in(doors: Doors, work: Work, pages: Pages) -> None:
         visit = request.cookies.get(VISIT) or work.parts.ids.secret()
         link["visit"] = signer_of(work).csrf(_visit(visit, token))
         response = pages.show(request, "sign_in.html", title="Sign in", link=link, fault="", used_at=None)
-        response.set_cookie(VISIT, visit, max_age=VISIT_S, path="/sign-in", httponly=True, samesite="strict")
+        response.set_cookie(VISIT, visit, max_age=VISIT_S, httponly=True, samesite="strict")
         return response
 
     async def refuse(request: Request, token: str, error: SoftlandingError | None) -> Response:

@@ -24,14 +24,11 @@ ERROR = {
         "todo": {"type": "string", "description": "What to do."},
     },
 }
-SCHEMES = {
-    "program": {"type": "http", "scheme": "bearer", "description": "A token with scopes: `softlanding token`."},
-    "person": {
-        "type": "apiKey",
-        "in": "cookie",
-        "name": "softlanding",
-        "description": "A signed-in person's session; what changes something bears its token in `X-CSRF`, too.",
-    },
+PROGRAM = {"type": "http", "scheme": "bearer", "description": "A token with scopes: `softlanding token`."}
+PERSON = {
+    "type": "apiKey",
+    "in": "cookie",
+    "description": "A signed-in person's session; what changes something bears its token in `X-CSRF`, too.",
 }
 REFUSALS: Mapping[str, str] = {
     "401": "Nobody known asks.",
@@ -49,24 +46,24 @@ OF_CHANGES: Mapping[str, str] = {
 }
 
 
-def put_description(app: FastAPI) -> None:
+def put_description(app: FastAPI, cookie: str) -> None:
     """From now on the description has all of it; made at the first time it is asked for, as FastAPI's own is."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = complete(plain())
+            app.openapi_schema = complete(plain(), cookie)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def complete(described: dict[str, Any]) -> dict[str, Any]:
+def complete(described: dict[str, Any], cookie: str) -> dict[str, Any]:
     """The same description with security schemes and every refusal; what a door itself says of an answer stands."""
     parts = described.setdefault("components", {})
-    parts["securitySchemes"] = SCHEMES
+    schemes = parts["securitySchemes"] = {"program": PROGRAM, "person": PERSON | {"name": cookie}}
     parts["schemas"] = _without_fastapis(parts.get("schemas", {})) | {"Error": ERROR}
-    described["security"] = [{scheme: []} for scheme in SCHEMES]
+    described["security"] = [{scheme: []} for scheme in schemes]
     for method, operation in _operations(described):
         answers = operation["responses"]
         if "HTTPValidationError" in str(answers.get("422", "")):

@@ -20,10 +20,11 @@ from softlanding.lifecycle import Work
 from softlanding.links import Links, Presented, ended, ends_at
 from softlanding.signing import Cookie
 from softlanding.web.bounds import Rate
+from softlanding.web.cookies import PLAIN
 from softlanding.web.forms import parsed_form
 from softlanding.web.guarded import public_url
 
-COOKIE = "softlanding"
+COOKIE = PLAIN
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 WRITES_PER_MINUTE = 30  # By one personal link: more than a hand can type, far less than a script can.
 

@@ -12,8 +12,9 @@ from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData, UploadFile
 
 from softlanding.errors import Fault, Invalid, SoftlandingError
+from softlanding.web.cookies import PLAIN
 
-FLASH = "softlanding-message"
+FLASH = f"{PLAIN}-message"
 FLASH_MAX = 8_000
 UPLOAD_MAX = 12_000_000
 FIRST_YEAR, LAST_YEAR = 2000, 2100

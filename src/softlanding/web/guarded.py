@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from softlanding.guards import HEADERS
 from softlanding.lifecycle import Work
 from softlanding.settings import Settings, known_hosts
+from softlanding.web.cookies import OwnCookies
 
 HEAD_S = 10.0  # After that an answer counts as a stream, whose head has long been sent.
 _PORT = re.compile(r":\d{1,5}$")
@@ -109,7 +110,7 @@ class GuardedApp(FastAPI):
     guard: Guard | None = None
 
     def put_guard(self, work: Work, refuse: Callable[[Request], Response]) -> None:
-        self.guard = Guard(super().__call__, work.settings, work.service.name, refuse)
+        self.guard = Guard(OwnCookies(super().__call__, work.settings), work.settings, work.service.name, refuse)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (self.guard or super().__call__)(scope, receive, send)
