@@ -17,6 +17,7 @@ from softlanding.lifecycle import Service, Timer
 from softlanding.lifecycle.deaths import list_silences
 from softlanding.messaging import inbox
 from softlanding.messaging.beats import Beat, Peers
+from softlanding.messaging.dead_letters import list_parked
 
 
 @pytest.fixture
@@ -236,3 +237,20 @@ def test_a_party_that_grows_aboard_leaves_nobody_on_a_car_without_room(tmp_path,
     here.ask(changed(first, party=3))
     boards_before = here.pickup(2).board_at is not None and here.pickup(2).board_at < here.pickup(1).deliver_at
     assert here.pickup(2).status == "unplaced" or not boards_before
+
+
+def test_who_goes_elsewhere_and_has_no_room_beside_those_aboard_then_waits_for_another_car(tmp_path, monkeypatch):
+    """Seed 360: the driver stood there, and the other goal lay behind the boarding of somebody with much luggage."""
+    here = Dispatched(tmp_path, monkeypatch, cars=1)
+    first = a_pickup(1, landing_at=NOON - timedelta(minutes=40), luggage=1, to_place="Pension Plan B")
+    here.ask(first)
+    for what in ("accepted", "arrived"):
+        here.act(taps.tap, here.desk, CONFERENCE, "K7Q1", what, here.now)
+    here.pass_time(minutes=45)  # By the plan they have long been brought there; nobody has said so.
+    here.ask(a_pickup(2, landing_at=NOON + timedelta(minutes=30), luggage=3, to_place="Pension Plan B"))
+    here.act(taps.tap, here.desk, CONFERENCE, "K7Q2", "boarded", here.now)
+    here.house.run()
+    here.ask(changed(first, luggage=3, to_place="Kaispeicher Nine"))
+    assert here.house["dispatch"].database.read_now(list_parked) == []
+    here.check_places()
+    assert here.pickup(1).to_place == "venue"

@@ -47,6 +47,7 @@ class Record:
     settled: set[str] = field(default_factory=set)  # Incidents about which a person has sent a word.
     acknowledged: list[tuple[str, str, str, int]] = field(default_factory=list)  # receiver, source, epoch, sequence
     killed: list[tuple[str, str]] = field(default_factory=list)  # Service and life of who died at work.
+    stopped: set[str] = field(default_factory=set)  # Services that said goodbye; a database copied back forgets it.
     started_wrong: set[str] = field(default_factory=set)  # Who began a life by a wrong clock, and could not know it.
     _copied: dict[str, set[str]] = field(default_factory=dict)
 
@@ -319,11 +320,10 @@ class Checker:
         return self._one(watcher, f"{_SILENCES_OF_DEAD} AND incident.id = ?", silence["id"]) is not None
 
     def _was_a_stop(self, silence: sqlite3.Row) -> bool:
-        """A silence that nobody settled, because the service had said goodbye: its own database knows."""
-        if (silence["kind"], silence["settled_by"], silence["settled_word"]) != ("silence", None, "was stopped"):
-            return False
-        service = silence["about"].removeprefix("service/")
-        return self._one(service, "SELECT 1 FROM lives WHERE ended_at IS NOT NULL") is not None
+        """A silence that nobody settled, because the service had said goodbye."""
+        words = (silence["kind"], silence["settled_by"], silence["settled_word"])
+        is_told_so = words == ("silence", None, "was stopped")
+        return is_told_so and silence["about"].removeprefix("service/") in self.record.stopped
 
     def _look_at_key(self, answer: Answer) -> list[str]:
         row = self._kept(answer)
@@ -417,7 +417,8 @@ class Checker:
         for row in self._all(
             "dispatch",
             "SELECT stop.shift, stop.kind, party - wheelchairs, luggage, wheelchairs, status FROM stop"
-            " JOIN pickup ON pickup.id = stop.pickup ORDER BY stop.shift, position, stop.kind",
+            " JOIN pickup ON pickup.id = stop.pickup WHERE status <> 'delivered'"  # They have got out, and may change.
+            " ORDER BY stop.shift, position, stop.kind",
         ):
             shift, sign = row["shift"], 1 if row["kind"] == "board" else -1
             before = loads.get(shift, (0, 0, 0))

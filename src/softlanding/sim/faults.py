@@ -107,6 +107,7 @@ class Faults:
                 process.tasks.pop(name).drop()
         if process.tasks:
             return ""
+        self.world.record.stopped.add(process.service.name)
         process.start("goodbye", process.work.say_goodbye())
         while process in self.world.processes and not self.world.advance(process, "goodbye"):
             pass

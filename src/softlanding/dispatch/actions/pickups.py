@@ -230,7 +230,7 @@ def _say_delivered(tx: Transaction, now: datetime, hand: Hand, pickup: Pickup) -
 
 def _serve_on(tx: Transaction, now: datetime, desk: Desk, hand: Hand, pickup: Pickup) -> None:
     """It changed while the driver has the passenger, or stands there: the same car, to a new place if that changed.
-    Who is still to board and has no room there any more waits for another."""
+    Who is still to board and has no room there any more waits for another: be it this passenger themselves."""
     before, shift, goal = hand.pickups.get(pickup.id), pickup.shift, model.find_place(pickup.to_text, hand.by_text)
     kept = replace(pickup, to_place=before.to_place if before else pickup.to_place)
     after, lost = plans.carrying(hand, kept)
@@ -239,6 +239,9 @@ def _serve_on(tx: Transaction, now: datetime, desk: Desk, hand: Hand, pickup: Pi
     is_same = before is None or goal in (None, before.to_place, pickup.from_place)
     if not is_same and shift is not None and shift in hand.shifts:
         after, late = plans.redirected(after, desk, replace(kept, to_place=goal))
+        if kept.id in late:  # Room as far as the old place, but none beside those who ride on to the new one.
+            _plan_anew(tx, now, desk, hand, pickup, is_new=False)
+            return
         kept = _timed(after, after.pickups[kept.id], shift)
         lost, changed, words = (*lost, *late), (shift,), f"{pickup.code} goes elsewhere"
     store.save_pickup(tx, kept)
