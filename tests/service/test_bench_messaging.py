@@ -1,6 +1,8 @@
 """A short run of our own contestants on the real course: real processes, real nats-server, real PostgreSQL."""
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,14 +14,15 @@ from softlanding.clock import SystemClock
 @pytest.mark.timeout(120)
 def test_our_own_contestants_run_the_course_and_nothing_is_lost():
     said = []
-    result = bench_messaging(said.append, rounds=1, peers=(), load_s=1.0, pace_s=1.0)
+    result = bench_messaging(said.append, rounds=1, beside=Path(sys.executable), load_s=1.0, pace_s=1.0)
 
     for database in ("sqlite", "postgresql"):
         ours = result["softlanding"][database]
+        assert result["ratios"]["the build beside"][database] > 0
         assert ours["facts_per_s"] > 50
         assert 0 < ours["p50_ms"] <= ours["p99_ms"]
     assert result["aims"]["2x faststream"] is None
-    assert len(said) == 2
+    assert len(said) == 4
     assert json.loads(json.dumps(result)) == result
 
 

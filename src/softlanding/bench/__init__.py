@@ -4,11 +4,13 @@ A benchmark is a function that is given `tell` (one sentence of progress) and gi
 table (`tables.render`) and as one JSON object.
 """
 
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from softlanding.bench import recovery
 from softlanding.bench.idle import bench_idle
-from softlanding.bench.messaging import bench_messaging
+from softlanding.bench.messaging import ROUNDS_BESIDE, bench_messaging
 from softlanding.bench.tables import Benchmark, Tell, render
 
 
@@ -19,6 +21,11 @@ def bench_planner(tell: Tell) -> dict[str, Any]:
     return planner.bench_planner(tell)
 
 
+def bench_builds(python: Path) -> Benchmark:
+    """`messaging` of this build beside another one, whose Python this is."""
+    return partial(bench_messaging, beside=python, rounds=ROUNDS_BESIDE)
+
+
 BENCHES: dict[str, Benchmark] = {
     "messaging": bench_messaging,
     "idle": bench_idle,
@@ -26,4 +33,4 @@ BENCHES: dict[str, Benchmark] = {
     "planner": bench_planner,
 }
 
-__all__ = ["BENCHES", "Benchmark", "render"]
+__all__ = ["BENCHES", "Benchmark", "bench_builds", "render"]

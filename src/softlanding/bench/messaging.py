@@ -33,6 +33,7 @@ from softlanding.errors import SoftlandingError, Unavailable
 
 ENVIRONMENTS = Path("var") / "bench"
 RUNS = Path("/var/tmp")  # Kept over a restart by convention, so a real disk where /tmp may be memory.
+ROUNDS, ROUNDS_BESIDE = 3, 9  # A tenth more or less than another build is to be seen.
 SUBMITTERS = 64
 LOAD_S = 5.5
 PACE_S = 6.0
@@ -41,7 +42,7 @@ FSYNCS_S = 0.3  # Before each contestant: a disk that others use is not the same
 ANSWER_S = 90.0  # For a question, beyond the time that it asks for: peers may be slow, but not silent.
 RATIO_AIMS = {"faststream": 2, "dramatiq": 4, "procrastinate": 15}
 P50_AIM_MS, P50_AIM_FSYNCS, P99_AIM_TIMES = 5.0, 6, 5
-OURS = "softlanding"
+OURS, BESIDE = "softlanding", "the build beside"
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,19 @@ class Place:
 def bench_messaging(
     tell: Tell,
     *,
-    rounds: int = 3,
+    rounds: int = ROUNDS,
     environments: Path = ENVIRONMENTS,
     peers: Sequence[Peer] = PEERS,
+    beside: Path | None = None,
     load_s: float = LOAD_S,
     pace_s: float = PACE_S,
 ) -> dict[str, Any]:
-    """Facts per second and latency, ours and theirs, with the disk's fsyncs per second in the same run."""
+    """Facts per second and latency, ours and theirs, with the disk's fsyncs per second in the same run.
+
+    `beside` is the Python of another build of this project, the one before a change say: then that one is the only
+    peer.
+    """
+    peers = peers if beside is None else ()
     clock = SystemClock()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="softlanding-bench-", dir=_runs_folder())))
@@ -94,7 +101,9 @@ def bench_messaging(
         redis, no_redis = _redis()
         lacking = {"postgresql": no_postgresql, "redis": no_redis}
         place = Place(folder, clock, random.Random(), postgresql, redis)
-        contestants = [_own("sqlite", lacking), _own("postgresql", lacking)]
+        pythons = {OURS: Path(sys.executable)} | ({BESIDE: beside} if beside is not None else {})
+        databases: tuple[DatabaseKind, ...] = ("sqlite", "postgresql")
+        contestants = [_own(name, python, kind, lacking) for name, python in pythons.items() for kind in databases]
         contestants += [_of_peer(peer, kind, environments, lacking, tell) for peer in peers for kind in peer.databases]
         scores, fsyncs = asyncio.run(_play(contestants, place, rounds, load_s, pace_s, tell))
         versions = _versions(peers, postgresql)
@@ -119,9 +128,9 @@ def _redis() -> tuple[Path | None, str | None]:
         return None, str(error)
 
 
-def _own(database: DatabaseKind, lacking: Mapping[str, str | None]) -> Contestant:
-    command = (sys.executable, "-m", "softlanding.bench.contestant")
-    return Contestant(OURS, database, command, frozenset({"nats"}), not_run=lacking.get(database))
+def _own(name: str, python: Path, database: DatabaseKind, lacking: Mapping[str, str | None]) -> Contestant:
+    command = (str(python), "-m", "softlanding.bench.contestant")
+    return Contestant(name, database, command, frozenset({"nats"}), not_run=lacking.get(database))
 
 
 def _of_peer(
@@ -200,7 +209,7 @@ async def _prepare(contestant: Contestant, place: Place, folder: Path, stack: As
     if "redis" in contestant.needs and place.redis is not None:
         redis = running_redis(place.redis, folder / "redis", place.clock, place.rng)
         given["redis"] = await stack.enter_async_context(redis)
-    if contestant.name != OURS:
+    if contestant.name not in (OURS, BESIDE):
         return given | {"rows": _fresh(contestant, place, folder / "rows.db")}
     urls = [_fresh(contestant, place, folder / f"{role}.db") for role in ("tell", "hear")]
     scheme = "sqlite:///" if contestant.database == "sqlite" else ""
