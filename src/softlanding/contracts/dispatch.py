@@ -19,6 +19,7 @@ class RideState(Fact):
     driver_name: PersonalText | None = None
     driver_phone: PersonalText | None = None
     plate: PersonalText | None = None
+    meeting: PersonalText = ""  # Where the driver waits, as it was typed at the place; of a ride that a vehicle has.
     board_at: datetime | None = None  # As planned.
     deliver_at: datetime | None = None
     boarded_at: datetime | None = None

@@ -11,7 +11,7 @@ from softlanding.conferences import zone_of
 from softlanding.contracts.dispatch import PlacesChanged
 from softlanding.database import Transaction
 from softlanding.dispatch import model, plans, store
-from softlanding.dispatch.actions.pickups import lose, mend, publish, stir, tell_crews
+from softlanding.dispatch.actions.pickups import lose, mend, publish, stir, tell_crews, tell_meeting
 from softlanding.dispatch.model import Driver, Pickup, Place, Shift, Vehicle
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Invalid, NotFound, Refused
@@ -67,6 +67,8 @@ def save_place(tx: Transaction, now: datetime, desk: Desk, place: Place) -> dict
     if before != place:
         store.save_place(tx, place)
         places_changed(tx, now, desk, place.conference, (place.slug,))
+        if before is not None and before.note != place.note:
+            tell_meeting(tx, now, desk, place)
     return {"slug": place.slug, "is_new": before is None}
 
 

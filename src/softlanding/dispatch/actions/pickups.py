@@ -27,7 +27,7 @@ from softlanding.contracts.schedule import PickupState
 from softlanding.database import Transaction
 from softlanding.dispatch import model, plans, store
 from softlanding.dispatch.actions import telling
-from softlanding.dispatch.model import TOLD_FROM, Crew, Pickup, Shown
+from softlanding.dispatch.model import TOLD_FROM, Crew, Pickup, Place, Shown
 from softlanding.dispatch.planner import time_at
 from softlanding.dispatch.plans import Desk, Found, Hand
 from softlanding.errors import Conflict, Fault, Invalid, Refused
@@ -584,6 +584,7 @@ def tell(
             driver_name=crew.driver_name if crew else None,
             driver_phone=crew.driver_phone if crew else None,
             plate=crew.plate if crew else None,
+            meeting=_meeting(hand, pickup) if crew else "",
             board_at=pickup.board_at,
             deliver_at=pickup.deliver_at,
             boarded_at=pickup.boarded_at,
@@ -593,6 +594,11 @@ def tell(
             is_late_word=is_late_word,
         ),
     )
+
+
+def _meeting(hand: Hand, pickup: Pickup) -> str:
+    place = hand.places.get(pickup.from_place or "")
+    return place.note if place else ""
 
 
 _STANDS: dict[str, type[RideState]] = {
@@ -656,6 +662,15 @@ def tell_crews(tx: Transaction, now: datetime, desk: Desk, conference: str, befo
         _note(tx, now, pickup, f"now with {words}")
         _tell_again(tx, now, hand, pickup, reason=f"now with {words}")
     stir(tx, now, conference)
+
+
+def tell_meeting(tx: Transaction, now: datetime, desk: Desk, place: Place) -> None:
+    """After a place was saved with other words on where to meet: whoever is still to board there is told them."""
+    hand = plans.take_hand(tx, now, desk, place.conference)
+    for _, pickup in sorted(hand.pickups.items()):
+        if pickup.from_place == place.slug and pickup.is_on_vehicle and not pickup.is_aboard:
+            _note(tx, now, pickup, f"where to meet: {place.note or 'no words on it any more'}")
+            _tell_again(tx, now, hand, pickup, reason="where to meet has changed")
 
 
 def _is_told_anew(before: Crew, after: Crew) -> bool:

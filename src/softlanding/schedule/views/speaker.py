@@ -107,7 +107,7 @@ def _ride(way: Way) -> dict[str, Any] | None:
         "phone": state.driver_phone or "",
         "vehicle": state.vehicle or "",
         "plate": state.plate or "",
-        "meeting": "",
+        "meeting": state.meeting,
         "sign": way.journey.conference.upper(),
     }
 
