@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from softlanding.bench.days import FlightRow, make_day
 from softlanding.bench.instances import (
     DIAL_A_RIDE,
     LI_LIM,
@@ -15,7 +16,6 @@ from softlanding.bench.instances import (
     vehicles_of,
 )
 from softlanding.dispatch.planner import plan_all, plan_to_json, problem_faults, problem_to_json
-from softlanding.dispatch.planner.days import FlightRow, make_day
 from softlanding.dispatch.validator import violations
 from softlanding.errors import Invalid
 

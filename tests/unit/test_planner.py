@@ -39,9 +39,9 @@ from softlanding.dispatch.planner import (
     with_ride,
     without_ride,
 )
-from softlanding.dispatch.planner.indexed import index_of
+from softlanding.dispatch.planner.explain.ways_out import stops_without
+from softlanding.dispatch.planner.index import index_of
 from softlanding.dispatch.planner.objective import excess_cost, unsure_of, waiting_cost
-from softlanding.dispatch.planner.ways_out import stops_without
 from softlanding.dispatch.travel import Matrix
 from softlanding.dispatch.validator import violations
 from softlanding.errors import Invalid, NotFound, Refused

@@ -18,9 +18,9 @@ from softlanding.dispatch.planner import (
     vehicle_of,
     with_ride,
 )
-from softlanding.dispatch.planner.apart import think
-from softlanding.dispatch.planner.rebase import rebase
-from softlanding.dispatch.planner.search import improve
+from softlanding.dispatch.planner.search.process import think
+from softlanding.dispatch.planner.search.rebase import rebase
+from softlanding.dispatch.planner.search.search import improve
 from softlanding.errors import Unavailable
 
 CLOCK = SystemClock()

@@ -6,6 +6,7 @@ from statistics import mean, quantiles, variance
 
 import pytest
 
+from softlanding.bench.days import DELAYS, FlightRow, flights_of_day, make_day
 from softlanding.dispatch.planner import (
     Placed,
     place,
@@ -15,7 +16,6 @@ from softlanding.dispatch.planner import (
     problem_to_json,
     start_plan,
 )
-from softlanding.dispatch.planner.days import DELAYS, FlightRow, flights_of_day, make_day
 from softlanding.dispatch.validator import violations
 
 GRADES = tuple(DELAYS)

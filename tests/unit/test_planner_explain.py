@@ -18,8 +18,8 @@ from softlanding.dispatch.planner import (
     take_out,
     vehicle_of,
 )
-from softlanding.dispatch.planner.explain import Change, changes_between, difference, why_this_vehicle
-from softlanding.dispatch.planner.repair import at_moment, repair_breakdown, repair_cancellation
+from softlanding.dispatch.planner.explain.differences import Change, changes_between, difference, why_this_vehicle
+from softlanding.dispatch.planner.repair.news import at_moment, repair_breakdown, repair_cancellation
 from softlanding.errors import NotFound
 
 

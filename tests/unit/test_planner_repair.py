@@ -21,7 +21,7 @@ from softlanding.dispatch.planner import (
     take_out,
     vehicle_of,
 )
-from softlanding.dispatch.planner.repair import (
+from softlanding.dispatch.planner.repair.news import (
     at_moment,
     repair_breakdown,
     repair_cancellation,

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rides import a_problem, a_random_day, a_ride, a_vehicle, hhmm, planned
+from softlanding.bench.days import make_day
 from softlanding.clock import SystemClock
 from softlanding.dispatch import validator
 from softlanding.dispatch.planner import (
     Lock,
     cost_of_plan,
-    kernel,
     plan_all,
     plan_to_json,
     problem_to_json,
@@ -24,9 +24,9 @@ from softlanding.dispatch.planner import (
     take_out,
     vehicle_of,
 )
-from softlanding.dispatch.planner.days import make_day
-from softlanding.dispatch.planner.flat import Weights, desk_of, plan_of, sheet_of
-from softlanding.dispatch.planner.search import FIRM, Goal, improve
+from softlanding.dispatch.planner.search import kernel
+from softlanding.dispatch.planner.search.search import FIRM, Goal, improve
+from softlanding.dispatch.planner.search.tables import Weights, desk_of, plan_of, sheet_of
 from softlanding.errors import Invalid
 
 CLOCK = SystemClock()
@@ -153,7 +153,7 @@ def test_without_its_compiler_it_finds_the_same():
         "import json, sys; sys.modules['numba'] = None\n"
         "from softlanding.clock import SystemClock\n"
         "from softlanding.dispatch.planner import plan_from_json, plan_to_json, problem_from_json\n"
-        "from softlanding.dispatch.planner.search import improve\n"
+        "from softlanding.dispatch.planner.search.search import improve\n"
         "problem, plan = json.load(sys.stdin)\n"
         "found = improve(problem_from_json(problem), plan_from_json(plan), seed=1, turns=30, clock=SystemClock())\n"
         "print(json.dumps(plan_to_json(found.plan)))"

@@ -13,8 +13,8 @@ from itertools import pairwise
 from math import ceil, hypot
 from pathlib import Path
 
+from softlanding.bench.days import FlightRow
 from softlanding.dispatch.planner import Comfort, Plan, Problem, Ride, Vehicle
-from softlanding.dispatch.planner.days import FlightRow
 from softlanding.dispatch.travel import Matrix
 from softlanding.errors import Fault, Invalid
 

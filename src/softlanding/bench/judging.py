@@ -9,7 +9,7 @@ from softlanding.bench.rivals import Rival
 from softlanding.bench.tables import Tell
 from softlanding.clock import Clock
 from softlanding.dispatch.planner import Plan, Problem, plan_all, plan_to_json, problem_to_json
-from softlanding.dispatch.planner.search import Goal, improve
+from softlanding.dispatch.planner.search.search import Goal, improve
 from softlanding.dispatch.validator import violations
 
 EXAMPLES_MAX = 5

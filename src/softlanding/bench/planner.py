@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from softlanding.bench.days import FlightRow, Grade, make_day
 from softlanding.bench.instances import DIAL_A_RIDE, LI_LIM, read_flights, read_text
 from softlanding.bench.judging import Judge, Setting, plan_within
 from softlanding.bench.peers import version_of
@@ -19,7 +20,6 @@ from softlanding.bench.planner_locks import run_locks
 from softlanding.bench.rivals import RIVALS, Rival
 from softlanding.bench.tables import Tell
 from softlanding.clock import SystemClock
-from softlanding.dispatch.planner.days import FlightRow, Grade, make_day
 from softlanding.settings import plain_environment
 
 ENVIRONMENTS = Path("var") / "bench"

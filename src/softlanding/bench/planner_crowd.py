@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
+from softlanding.bench.days import make_day
 from softlanding.bench.judging import Setting, improved, percentiles_ms
 from softlanding.dispatch.planner import (
     Plan,
@@ -18,8 +19,7 @@ from softlanding.dispatch.planner import (
     plan_all,
     with_ride,
 )
-from softlanding.dispatch.planner.days import make_day
-from softlanding.dispatch.planner.repair import Repaired, repair_breakdown
+from softlanding.dispatch.planner.repair.news import Repaired, repair_breakdown
 
 WARM_UP = 3  # Rides placed before the clock counts: a service that answers has placed some before.
 BREAKS_FROM_S, BREAKS_UNTIL_S = 8 * 3600, 20 * 3600

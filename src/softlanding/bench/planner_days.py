@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from softlanding.bench.days import FlightRow, Grade, make_day
 from softlanding.bench.judging import Judged, Setting, judge_rival, plan_within
 from softlanding.bench.rivals import Rival, ask_rival
 from softlanding.dispatch.planner import Problem
-from softlanding.dispatch.planner.days import FlightRow, Grade, make_day
 from softlanding.errors import Unavailable
 
 OURS = "softlanding"

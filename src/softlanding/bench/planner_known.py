@@ -17,7 +17,7 @@ from softlanding.bench.instances import (
 from softlanding.bench.judging import Judged, Setting, judge_rival, plan_within
 from softlanding.bench.rivals import Rival, ask_rival
 from softlanding.dispatch.planner import Plan
-from softlanding.dispatch.planner.search import Goal
+from softlanding.dispatch.planner.search.search import Goal
 from softlanding.errors import Unavailable
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from softlanding.bench.days import make_day
 from softlanding.bench.judging import Setting
 from softlanding.dispatch.planner import (
     Lock,
@@ -18,9 +19,8 @@ from softlanding.dispatch.planner import (
     take_out,
     vehicle_of,
 )
-from softlanding.dispatch.planner.days import make_day
-from softlanding.dispatch.planner.repair import repair_breakdown, repair_cancellation, repair_delay
-from softlanding.dispatch.planner.search import improve
+from softlanding.dispatch.planner.repair.news import repair_breakdown, repair_cancellation, repair_delay
+from softlanding.dispatch.planner.search.search import improve
 from softlanding.dispatch.validator import violations
 from softlanding.errors import Refused
 

@@ -41,11 +41,11 @@ from softlanding.dispatch.planner import (
     with_ride,
 )
 from softlanding.dispatch.planner.check import KnownRoutes, known_routes, study
-from softlanding.dispatch.planner.indexed import asked_of
+from softlanding.dispatch.planner.explain.ways_out import stops_without
+from softlanding.dispatch.planner.explain.why_not import open_to
+from softlanding.dispatch.planner.index import asked_of
 from softlanding.dispatch.planner.insertion import cheapest, stops_with
-from softlanding.dispatch.planner.reasons import open_to
 from softlanding.dispatch.planner.routes import schedule_of
-from softlanding.dispatch.planner.ways_out import stops_without
 from softlanding.dispatch.store import PlanRow, StopRow
 from softlanding.errors import Invalid
 from softlanding.settings import DispatchSettings

@@ -1,13 +1,23 @@
 """Open rides and shifts in, manifests out: pure, exact, the same answer every time.
 
-`shapes` are the values, `check` judges one vehicle's stops, `planning` does things to a plan, `saved` is the JSON
-form; `repair` answers news, `explain` says why and what differs; `routes`, `insertion`, `making_room`, `reasons` and
-`ways_out` are how. `validator.py` beside this folder judges the results and shares no code with it.
+The core: `problem` are the values, `index` looks things up in them, `check` judges one vehicle's stops, `objective`
+says what makes one plan better, `operations` do things to a plan, `as_json` is the JSON form; `routes` and `insertion`
+are how. `explain/` says why and what differs, `repair/` answers news, `search/` betters a whole day. `validator.py`
+beside this folder judges the results and shares no code with it.
 """
 
+from softlanding.dispatch.planner.as_json import plan_from_json, plan_to_json, problem_from_json, problem_to_json
 from softlanding.dispatch.planner.check import check
-from softlanding.dispatch.planner.explain import Change, Choice, Difference, Other, difference, why_this_vehicle
-from softlanding.dispatch.planner.indexed import (
+from softlanding.dispatch.planner.explain.differences import (
+    Change,
+    Choice,
+    Difference,
+    Other,
+    difference,
+    why_this_vehicle,
+)
+from softlanding.dispatch.planner.explain.sentences import SayTime, say_utc
+from softlanding.dispatch.planner.index import (
     index_of,
     problem_faults,
     ride_faults,
@@ -15,7 +25,7 @@ from softlanding.dispatch.planner.indexed import (
     without_ride,
 )
 from softlanding.dispatch.planner.objective import Cost
-from softlanding.dispatch.planner.planning import (
+from softlanding.dispatch.planner.operations import (
     assign,
     cost_of_plan,
     lift_broken_limits,
@@ -25,19 +35,7 @@ from softlanding.dispatch.planner.planning import (
     take_out,
     vehicle_of,
 )
-from softlanding.dispatch.planner.repair import (
-    Repaired,
-    at_moment,
-    repair_breakdown,
-    repair_cancellation,
-    repair_changed_ride,
-    repair_closed_road,
-    repair_delay,
-    repair_drop_out,
-    repair_late,
-)
-from softlanding.dispatch.planner.saved import plan_from_json, plan_to_json, problem_from_json, problem_to_json
-from softlanding.dispatch.planner.shapes import (
+from softlanding.dispatch.planner.problem import (
     Break,
     Comfort,
     Constraint,
@@ -59,7 +57,17 @@ from softlanding.dispatch.planner.shapes import (
     seconds_at,
     time_at,
 )
-from softlanding.dispatch.planner.words import SayTime, say_utc
+from softlanding.dispatch.planner.repair.news import (
+    Repaired,
+    at_moment,
+    repair_breakdown,
+    repair_cancellation,
+    repair_changed_ride,
+    repair_closed_road,
+    repair_delay,
+    repair_drop_out,
+    repair_late,
+)
 
 __all__ = [
     "Break",

@@ -4,7 +4,18 @@ of it."""
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from softlanding.dispatch.planner.indexed import Index, asked_of, index_of
+from softlanding.dispatch.planner.explain.sentences import SayTime, Speech, count, dimensions, hours, minutes, say_utc
+from softlanding.dispatch.planner.index import Index, asked_of, index_of
+from softlanding.dispatch.planner.problem import (
+    Constraint,
+    Infeasible,
+    Manifest,
+    Problem,
+    Ride,
+    Schedule,
+    Stop,
+    Vehicle,
+)
 from softlanding.dispatch.planner.routes import (
     Route,
     aboard_at_start,
@@ -16,17 +27,6 @@ from softlanding.dispatch.planner.routes import (
     settled,
     variants,
 )
-from softlanding.dispatch.planner.shapes import (
-    Constraint,
-    Infeasible,
-    Manifest,
-    Problem,
-    Ride,
-    Schedule,
-    Stop,
-    Vehicle,
-)
-from softlanding.dispatch.planner.words import SayTime, Speech, count, dimensions, hours, minutes, say_utc
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from softlanding.dispatch.planner.check import KnownRoutes
-from softlanding.dispatch.planner.indexed import FAR, Asked, Index
+from softlanding.dispatch.planner.index import FAR, Asked, Index
 from softlanding.dispatch.planner.objective import (
     NEW_CAR,
     NEW_TIME,
@@ -25,6 +25,7 @@ from softlanding.dispatch.planner.objective import (
     patience_of,
     waiting_cost,
 )
+from softlanding.dispatch.planner.problem import Comfort, Stop
 from softlanding.dispatch.planner.routes import (
     HERE,
     Delayed,
@@ -37,7 +38,6 @@ from softlanding.dispatch.planner.routes import (
     cost_of,
     earliest,
 )
-from softlanding.dispatch.planner.shapes import Comfort, Stop
 
 _first_three = itemgetter(0, 1, 2)
 

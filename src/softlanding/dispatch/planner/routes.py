@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from operator import add, itemgetter
 from typing import NamedTuple
 
-from softlanding.dispatch.planner.indexed import FAR, Asked, Index, asked_of
+from softlanding.dispatch.planner.index import FAR, Asked, Index, asked_of
 from softlanding.dispatch.planner.objective import NEW_CAR, NEW_TIME, Cost, excess_cost, patience_of, waiting_cost
-from softlanding.dispatch.planner.shapes import Break, Comfort, Schedule, Stop, Vehicle
+from softlanding.dispatch.planner.problem import Break, Comfort, Schedule, Stop, Vehicle
 
 # Breaks move between gaps with nobody aboard: two breaks in ten gaps are 55 ways. No more than this are tried.
 VARIANTS_MAX = 64

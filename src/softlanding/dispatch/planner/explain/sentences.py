@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from softlanding.dispatch.planner.indexed import Index
-from softlanding.dispatch.planner.shapes import Constraint, Lock, Ride, Vehicle, time_at
+from softlanding.dispatch.planner.index import Index
+from softlanding.dispatch.planner.problem import Constraint, Lock, Ride, Vehicle, time_at
 
 SayTime = Callable[[datetime], str]
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from math import cos, radians
 from typing import Literal, NamedTuple
 
-from softlanding.dispatch.planner.shapes import Break, Problem, Ride, Vehicle
+from softlanding.dispatch.planner.problem import Break, Problem, Ride, Vehicle
 from softlanding.dispatch.travel import Matrix, Point, matrix
 
 Grade = Literal["ordinary", "bad", "storm"]

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from softlanding.dispatch.planner.check import known_routes, study
-from softlanding.dispatch.planner.explain import Change, changes_between
-from softlanding.dispatch.planner.indexed import FAR, Index, asked_of, changed, index_of, without_ride
-from softlanding.dispatch.planner.making_room import Routes, give_way, make_room, placed
-from softlanding.dispatch.planner.planning import (
+from softlanding.dispatch.planner.explain.differences import Change, changes_between
+from softlanding.dispatch.planner.explain.sentences import SayTime, Speech, say_utc
+from softlanding.dispatch.planner.explain.ways_out import stops_without
+from softlanding.dispatch.planner.explain.why_not import hopeless
+from softlanding.dispatch.planner.index import FAR, Index, asked_of, changed, index_of, without_ride
+from softlanding.dispatch.planner.operations import (
     base_of,
     cost_of_plan,
     laid,
@@ -24,11 +26,9 @@ from softlanding.dispatch.planner.planning import (
     with_unplaced,
     without_ways_out,
 )
-from softlanding.dispatch.planner.reasons import hopeless
+from softlanding.dispatch.planner.problem import Lock, Manifest, Plan, Problem, Ride, Stop, UnplacedRide, Vehicle
+from softlanding.dispatch.planner.repair.making_room import Routes, give_way, make_room, placed
 from softlanding.dispatch.planner.routes import route_of
-from softlanding.dispatch.planner.shapes import Lock, Manifest, Plan, Problem, Ride, Stop, UnplacedRide, Vehicle
-from softlanding.dispatch.planner.ways_out import stops_without
-from softlanding.dispatch.planner.words import SayTime, Speech, say_utc
 from softlanding.dispatch.travel import Matrix
 from softlanding.errors import Refused
 

@@ -2,7 +2,7 @@
 
 `improve` never makes a plan worse and never one that the exact check refuses. With a budget of turns the same seed
 gives the same plan; with a budget of seconds it is as good as the time allows. It needs numpy, and is quick only with
-numba: so it runs in a process of its own (`apart.py`), and no service imports it.
+numba: so it runs in a process of its own (`process.py`), and no service imports it.
 """
 
 import math
@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from softlanding.dispatch.planner import kernel
-from softlanding.dispatch.planner.flat import Sheet, Weights, desk_of, plan_of, sheet_of, weighed
-from softlanding.dispatch.planner.kernel import Array, Desk, Flat, State, Trail
 from softlanding.dispatch.planner.objective import Cost
-from softlanding.dispatch.planner.planning import cost_of_plan
-from softlanding.dispatch.planner.shapes import Plan, Problem
+from softlanding.dispatch.planner.operations import cost_of_plan
+from softlanding.dispatch.planner.problem import Plan, Problem
+from softlanding.dispatch.planner.search import kernel
+from softlanding.dispatch.planner.search.kernel import Array, Desk, Flat, State, Trail
+from softlanding.dispatch.planner.search.tables import Sheet, Weights, desk_of, plan_of, sheet_of, weighed
 from softlanding.errors import Fault, Invalid
 
 # Comfort, as the objective has it: a level outweighs what is below it.

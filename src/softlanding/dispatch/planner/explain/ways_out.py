@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from softlanding.dispatch.planner.check import KnownRoutes, study
-from softlanding.dispatch.planner.indexed import FAR, Asked, Index, asked_of
+from softlanding.dispatch.planner.explain.sentences import Speech, hours, minutes
+from softlanding.dispatch.planner.explain.why_not import Relaxed, fitting_of
+from softlanding.dispatch.planner.index import FAR, Asked, Index, asked_of
 from softlanding.dispatch.planner.insertion import cheapest
-from softlanding.dispatch.planner.reasons import Relaxed, fitting_of
-from softlanding.dispatch.planner.shapes import Manifest, Ride, Stop, Vehicle, WayOut
-from softlanding.dispatch.planner.words import Speech, hours, minutes
+from softlanding.dispatch.planner.problem import Manifest, Ride, Stop, Vehicle, WayOut
 
 # Passengers and shifts nearest in time are tried first; of each kind the best few are offered.
 MOVES_TRIED, SHIFTS_TRIED, OFFERED = 20, 12, 3

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from softlanding.dispatch.planner.objective import nearness, unsure_of
-from softlanding.dispatch.planner.shapes import Break, Lock, Problem, Ride, Stop, Told, Vehicle
+from softlanding.dispatch.planner.problem import Break, Lock, Problem, Ride, Stop, Told, Vehicle
 from softlanding.errors import Fault, Invalid, NotFound, Refused
 
 if TYPE_CHECKING:

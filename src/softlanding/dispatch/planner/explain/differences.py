@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from softlanding.dispatch.planner.check import known_routes
-from softlanding.dispatch.planner.indexed import Index, asked_of, index_of
+from softlanding.dispatch.planner.explain.sentences import SayTime, Speech, count, hours, minutes, say_utc
+from softlanding.dispatch.planner.explain.why_not import open_to
+from softlanding.dispatch.planner.index import Index, asked_of, index_of
 from softlanding.dispatch.planner.insertion import Fit, cheapest
 from softlanding.dispatch.planner.objective import Cost, minus
-from softlanding.dispatch.planner.planning import cost_of_plan, manifests_of, take_out, vehicle_of
-from softlanding.dispatch.planner.reasons import open_to
-from softlanding.dispatch.planner.shapes import Plan, Problem
-from softlanding.dispatch.planner.words import SayTime, Speech, count, hours, minutes, say_utc
+from softlanding.dispatch.planner.operations import cost_of_plan, manifests_of, take_out, vehicle_of
+from softlanding.dispatch.planner.problem import Plan, Problem
 from softlanding.errors import NotFound
 
 OTHERS_SAID = 3

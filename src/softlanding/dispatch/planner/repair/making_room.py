@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from softlanding.dispatch.planner.check import KnownRoutes
-from softlanding.dispatch.planner.indexed import Asked, Index, asked_of
+from softlanding.dispatch.planner.explain.ways_out import stops_without
+from softlanding.dispatch.planner.explain.why_not import fits_ever, open_to
+from softlanding.dispatch.planner.index import Asked, Index, asked_of
 from softlanding.dispatch.planner.insertion import Fit, cheapest
 from softlanding.dispatch.planner.objective import Cost, minus, plus
-from softlanding.dispatch.planner.planning import with_fit
-from softlanding.dispatch.planner.reasons import fits_ever, open_to
+from softlanding.dispatch.planner.operations import with_fit
 from softlanding.dispatch.planner.routes import route_of
-from softlanding.dispatch.planner.ways_out import stops_without
 
 Routes = dict[str, KnownRoutes]  # By vehicle: a plan while it is being worked at.
 

@@ -9,20 +9,13 @@ from dataclasses import replace
 from itertools import permutations
 
 from softlanding.dispatch.planner.check import KnownRoutes, check, known_routes, study
-from softlanding.dispatch.planner.indexed import FAR, Asked, Index, asked_of, changed, index_of
+from softlanding.dispatch.planner.explain.sentences import SayTime, Speech, say_utc
+from softlanding.dispatch.planner.explain.ways_out import stops_without, ways_out
+from softlanding.dispatch.planner.explain.why_not import open_to, relax, why_not
+from softlanding.dispatch.planner.index import FAR, Asked, Index, asked_of, changed, index_of
 from softlanding.dispatch.planner.insertion import Fit, cheapest, stops_with
 from softlanding.dispatch.planner.objective import Cost, plus, stranded_cost
-from softlanding.dispatch.planner.reasons import open_to, relax, why_not
-from softlanding.dispatch.planner.routes import (
-    Route,
-    aboard_at_start,
-    route_of,
-    schedule_of,
-    solved,
-    variants,
-    with_break,
-)
-from softlanding.dispatch.planner.shapes import (
+from softlanding.dispatch.planner.problem import (
     Infeasible,
     Manifest,
     Placed,
@@ -33,8 +26,15 @@ from softlanding.dispatch.planner.shapes import (
     UnplacedRide,
     Vehicle,
 )
-from softlanding.dispatch.planner.ways_out import stops_without, ways_out
-from softlanding.dispatch.planner.words import SayTime, Speech, say_utc
+from softlanding.dispatch.planner.routes import (
+    Route,
+    aboard_at_start,
+    route_of,
+    schedule_of,
+    solved,
+    variants,
+    with_break,
+)
 from softlanding.errors import Fault, Invalid, NotFound, Refused
 
 # Places to drop those aboard: up to so many are tried in every order (120), more go to the nearest first.

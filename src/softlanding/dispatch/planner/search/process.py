@@ -1,6 +1,6 @@
 """The search in a process of its own, so that the service goes on answering while it thinks.
 
-The task goes in as one line of JSON; how it stands comes out line by line, and at last the plan (`think.py`). The
+The task goes in as one line of JSON; how it stands comes out line by line, and at last the plan (`__main__.py`). The
 process holds nothing and can be ended at any moment; it ends by itself when nobody listens any more.
 """
 
@@ -11,11 +11,11 @@ import sys
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from softlanding.dispatch.planner.saved import plan_from_json, plan_to_json, problem_to_json
-from softlanding.dispatch.planner.shapes import Plan, Problem
+from softlanding.dispatch.planner.as_json import plan_from_json, plan_to_json, problem_to_json
+from softlanding.dispatch.planner.problem import Plan, Problem
 from softlanding.errors import Unavailable
 
-PROGRAM = "softlanding.dispatch.planner.think"
+PROGRAM = "softlanding.dispatch.planner.search"
 READ_BYTES = 65_536
 STOPS_WITHIN_S = 5.0
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from softlanding.dispatch.planner.check import KnownRoutes, check, study, unfit
-from softlanding.dispatch.planner.indexed import FAR, Asked, Index
+from softlanding.dispatch.planner.explain.sentences import Speech, count, dimensions, minutes
+from softlanding.dispatch.planner.index import FAR, Asked, Index
 from softlanding.dispatch.planner.insertion import Boarding, Fit, cheapest, least, stops_with
-from softlanding.dispatch.planner.shapes import Constraint, Infeasible, Ride, Vehicle
-from softlanding.dispatch.planner.words import Speech, count, dimensions, minutes
+from softlanding.dispatch.planner.problem import Constraint, Infeasible, Ride, Vehicle
 
 # A limit is lifted by no more than a person would think of, in steps, so that the search stays short.
 STEPS_S = (1800, 7200, 21600)

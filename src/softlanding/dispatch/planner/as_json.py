@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from softlanding.dispatch.planner.indexed import index_of
-from softlanding.dispatch.planner.shapes import Plan, Problem
+from softlanding.dispatch.planner.index import index_of
+from softlanding.dispatch.planner.problem import Plan, Problem
 from softlanding.errors import Fault, Invalid
 
 T = TypeVar("T")

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from softlanding.dispatch.planner.check import check
-from softlanding.dispatch.planner.indexed import index_of
+from softlanding.dispatch.planner.index import index_of
 from softlanding.dispatch.planner.objective import Cost
-from softlanding.dispatch.planner.planning import cost_of_plan
-from softlanding.dispatch.planner.shapes import Manifest, Plan, Problem, Schedule, Stop
+from softlanding.dispatch.planner.operations import cost_of_plan
+from softlanding.dispatch.planner.problem import Manifest, Plan, Problem, Schedule, Stop
 
 
 @dataclass(frozen=True)

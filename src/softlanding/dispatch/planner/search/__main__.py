@@ -1,12 +1,12 @@
-"""The program behind `apart.py`: one task on stdin, how it stands on stdout, and at last the plan."""
+"""The program behind `process.py`: one task on stdin, how it stands on stdout, and at last the plan."""
 
 import json
 import sys
 import threading
 
 from softlanding.clock import SystemClock
-from softlanding.dispatch.planner.saved import plan_from_json, plan_to_json, problem_from_json
-from softlanding.dispatch.planner.search import Progress, improve
+from softlanding.dispatch.planner.as_json import plan_from_json, plan_to_json, problem_from_json
+from softlanding.dispatch.planner.search.search import Progress, improve
 
 TOLD_EVERY = 0.05  # Of the budget.
 

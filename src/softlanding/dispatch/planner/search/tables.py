@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from softlanding.dispatch.planner import kernel
 from softlanding.dispatch.planner.check import check
-from softlanding.dispatch.planner.indexed import FAR, Asked, Index, asked_of, index_of
-from softlanding.dispatch.planner.kernel import Array, Desk, Flat, State
+from softlanding.dispatch.planner.index import FAR, Asked, Index, asked_of, index_of
 from softlanding.dispatch.planner.objective import PRIORITY_MAX
+from softlanding.dispatch.planner.problem import Manifest, Plan, Problem, Schedule, Stop, UnplacedRide, Vehicle
 from softlanding.dispatch.planner.routes import aboard_at_start, route_of
-from softlanding.dispatch.planner.shapes import Manifest, Plan, Problem, Schedule, Stop, UnplacedRide, Vehicle
+from softlanding.dispatch.planner.search import kernel
+from softlanding.dispatch.planner.search.kernel import Array, Desk, Flat, State
 
 NEAR_MAX = 60  # So many rides are thought of as alike.
 WINDOW_SEEN_S = 3600  # A window wider than that says little about when somebody rides.

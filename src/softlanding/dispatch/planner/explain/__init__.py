@@ -1,0 +1,1 @@
+"""Why a ride is where it is, or nowhere: reasons, ways out of them, and what differs between two plans."""
