@@ -1,9 +1,9 @@
 """Open rides and shifts in, manifests out: pure, exact, the same answer every time.
 
 The core: `problem` are the values, `index` looks things up in them, `check` judges one vehicle's stops, `objective`
-says what makes one plan better, `operations` do things to a plan, `as_json` is the JSON form; `routes` and `insertion`
-are how. `explain/` says why and what differs, `repair/` answers news, `search/` betters a whole day. `validator.py`
-beside this folder judges the results and shares no code with it.
+says what makes one plan better, `operations` do things to a plan, `as_json` is the JSON form; `network`, `routes`,
+`bounds` and `insertion` are how. `explain/` says why and what differs, `repair/` answers news, `search/` betters a
+whole day. `validator.py` beside this folder judges the results and shares no code with it.
 """
 
 from softlanding.dispatch.planner.as_json import plan_from_json, plan_to_json, problem_from_json, problem_to_json

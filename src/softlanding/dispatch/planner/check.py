@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from softlanding.dispatch.planner.explain.sentences import SayTime, Speech, count, dimensions, hours, minutes, say_utc
 from softlanding.dispatch.planner.index import Index, asked_of, index_of
+from softlanding.dispatch.planner.network import services, settled
 from softlanding.dispatch.planner.problem import (
     Constraint,
     Infeasible,
@@ -23,8 +24,6 @@ from softlanding.dispatch.planner.routes import (
     over_span,
     route_of,
     schedule_of,
-    services,
-    settled,
     variants,
 )
 

@@ -14,8 +14,10 @@ from heapq import heapify, heappop, heappush
 from operator import itemgetter
 from typing import NamedTuple
 
+from softlanding.dispatch.planner.bounds import Delayed, Leg, Pressed
 from softlanding.dispatch.planner.check import KnownRoutes
 from softlanding.dispatch.planner.index import FAR, Asked, Index
+from softlanding.dispatch.planner.network import HERE, Network, Room
 from softlanding.dispatch.planner.objective import (
     NEW_CAR,
     NEW_TIME,
@@ -26,18 +28,7 @@ from softlanding.dispatch.planner.objective import (
     waiting_cost,
 )
 from softlanding.dispatch.planner.problem import Comfort, Stop
-from softlanding.dispatch.planner.routes import (
-    HERE,
-    Delayed,
-    Leg,
-    Network,
-    Pressed,
-    Room,
-    Route,
-    add_told,
-    cost_of,
-    earliest,
-)
+from softlanding.dispatch.planner.routes import Route, add_told, cost_of, earliest
 
 _first_three = itemgetter(0, 1, 2)
 

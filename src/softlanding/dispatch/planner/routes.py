@@ -9,85 +9,27 @@ limits, and one, find every contradiction; it always ends.
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from operator import add, itemgetter
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from operator import add
 
+from softlanding.dispatch.planner.bounds import (
+    Leg,
+    delayed_of,
+    firm_waits,
+    from_the_end,
+    from_the_start,
+    least_rides,
+    next_places,
+    pressed_of,
+    ways_of,
+)
 from softlanding.dispatch.planner.index import FAR, Asked, Index, asked_of
-from softlanding.dispatch.planner.objective import NEW_CAR, NEW_TIME, Cost, excess_cost, patience_of, waiting_cost
+from softlanding.dispatch.planner.network import HERE, Network, Room, services, settled
+from softlanding.dispatch.planner.objective import NEW_CAR, NEW_TIME, Cost, excess_cost, waiting_cost
 from softlanding.dispatch.planner.problem import Break, Comfort, Schedule, Stop, Vehicle
 
 # Breaks move between gaps with nobody aboard: two breaks in ten gaps are 55 ways. No more than this are tried.
 VARIANTS_MAX = 64
-
-# Of those who wait longer when a stop begins later, so many are thought of in a bound.
-PRESSED_MAX = 3
-
-# The place of a break in `Network.spots`: where the car stands.
-HERE = -1
-
-Room = tuple[int, int, int]  # Seats, luggage, wheelchair places.
-
-
-class Pressed(NamedTuple):
-    """Somebody who waits longer when an earlier stop begins later: how long until now and how unsure that is. `until`
-    counts from when the stop would begin if the car never stood idle: so long there is nothing to wait for."""
-
-    until: int
-    waits: int
-    unsure: int
-
-
-class Delayed(NamedTuple):
-    """Who rides longer for a detour: how much longer than the direct way at least, and what the limit still spares."""
-
-    extra: int
-    spare: int
-
-
-@dataclass(slots=True)
-class Network:
-    """The times of a route: nodes are its free stops. `end` is -1 when it may end anywhere. `span` is how long the
-    car may be out, FAR if that is not limited or, as the car has left already, part of `end_late`."""
-
-    first: int
-    end: int
-    ready: int
-    end_late: int
-    span: int
-    driven: int = 0  # Seconds at the wheel by its frozen stops.
-    moved: int = 0  # The price of those aboard or to board who were told another car.
-    spots: list[int] = field(default_factory=list)
-    early: list[int] = field(default_factory=list)
-    late: list[int] = field(default_factory=list)
-    boarding: list[int] = field(default_factory=list)
-    alighting: list[int] = field(default_factory=list)
-    waits: list[tuple[int, int, int]] = field(default_factory=list)  # Boards at, when ready, how unsure that is.
-    limits: list[tuple[int, int, int, int]] = field(
-        default_factory=list
-    )  # Boards at, alights at, longest, direct ride.
-    told: list[tuple[int, int, int]] = field(default_factory=list)  # Boards at, told when, weight.
-    carried: list[tuple[int, int, int]] = field(
-        default_factory=list
-    )  # Alights at, left at, direct: aboard from the start.
-
-
-class Leg(NamedTuple):
-    """The way to a stop, or home from the last one, and what bounds a ride that is added there: true whatever is added
-    elsewhere, for `leaves` hangs on the stops before alone and `latest` on those after."""
-
-    leaves: int
-    at: int
-    to: int  # HERE if that is a break, or home.
-    onward: int  # Where the car drives next, past breaks; -1 for nowhere.
-    way: int  # How long it would take to the stop if the car never stood idle.
-    latest: int  # When the stop, or home, is reached at the latest.
-    calm: int  # And so that nobody of those pressed would wait at a higher price.
-    pressed: tuple[Pressed, ...]
-    room: Room
-    aboard: frozenset[str]
-    delayed: tuple[Delayed, ...]
-    waiting: int  # What is left of it at least, whoever is added here, less what is now.
 
 
 @dataclass(slots=True)
@@ -124,12 +66,12 @@ def solved(
     rows, comfort = index.rows, index.problem.comfort
     cost = Cost() if begins is None else cost_of(rows, comfort, net, begins)
     now = cost if before is None else before
-    soonest, last, ways = _from_the_start(rows, net), _from_the_end(rows, net), _ways(rows, net)
-    latest, rides = [*last, net.end_late], _least_rides(net, ways)
-    leaves, waiting = [net.ready, *map(add, soonest, services(net))], _firm_waits(net, soonest, comfort, now.waiting)
+    soonest, last, ways = from_the_start(rows, net), from_the_end(rows, net), ways_of(rows, net)
+    latest, rides = [*last, net.end_late], least_rides(net, ways)
+    leaves, waiting = [net.ready, *map(add, soonest, services(net))], firm_waits(net, soonest, comfort, now.waiting)
     columns = (
-        leaves, [net.first, *settled(net)], [*net.spots, HERE], _next_places(net), [*ways, 0], latest,
-        *_pressed(net, ways, begins, latest, comfort), *_loads(index, vehicle, free), _delayed(net, rides), waiting,
+        leaves, [net.first, *settled(net)], [*net.spots, HERE], next_places(net), [*ways, 0], latest,
+        *pressed_of(net, ways, begins, latest, comfort), *_loads(index, vehicle, free), delayed_of(net, rides), waiting,
     )  # fmt: skip
     firm_riding = sum(excess_cost(one.extra, comfort.ride_free_s) for _on, _off, one in rides)
     return Route(
@@ -218,22 +160,6 @@ def over_span(rows: list[list[int]], net: Network) -> int:
 def changes_of(comfort: Comfort, told: Sequence[tuple[int, int, int]], begins: Sequence[int]) -> int:
     """What it costs that these board at another time than they were told."""
     return sum(NEW_TIME * near for at, said, near in told if abs(begins[at] - said) > comfort.told_free_s)
-
-
-def services(net: Network) -> list[int]:
-    """Seconds at each stop: its passengers alight side by side, then board side by side."""
-    return [off + on for off, on in zip(net.alighting, net.boarding, strict=True)]
-
-
-def settled(net: Network) -> list[int]:
-    """The places in order, each break where the car then stands."""
-    if HERE not in net.spots:
-        return net.spots
-    here, places = net.first, []
-    for place in net.spots:
-        here = here if place == HERE else place
-        places.append(here)
-    return places
 
 
 def schedule_of(index: Index, route: Route) -> Schedule:
@@ -414,106 +340,6 @@ def _loads(index: Index, vehicle: Vehicle, free: Sequence[Stop]) -> tuple[list[R
         rooms.append(room)
         crowds.append(frozenset(aboard))
     return rooms, crowds
-
-
-def _from_the_start(rows: list[list[int]], net: Network) -> list[int]:
-    here, time, soonest = net.first, net.ready, list[int]()
-    for place, early, service in zip(settled(net), net.early, services(net), strict=True):
-        time = max(time + rows[here][place], early)
-        soonest.append(time)
-        time += service
-        here = place
-    return soonest
-
-
-def _from_the_end(rows: list[list[int]], net: Network) -> list[int]:
-    last, following, next_place = [], net.end_late, net.end
-    places, service = settled(net), services(net)
-    for position in range(len(places) - 1, -1, -1):
-        # A break moves with the car, so the drives around it may get shorter: a bound counts none.
-        moves = next_place < 0 or net.spots[position] == HERE
-        drive = 0 if moves else rows[places[position]][next_place]
-        following = min(net.late[position], following - drive - service[position])
-        last.append(following)
-        next_place = net.spots[position]
-    return last[::-1]
-
-
-def _ways(rows: list[list[int]], net: Network) -> list[int]:
-    """How long it would take to each stop if the car never stood idle."""
-    here, way, ways = net.first, 0, list[int]()
-    for place, service in zip(settled(net), services(net), strict=True):
-        way += rows[here][place]
-        ways.append(way)
-        way += service
-        here = place
-    return ways
-
-
-def _pressed(
-    net: Network, ways: list[int], begins: list[int] | None, latest: list[int], comfort: Comfort
-) -> tuple[list[int], list[tuple[Pressed, ...]]]:
-    """By leg, until when its stop is reached early enough that nobody waits at a higher price; and whom it delays, the
-    next first. Nobody for a break, which moves with the car."""
-    pressed: list[tuple[Pressed, ...]] = [()] * len(latest)
-    calm, whom, until, waits = list(latest), pressed[0], FAR, dict[int, Pressed]()
-    if begins is None:
-        return calm, pressed
-    for position, ready, unsure in sorted(net.waits, key=itemgetter(1), reverse=True):
-        waits[position] = Pressed(begins[position] - ways[position], begins[position] - ready, unsure)
-    for position in range(len(ways) - 1, -1, -1):
-        if position in waits:
-            who = waits[position]
-            until = min(until, who.until + patience_of(who.unsure, comfort.wait_free_s, who.waits))
-            whom = (who, *whom)[:PRESSED_MAX]
-        if whom and net.spots[position] != HERE:
-            calm[position], pressed[position] = min(calm[position], until + ways[position]), whom
-    return calm, pressed
-
-
-def _firm_waits(net: Network, soonest: list[int], comfort: Comfort, now: int) -> list[int]:
-    """By leg what waiting is left at least, less what is now, whoever is added there. A break that is taken nearer to
-    where the car goes next may spare those some who board after it, and nobody else."""
-    waits = [0] * len(soonest)
-    for position, ready, unsure in net.waits:
-        waits[position] += waiting_cost(soonest[position] - ready, unsure, comfort.wait_free_s)
-    firm = sum(waits) - now
-    legs = [firm]
-    for position in range(len(waits) - 1, -1, -1):
-        if net.spots[position] == HERE:
-            firm = sum(waits[:position]) - now
-        legs.append(firm)
-    return legs[::-1]
-
-
-def _least_rides(net: Network, ways: list[int]) -> list[tuple[int, int, Delayed]]:
-    """Where each ride begins (-1: aboard from the start) and ends, and how it would be if the car never stood idle: for
-    that may be spared, but no drive and no service between."""
-    service, rides = services(net), []
-    for on, off, limit, direct in net.limits:
-        takes = ways[off] - ways[on] - service[on]
-        rides.append((on, off, Delayed(takes - direct, limit - takes)))
-    for off, left, direct in net.carried:
-        rides.append((-1, off, Delayed(net.ready + ways[off] - left - direct, FAR)))
-    return rides
-
-
-def _delayed(net: Network, rides: list[tuple[int, int, Delayed]]) -> list[tuple[Delayed, ...]]:
-    """By leg, whom a detour there delays."""
-    delayed: list[tuple[Delayed, ...]] = [()] * (len(net.spots) + 1)
-    for on, off, one in rides:
-        for leg in range(on + 1, off + 1):
-            delayed[leg] = (*delayed[leg], one)
-    return delayed
-
-
-def _next_places(net: Network) -> list[int]:
-    """For each leg where the car drives next, looking past breaks; -1 for nowhere."""
-    following, onward = net.end, [net.end]
-    for spot in reversed(net.spots):
-        following = following if spot == HERE else spot
-        onward.append(following)
-    return onward[::-1]
 
 
 def _driven(index: Index, vehicle: Vehicle) -> int:

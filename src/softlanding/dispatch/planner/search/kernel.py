@@ -5,6 +5,9 @@ Neighbours at one place share a halt when who alights comes first and nobody wai
 solves the temporal network of `routes.py` for a row; tests hold both equal, and what is found here is judged there.
 
 Chance is an array of two numbers that the caller owns, so that a seed replays.
+
+One file, however long: numba keeps what it compiled by the stamp of the file that a function stands in, and does not
+see that a function or constant of another file has changed. Split, this would go on reckoning with yesterday's code.
 """
 
 from collections.abc import Callable
