@@ -3,13 +3,13 @@
 import itertools
 from dataclasses import replace
 from datetime import datetime, timedelta
-from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from clocks import NOON
 from dispatched import CONFERENCE, HOTEL, Dispatched, a_pickup
+from forms import PASSING, the_form
 from softlanding.dispatch import store
 from softlanding.dispatch.actions import fleet, taps
 from softlanding.dispatch.model import Place
@@ -36,34 +36,10 @@ def coordinator(here):
     return here.house.client("dispatch", roles=["coordinator"])
 
 
-class Fields(HTMLParser):
-    """What the browser would send of the form under #edit, as it stands there."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.sent, self.action, self._is_in, self._select = {}, "", False, None
-        self.feed(page)
-
-    def handle_starttag(self, tag, given):
-        attrs = dict(given)
-        if tag == "section":
-            self._is_in = attrs.get("id") == "edit"
-        if not self._is_in:
-            return
-        if tag == "form":
-            self.action = attrs["action"]
-        elif tag == "input":
-            self.sent[attrs["name"]] = attrs.get("value", "")
-        elif tag == "select":
-            self._select = attrs["name"]
-        elif tag == "option" and ("selected" in attrs or self._select not in self.sent):
-            self.sent[self._select] = attrs["value"]
-
-
 def edit(client, page, what):
     shown = client.get(f"{DESK}/{page}?edit={what}")
     assert shown.status_code == 200
-    return Fields(shown.text)
+    return the_form(shown.text, "edit")
 
 
 def send(client, form, **changes):
@@ -159,7 +135,7 @@ def test_each_field_of_each_form_changes_itself_and_nothing_else(here, coordinat
 def test_a_form_that_is_sent_as_it_is_shown_changes_nothing(here, coordinator, kind):
     page, named, _ = name_of(here, kind)
     before, form = everything(here), edit(coordinator, page, named)
-    assert set(FORMS[kind]) == set(form.sent) - {"csrf", "key", "form"}
+    assert set(FORMS[kind]) == set(form.sent) - set(PASSING)
     send(coordinator, form)
     assert everything(here) == before
 

@@ -1,7 +1,7 @@
 """Arrivals announced, changed and withdrawn, news of their flights, and whole tables of them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,7 @@ from softlanding.schedule.model import (
     leg_of,
     lost_in_words,
     read_arrival,
+    rewritten,
 )
 from softlanding.schedule.views.speaker import present_journey
 
@@ -96,6 +97,22 @@ def change_arrival(
     news = known.news if known.arrival.is_same_trip(arrival) else None
     changed = store.journeys.save_journey(tx, replace(known, arrival=arrival, news=news))
     return _answer(tx, now, ask_for_pickup(tx, now, changed, promise, reason))
+
+
+def rewrite_arrival(
+    tx: Transaction,
+    now: datetime,
+    conference: str,
+    journey: str,
+    typed: Mapping[str, Any],
+    promise: Promise,
+    *,
+    reason: str = "the arrival was changed",
+) -> dict[str, Any]:
+    """What a form shows of an arrival is so from now on, and nothing else of it changes. Raises as `change_arrival`."""
+    known = _need_open(tx, conference, journey)
+    arrival = rewritten(known.arrival, typed, zone_of(tx.connection, conference).key)
+    return change_arrival(tx, now, conference, journey, arrival, promise, reason=reason)
 
 
 def withdraw_arrival(tx: Transaction, now: datetime, conference: str, journey: str, *, reason: str) -> dict[str, Any]:

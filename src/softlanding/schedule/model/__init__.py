@@ -19,6 +19,7 @@ from softlanding.schedule.model.journeys import (
     pickup_state,
     read_arrival,
     read_news,
+    rewritten,
     talk_of,
 )
 from softlanding.schedule.model.persons import recognise
@@ -57,6 +58,7 @@ __all__ = [
     "read_arrival",
     "read_news",
     "recognise",
+    "rewritten",
     "slots_by_speaker",
     "slug_of",
     "stamp",

@@ -1,10 +1,10 @@
 """Speakers' journeys: who arrives when, what is heard of the flight, and the pickup that follows from both."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from softlanding.contracts.schedule import PickupState
@@ -286,6 +286,40 @@ def read_arrival(
     return Arrival(
         kind, number, place.strip(), zone, landing_at, to_place.strip(), party, luggage, wheelchairs, phone, note
     )
+
+
+def rewritten(known: Arrival, typed: Mapping[str, Any], conference_zone: str) -> Arrival:
+    """The arrival with what was typed of it, by the names that `read_arrival` takes. All else stays, to the second; so
+    does what was typed as a form shows it, which is less than what is known: minutes, and whether there is any
+    wheelchair.
+
+    Raises Invalid as `read_arrival` does.
+    """
+    local = known.landing_at.astimezone(ZoneInfo(known.zone))
+    was: dict[str, Any] = {name: getattr(known, name) for name in _AS_TYPED} | {"on": local.date(), "at": local.time()}
+    anew = {name: value for name, value in typed.items() if not _is_as_shown(name, value, was[name])}
+    if "wheelchairs" not in anew:
+        anew["wheelchairs"] = min(known.wheelchairs, anew.get("party", known.party))
+    zone = known.zone if anew.keys().isdisjoint(("kind", "place")) else conference_zone
+    return read_arrival(conference_zone=zone, **(was | anew))
+
+
+_AS_TYPED = ("kind", "number", "place", "to_place", "party", "luggage", "wheelchairs", "phone", "note")
+
+
+def _is_as_shown(name: str, typed: Any, was: Any) -> bool:
+    if name == "wheelchairs":
+        return bool(typed) == bool(was)
+    if name == "at":
+        return typed is not None and (typed.hour, typed.minute) == (was.hour, was.minute)
+    if isinstance(was, str):
+        return _in_one_line(typed) == _in_one_line(was)
+    return bool(typed == was)
+
+
+def _in_one_line(text: str) -> str:
+    """As a browser sends what it was given for one line."""
+    return re.sub(r"[\r\n]", "", text).strip()
 
 
 def read_news(state: str, on: date | None, expected: time | None, zone: str, *, at: datetime, note: str = "") -> News:

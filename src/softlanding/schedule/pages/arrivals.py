@@ -12,9 +12,9 @@ from softlanding.lifecycle import Work
 from softlanding.schedule import store, views
 from softlanding.schedule.actions.journeys import (
     announce_arrival,
-    change_arrival,
     enter_flight_news,
     import_table,
+    rewrite_arrival,
     withdraw_arrival,
 )
 from softlanding.schedule.model import read_news
@@ -31,6 +31,7 @@ from softlanding.schedule.pages.shared import (
     promise,
     refused_form,
     status_of,
+    typed_arrival,
 )
 from softlanding.web import Doors, Form, Pages, once, read_form, read_upload, see_other
 
@@ -127,9 +128,9 @@ def _add_changing(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
     async def change(request: Request, conference: str, journey: Name) -> Response:
         found, form = await pages.conference(conference), await read_form(request)
         try:
-            arrival = arrival_from(form, found.zone)
+            typed = typed_arrival(form)
             answer = await once(
-                work, request, form.key, "arrival.change", change_arrival, found.slug, journey, arrival, promise(work)
+                work, request, form.key, "arrival.change", rewrite_arrival, found.slug, journey, typed, promise(work)
             )
         except ANSWERS as error:
             return await show.page(request, found, journey=journey, form=form, error=error)

@@ -56,21 +56,28 @@ def live(request: Request, pages: Pages, conference: Conference, values: Callabl
 
 
 def arrival_from(form: Form, zone: str) -> Any:
-    """The arrival in a form. Raises Invalid with every fault."""
-    return read_arrival(
-        kind=form.text("how", most=10) or "flight",
-        number=form.text("number", most=40),
-        place=form.text("airport", most=100),
-        conference_zone=zone,
-        on=day_of(form.text("on", most=20), "on"),
-        at=clock_of(form.text("time", most=20), "time"),
-        to_place=form.text("place", most=200),
-        party=form.number("party", least=1, most=50, default=1),
-        luggage=form.number("luggage", least=0, most=200, default=1),
-        wheelchairs=1 if form.is_on("wheelchair") else 0,
-        phone=form.text("phone", most=60),
-        note=form.text("note", most=500),
-    )
+    """The new arrival in a form. Raises Invalid with every fault."""
+    blank = {"kind": "flight", "number": "", "place": "", "on": None, "at": None, "to_place": ""}
+    return read_arrival(conference_zone=zone, **(blank | typed_arrival(form)))
+
+
+def typed_arrival(form: Form) -> dict[str, Any]:
+    """What the form shows of an arrival, by the names that `read_arrival` takes, and nothing that it does not show.
+    Raises Invalid."""
+    reads: Mapping[str, tuple[str, Callable[[], Any]]] = {
+        "how": ("kind", lambda: form.text("how", most=10) or "flight"),
+        "number": ("number", lambda: form.text("number", most=40)),
+        "airport": ("place", lambda: form.text("airport", most=100)),
+        "on": ("on", lambda: day_of(form.text("on", most=20), "on")),
+        "time": ("at", lambda: clock_of(form.text("time", most=20), "time")),
+        "place": ("to_place", lambda: form.text("place", most=200)),
+        "party": ("party", lambda: form.number("party", least=1, most=50, default=1)),
+        "luggage": ("luggage", lambda: form.number("luggage", least=0, most=200, default=1)),
+        "wheelchair": ("wheelchairs", lambda: 1 if form.is_on("wheelchair") else 0),
+        "phone": ("phone", lambda: form.text("phone", most=60)),
+        "note": ("note", lambda: form.text("note", most=500)),
+    }
+    return {name: read() for field, (name, read) in reads.items() if field in form.values}
 
 
 def day_of(text: str, field: str) -> date | None:

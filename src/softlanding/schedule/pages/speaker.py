@@ -13,7 +13,7 @@ from softlanding.errors import SoftlandingError, Unavailable
 from softlanding.lifecycle import Work
 from softlanding.links import replaced, unknown
 from softlanding.schedule import store, views
-from softlanding.schedule.actions.journeys import announce_arrival, change_arrival, withdraw_present_arrival
+from softlanding.schedule.actions.journeys import announce_arrival, rewrite_arrival, withdraw_present_arrival
 from softlanding.schedule.actions.people import see_speaker_link
 from softlanding.schedule.model import Speaker
 from softlanding.schedule.pages.shared import (
@@ -25,6 +25,7 @@ from softlanding.schedule.pages.shared import (
     promise,
     refused_form,
     status_of,
+    typed_arrival,
 )
 from softlanding.web import Doors, Form, Pages, asked, link, read_form, see_other
 from softlanding.web.doors import presented, refuse_ended
@@ -134,18 +135,19 @@ async def _announce_or_change(
     request: Request, work: Work, conference: Conference, speaker: Speaker, form: Form
 ) -> dict[str, Any]:
     """One arrival per speaker's page: the first time it is announced, then changed."""
-    slug, wanted = conference.slug, arrival_from(form, conference.zone)
+    slug = conference.slug
     journey = await work.database.read(views.speaker.present_journey, slug, speaker.code)
     key = await asked(request, form.key, "speaker.arrival", who=f"speaker/{speaker.code}")
     if journey is None:
+        wanted = arrival_from(form, conference.zone)
         return await work.database.write(keys.once, key, announce_arrival, slug, speaker.code, wanted, promise(work))
     return await work.database.write(
         keys.once,
         key,
-        change_arrival,
+        rewrite_arrival,
         slug,
         journey.id,
-        wanted,
+        typed_arrival(form),
         promise(work),
         reason="the speaker changed the arrival",
     )
