@@ -268,11 +268,12 @@ class NatsSettings(_Section):
     stream_max_age_hours: Positive = Field(
         default=48, description="NATS forgets facts after this time; the outboxes keep them."
     )
-    monitor_url: Address | None = Field(
-        default=None,
-        description="Where the NATS server tells its settings (/varz), by which it is proven to sync each "
-        "write to disk. Without it the server is asked by the bus, if the service's NATS user may ask.",
-        examples=["http://nats-1:8222"],
+    monitor_urls: Annotated[list[Address], NoDecode, BeforeValidator(_parted_by_commas)] = Field(
+        default=[],
+        description="Where the NATS servers tell their settings (/jsz), by which each is proven to sync every write "
+        "to disk: of a cluster all of them, parted by commas. Without any the servers are asked by the bus, if the "
+        "service's NATS user may ask.",
+        examples=["http://nats-1:8222,http://nats-2:8222"],
     )
 
 

@@ -67,6 +67,17 @@ def test_another_server_s_monitor_proves_nothing(tmp_path: Path) -> None:
     assert together.is_durable
 
 
+def test_each_monitor_is_asked_though_another_gives_no_answer(tmp_path: Path) -> None:
+    with running_nats(tmp_path / "ours") as ours, running_nats(tmp_path / "lazy", sync_always=False) as lazy:
+        dead = "http://127.0.0.1:9"
+        proven = asked_of(ours, monitor_urls=[dead, str(ours.monitor_url)])
+        found_out = asked_of(ours, monitor_urls=[dead, str(ours.monitor_url), str(lazy.monitor_url)])
+    assert proven.is_durable, proven.why
+    assert f"The NATS monitor {dead} gave no answer to rely on" in proven.why
+    assert not found_out.is_durable
+    assert f"The NATS server of {lazy.monitor_url} acknowledges before it syncs" in found_out.why
+
+
 def test_an_old_server_is_named_as_too_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jetstream, "SERVER_VERSION_MIN", (99, 0, 0))
     with running_nats(tmp_path) as server:

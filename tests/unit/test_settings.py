@@ -215,6 +215,7 @@ def test_a_misspelt_variable_is_refused_with_the_right_one():
         ("FRONTDOOR__PORT", "SOFTLANDING__FRONT_DOOR__PORT"),
         ("BEAT_SECONDS", "SOFTLANDING__LIFECYCLE__BEAT_SECONDS"),
         ("NATS__URL", "SOFTLANDING__NATS__URLS"),
+        ("NATS__MONITOR_URL", "SOFTLANDING__NATS__MONITOR_URLS"),
         ("LOG__LEVEL", "SOFTLANDING__LOGS__LEVEL"),
     ],
 )

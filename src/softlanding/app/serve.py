@@ -338,7 +338,7 @@ class ServiceProcess:
             self.clock,
             rng=self.rng,
             stream_max_age_s=nats.stream_max_age_hours * 3600,
-            monitor_urls=[nats.monitor_url] if nats.monitor_url else (),
+            monitor_urls=nats.monitor_urls,
             access=lambda: Access(user=nats.user, password=password),
             report=lambda words: self.log.info("bus", words=words),
         )

@@ -177,18 +177,18 @@ class JetStreamBus:
         if _version(info["version"]) < SERVER_VERSION_MIN:
             wanted = ".".join(map(str, SERVER_VERSION_MIN))
             return Durability(False, f"nats-server {info['version']} is too old; install {wanted} or newer.")
-        states = await self._states()
-        return states if isinstance(states, Durability) else _proof(states, info["server_id"], info["version"])
+        states, unasked = await self._states()
+        return _proof(states, unasked, info["server_id"], info["version"])
 
-    async def _states(self) -> "list[dict[str, Any]] | Durability":
-        """What the servers say about JetStream: by their HTTP monitors, or by the bus."""
+    async def _states(self) -> tuple[list[dict[str, Any]], list[str]]:
+        """What the servers say about JetStream, by their HTTP monitors or by the bus, and why others are not heard."""
         if self._monitor_urls:
             return await _monitored_states(self._monitor_urls)
         try:
-            return await _told_states(self._need_link())
+            return await _told_states(self._need_link()), []
         except (BusDown, ValueError, KeyError, TypeError) as error:
             why = "No NATS monitor is configured, and by the bus no server proves that it syncs"
-            return Durability(False, f"{why} ({error}); name its HTTP address, or let the account ask it.")
+            return [], [f"{why} ({error}); name its HTTP address, or let the account ask it."]
 
     async def close(self) -> None:
         """As the protocol. The last acknowledgement is confirmed first, if the server still answers."""
@@ -628,14 +628,10 @@ async def _let_go(client: Client) -> None:
             await client.close()
 
 
-async def _monitored_states(monitor_urls: Sequence[str]) -> list[dict[str, Any]] | Durability:
-    states = []
-    for url in monitor_urls:
-        state = await _monitored(url)
-        if isinstance(state, str):
-            return Durability(False, state)
-        states.append(state)
-    return states
+async def _monitored_states(monitor_urls: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
+    """What each monitor says, all asked at once, and a sentence about each that gave no answer to rely on."""
+    answers = await asyncio.gather(*(_monitored(url) for url in monitor_urls))
+    return [one for one in answers if not isinstance(one, str)], [one for one in answers if isinstance(one, str)]
 
 
 async def _told_states(link: _Link) -> list[dict[str, Any]]:
@@ -645,37 +641,37 @@ async def _told_states(link: _Link) -> list[dict[str, Any]]:
     return [answer["data"] for answer in answers]
 
 
-def _proof(states: Sequence[Mapping[str, Any]], server_id: str, version: str) -> Durability:
-    """One must be of the server that we talk to, all must sync, and no member of a cluster may lack."""
+def _proof(states: Sequence[Mapping[str, Any]], unasked: Sequence[str], server_id: str, version: str) -> Durability:
+    """One must be of the server that we talk to, all must sync, and no member of a cluster may lack. `unasked`: about
+    monitors that gave no answer; they take nothing from what the others prove."""
+    also = "".join(f" {sentence}" for sentence in unasked)
     for state in states:
         if state.get("config", {}).get("sync_always") is not True:
-            return Durability(
-                False, "A NATS server acknowledges before it syncs; set jetstream.sync_interval to always."
-            )
+            which = f"The NATS server of {state['monitor']}" if "monitor" in state else "A NATS server"
+            why = f"{which} acknowledges before it syncs; set jetstream.sync_interval to always."
+            return Durability(False, f"{why}{also}")
     proven = {state["server_id"] for state in states}
-    cluster_size = max(state.get("meta_cluster", {}).get("cluster_size", 1) for state in states)
+    cluster_size = max((state.get("meta_cluster", {}).get("cluster_size", 1) for state in states), default=1)
     if server_id not in proven:
-        return Durability(
-            False, f"No configured monitor belongs to the connected NATS server {server_id}; correct them."
-        )
+        why = f"No configured monitor belongs to the connected NATS server {server_id}; correct them." if proven else ""
+        return Durability(False, f"{why}{also}".strip())
     if len(proven) < cluster_size:
-        return Durability(False, f"{len(proven)} of {cluster_size} NATS servers are proven; name all their monitors.")
-    return Durability(True, f"nats-server {version} syncs before it acknowledges, as it says itself.")
+        lacking = f"{len(proven)} of {cluster_size} NATS servers are proven; name all their monitors."
+        return Durability(False, f"{lacking}{also}")
+    return Durability(True, f"nats-server {version} syncs before it acknowledges, as it says itself.{also}")
 
 
 async def _monitored(url: str) -> dict[str, Any] | str:
-    """What a syncing server's monitor says about JetStream, or a sentence about what is wrong."""
+    """What a server's monitor says about JetStream, and its address; or a sentence about what is wrong with it."""
     try:
         async with httpx.AsyncClient(timeout=ANSWER_S, trust_env=False) as http:
             answer = await http.get(f"{url.rstrip('/')}/jsz", params={"config": "true"})
         state: dict[str, Any] = answer.raise_for_status().json()
-        if not isinstance(state["server_id"], str):
-            raise TypeError("server_id is no text")
-        if state["config"].get("sync_always") is not True:
-            return f"The NATS server of {url} acknowledges before it syncs; set jetstream.sync_interval to always."
+        if not isinstance(state["server_id"], str) or not isinstance(state["config"], dict):
+            raise TypeError("server_id is no text, or config no table")
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"The NATS monitor {url} gave no answer to rely on ({error!r}); see to it."
-    return state
+    return state | {"monitor": url}
 
 
 def _version(text: str) -> tuple[int, ...]:
