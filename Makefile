@@ -12,13 +12,13 @@ test: $(VENV)/.test-installed
 	@sh .ci/browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests
 check: $(VENV)/.test-installed
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/vulture
 bench: $(VENV)/.test-installed
-	$(BIN)/softlanding bench all
+	$(BIN)/python -m bench $(or $(NAME),all)
 
 $(VENV)/.run-installed: requirements/run.txt pyproject.toml
 	@PYTHON=$(PYTHON) sh .ci/install run

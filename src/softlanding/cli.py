@@ -546,33 +546,6 @@ def drill_command(name: str, kills: int, seed: int, as_json: bool) -> int:
     return Exit.DONE if held else Exit.REFUSED
 
 
-@group.command("bench")
-@click.argument("name")
-@click.option(
-    "--beside",
-    metavar="PYTHON",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Only beside another build of this project: the python of its .venv (messaging).",
-)
-@json_option
-@with_example("softlanding bench messaging --json")
-def bench_command(name: str, beside: Path | None, as_json: bool) -> None:
-    """Measure this system beside its peers in one run (or `all`)."""
-    from softlanding.bench import BENCHES, bench_builds, render
-
-    if name != "all" and name not in BENCHES:
-        raise click.UsageError(f"there is no bench '{name}': choose all, {', '.join(BENCHES)}")
-    if beside is not None and name != "messaging":
-        raise click.UsageError("--beside is for `bench messaging`")
-    tell = _teller(as_json)
-    benches = BENCHES if beside is None else {"messaging": bench_builds(beside)}
-    results = {each: benches[each](tell) for each in (BENCHES if name == "all" else [name])}
-    for each, result in results.items() if not as_json else ():
-        click.echo(f"\n{each}\n{render(result)}")
-    if as_json:
-        click.echo(json.dumps(results.get(name, results), ensure_ascii=False))
-
-
 def _teller(as_json: bool) -> Callable[[str], None]:
     """Progress: lines for a person, JSON objects for a program."""
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from softlanding.bench.idle import _pss_mb, descendants
+from bench.idle import _pss_mb, descendants
 from waiting import wait_until
 
 CHILD_OF_A_CHILD = "import subprocess, sys; subprocess.run(['cat'])"

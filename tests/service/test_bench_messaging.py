@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from softlanding.bench.messaging import bench_messaging
-from softlanding.bench.servers import measure_fsyncs
+from bench.messaging import bench_messaging
+from bench.servers import measure_fsyncs
 from softlanding.clock import SystemClock
 
 

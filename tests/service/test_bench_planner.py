@@ -1,13 +1,13 @@
-"""The smallest run of `softlanding bench planner`, without rivals: every row, every plan judged, nothing broken."""
+"""The smallest run of `python -m bench planner`, without rivals: every row, every plan judged, nothing broken."""
 
 import json
 import os
 
 import pytest
 
-from softlanding.bench import BENCHES
-from softlanding.bench.planner import NO_DATA, Sizes, bench_planner
-from softlanding.bench.tables import render
+from bench import BENCHES
+from bench.planner import NO_DATA, Sizes, bench_planner
+from bench.tables import render
 
 FOLDER = os.environ.get("SOFTLANDING_REAL_DATA", "")  # noqa: TID251 - where the data lies is the machine's affair.
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from softlanding.bench.days import FlightRow, make_day
-from softlanding.bench.instances import (
+from bench.days import FlightRow, make_day
+from bench.instances import (
     DIAL_A_RIDE,
     LI_LIM,
     distance_of,

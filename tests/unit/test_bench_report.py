@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from softlanding.bench.messaging import Contestant, Score, report
-from softlanding.bench.peers import PEERS, REQUIREMENTS, make_environment, program_of, version_of
-from softlanding.bench.peers.course import Heard, percentile
-from softlanding.bench.tables import render
+from bench.messaging import Contestant, Score, report
+from bench.peers import PEERS, REQUIREMENTS, make_environment, program_of, version_of
+from bench.peers.course import Heard, percentile
+from bench.tables import render
 from softlanding.errors import Unavailable
 
 FSYNCS = [(2000.0, 0.5), (1000.0, 1.0), (900.0, 1.1)]

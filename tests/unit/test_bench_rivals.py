@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from bench import rivals
+from bench.judging import Judged, judge_rival
+from bench.peers import REQUIREMENTS, version_of
+from bench.planner_days import OURS, Run, beats_valid_rivals, serves_most, table_of
+from bench.rivals import RIVALS, Rival, ask_rival, plan_of
+from bench.rivals.nodes import Nodes
 from rides import a_problem, a_ride, a_vehicle, hhmm
-from softlanding.bench import rivals
-from softlanding.bench.judging import Judged, judge_rival
-from softlanding.bench.peers import REQUIREMENTS, version_of
-from softlanding.bench.planner_days import OURS, Run, beats_valid_rivals, serves_most, table_of
-from softlanding.bench.rivals import RIVALS, Rival, ask_rival, plan_of
-from softlanding.bench.rivals.nodes import Nodes
 from softlanding.dispatch.planner import Break, problem_to_json
 from softlanding.errors import Unavailable
 

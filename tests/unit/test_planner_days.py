@@ -6,7 +6,7 @@ from statistics import mean, quantiles, variance
 
 import pytest
 
-from softlanding.bench.days import DELAYS, FlightRow, flights_of_day, make_day
+from bench.days import DELAYS, FlightRow, flights_of_day, make_day
 from softlanding.dispatch.planner import (
     Placed,
     place,

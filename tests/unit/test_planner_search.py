@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bench.days import make_day
 from rides import a_problem, a_random_day, a_ride, a_vehicle, hhmm, planned
-from softlanding.bench.days import make_day
 from softlanding.clock import SystemClock
 from softlanding.dispatch import validator
 from softlanding.dispatch.planner import (

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from softlanding.bench.instances import (
+from bench.instances import (
     DIAL_A_RIDE,
     LI_LIM,
     Instance,
@@ -14,8 +14,8 @@ from softlanding.bench.instances import (
     read_text,
     vehicles_of,
 )
-from softlanding.bench.judging import Judged, Setting, judge_rival, plan_within
-from softlanding.bench.rivals import Rival, ask_rival
+from bench.judging import Judged, Setting, judge_rival, plan_within
+from bench.rivals import Rival, ask_rival
 from softlanding.dispatch.planner import Plan
 from softlanding.dispatch.planner.search.search import Goal
 from softlanding.errors import Unavailable

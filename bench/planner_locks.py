@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from softlanding.bench.days import make_day
-from softlanding.bench.judging import Setting
+from bench.days import make_day
+from bench.judging import Setting
 from softlanding.dispatch.planner import (
     Lock,
     Plan,

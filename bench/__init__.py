@@ -1,4 +1,4 @@
-"""This system beside its peers, in one run: `softlanding bench NAME`.
+"""This system beside its peers, in one run: `python -m bench NAME`, or `make bench NAME=...`.
 
 A benchmark is a function that is given `tell` (one sentence of progress) and gives its result, which is printed as a
 table (`tables.render`) and as one JSON object.
@@ -8,15 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from softlanding.bench import recovery
-from softlanding.bench.idle import bench_idle
-from softlanding.bench.messaging import ROUNDS_BESIDE, bench_messaging
-from softlanding.bench.tables import Benchmark, Tell, render
+from bench import recovery
+from bench.idle import bench_idle
+from bench.messaging import ROUNDS_BESIDE, bench_messaging
+from bench.tables import Benchmark, Tell, render
 
 
 def bench_planner(tell: Tell) -> dict[str, Any]:
     """See planner.py. Loaded when asked for: contestants of other benchmarks are measured without numpy and numba."""
-    from softlanding.bench import planner
+    from bench import planner
 
     return planner.bench_planner(tell)
 

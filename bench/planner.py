@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from softlanding.bench.days import FlightRow, Grade, make_day
-from softlanding.bench.instances import DIAL_A_RIDE, LI_LIM, read_flights, read_text
-from softlanding.bench.judging import Judge, Setting, plan_within
-from softlanding.bench.peers import version_of
-from softlanding.bench.planner_crowd import Crowd, break_down, place_one_more, plan_from_nothing
-from softlanding.bench.planner_days import Run, beats_valid_rivals, run_days, serves_most, table_of
-from softlanding.bench.planner_known import mean_gap, run_dial_a_ride, run_li_lim
-from softlanding.bench.planner_locks import run_locks
-from softlanding.bench.rivals import RIVALS, Rival
-from softlanding.bench.tables import Tell
+from bench.days import FlightRow, Grade, make_day
+from bench.instances import DIAL_A_RIDE, LI_LIM, read_flights, read_text
+from bench.judging import Judge, Setting, plan_within
+from bench.peers import version_of
+from bench.planner_crowd import Crowd, break_down, place_one_more, plan_from_nothing
+from bench.planner_days import Run, beats_valid_rivals, run_days, serves_most, table_of
+from bench.planner_known import mean_gap, run_dial_a_ride, run_li_lim
+from bench.planner_locks import run_locks
+from bench.rivals import RIVALS, Rival
+from bench.tables import Tell
 from softlanding.clock import SystemClock
 from softlanding.settings import plain_environment
 

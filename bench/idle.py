@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from softlanding.bench.tables import Tell
+from bench.tables import Tell
 from softlanding.clock import Clock, SystemClock
 from softlanding.errors import Unavailable
 from softlanding.supervisor import free_ports

@@ -1,7 +1,7 @@
 """Softlanding's own side of `bench messaging`: a service that tells, or one that hears, in a process of its own.
 
 Wired as `softlanding serve` wires a service: the same writer, relay, bus, receiver and loops, with two small tables in
-the place of a conference. Started by messaging.py as `python -m softlanding.bench.contestant ARGUMENTS`.
+the place of a conference. Started by messaging.py as `python -m bench.contestant ARGUMENTS`, in a clone.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 import uvloop
 
-from softlanding.bench.peers.course import TEXT, Heard, arguments, tell_on_loop
+from bench.peers.course import TEXT, Heard, arguments, tell_on_loop
 from softlanding.clock import SystemClock
 from softlanding.contracts import BY_SOURCE, Fact
 from softlanding.database import (

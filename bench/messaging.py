@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from softlanding.bench.peers import PEERS, DatabaseKind, Peer, make_environment, program_of, version_of
-from softlanding.bench.servers import (
+from bench.peers import PEERS, DatabaseKind, Peer, make_environment, program_of, version_of
+from bench.servers import (
     find_redis,
     measure_fsyncs,
     running_nats,
     running_redis,
 )
-from softlanding.bench.tables import Tell
+from bench.tables import Tell
 from softlanding.clock import Clock, SystemClock
 from softlanding.drills.postgresql import Postgresql, running_postgresql
 from softlanding.errors import SoftlandingError, Unavailable
@@ -55,6 +55,7 @@ class Contestant:
     needs: frozenset[str] = frozenset()
     options: tuple[tuple[str, object], ...] = ()
     not_run: str | None = None
+    clone: Path | None = None  # Of a build of ours: where it is started.
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,11 @@ def _redis() -> tuple[Path | None, str | None]:
 
 
 def _own(name: str, python: Path, database: DatabaseKind, lacking: Mapping[str, str | None]) -> Contestant:
-    command = (str(python), "-m", "softlanding.bench.contestant")
-    return Contestant(name, database, command, frozenset({"nats"}), not_run=lacking.get(database))
+    """Our own side, of the build whose .venv this Python is in. Older builds have it in the package."""
+    clone = python.absolute().parents[2]
+    program = "bench.contestant" if (clone / "bench").is_dir() else "softlanding.bench.contestant"
+    command = (str(python), "-m", program)
+    return Contestant(name, database, command, frozenset({"nats"}), not_run=lacking.get(database), clone=clone)
 
 
 def _of_peer(
@@ -232,6 +236,7 @@ async def _process(contestant: Contestant, given: Mapping[str, Any], folder: Pat
         child = await asyncio.create_subprocess_exec(
             *contestant.command,
             json.dumps(given),
+            cwd=contestant.clone,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
-from softlanding.bench.days import make_day
-from softlanding.bench.judging import Setting, improved, percentiles_ms
+from bench.days import make_day
+from bench.judging import Setting, improved, percentiles_ms
 from softlanding.dispatch.planner import (
     Plan,
     Problem,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from softlanding.bench.peers import make_environment
+from bench.peers import make_environment
 from softlanding.dispatch.planner import (
     Infeasible,
     Manifest,

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from softlanding.bench.days import FlightRow, Grade, make_day
-from softlanding.bench.judging import Judged, Setting, judge_rival, plan_within
-from softlanding.bench.rivals import Rival, ask_rival
+from bench.days import FlightRow, Grade, make_day
+from bench.judging import Judged, Setting, judge_rival, plan_within
+from bench.rivals import Rival, ask_rival
 from softlanding.dispatch.planner import Problem
 from softlanding.errors import Unavailable
 

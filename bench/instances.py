@@ -13,7 +13,7 @@ from itertools import pairwise
 from math import ceil, hypot
 from pathlib import Path
 
-from softlanding.bench.days import FlightRow
+from bench.days import FlightRow
 from softlanding.dispatch.planner import Comfort, Plan, Problem, Ride, Vehicle
 from softlanding.dispatch.travel import Matrix
 from softlanding.errors import Fault, Invalid

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from softlanding.bench.peers.course import percentile
-from softlanding.bench.rivals import Rival
-from softlanding.bench.tables import Tell
+from bench.peers.course import percentile
+from bench.rivals import Rival
+from bench.tables import Tell
 from softlanding.clock import Clock
 from softlanding.dispatch.planner import Plan, Problem, plan_all, plan_to_json, problem_to_json
 from softlanding.dispatch.planner.search.search import Goal, improve

@@ -15,7 +15,7 @@ from typing import Literal
 
 from softlanding.errors import Unavailable
 
-REQUIREMENTS = Path(__file__).parents[4] / "requirements"
+REQUIREMENTS = Path(__file__).parents[2] / "requirements"
 INSTALL_WITHIN_S = 300
 
 DatabaseKind = Literal["sqlite", "postgresql"]
