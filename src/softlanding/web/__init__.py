@@ -3,13 +3,14 @@
 from softlanding.web.app import make_app, make_standby_app
 from softlanding.web.asked import asked, once, speaks_as
 from softlanding.web.doors import EVERYONE, Doors, Who, link, staff
-from softlanding.web.forms import Form, of_this_age, read_form, read_upload, refused, see_other
+from softlanding.web.forms import ANSWERS, Form, of_this_age, read_form, read_upload, refused, see_other
 from softlanding.web.guarded import public_url
 from softlanding.web.health import make_health_app
 from softlanding.web.pages import Pages, peers_view
 from softlanding.web.stream import stream
 
 __all__ = [
+    "ANSWERS",
     "EVERYONE",
     "Doors",
     "Form",

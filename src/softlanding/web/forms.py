@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData, UploadFile
 
-from softlanding.errors import Fault, Invalid, SoftlandingError
+from softlanding.errors import Conflict, Fault, Invalid, NotFound, Refused, SoftlandingError, TooMany
 from softlanding.web.cookies import PLAIN
 
 FLASH = f"{PLAIN}-message"
@@ -19,6 +19,9 @@ FLASH_MAX = 8_000
 UPLOAD_MAX = 12_000_000
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 T = TypeVar("T", bound=date)
+ANSWERS = (Invalid, Refused, Conflict, NotFound, TooMany)
+"""What a form that was refused is shown again with, as it was typed. Too many: of files that are read at once; who
+changes too much by a personal link (`web.doors`) comes no further than the door, which says so on a page of its own."""
 FILENAME_MAX = 200  # It is shown, and begins each fault's sentence.
 
 
@@ -91,6 +94,12 @@ async def read_upload(request: Request, field: str = "file") -> tuple[str, bytes
 def _clean(text: str) -> str:
     """What every database and every page takes: no NUL, no half characters (a part may name any charset)."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def status_of(error: SoftlandingError) -> int:
+    """Of a page that shows a form again: one of `ANSWERS`."""
+    known = ((Invalid, 422), (NotFound, 404), (TooMany, 429))
+    return next((status for kind, status in known if isinstance(error, kind)), 409)
 
 
 def refused(form: Form, error: SoftlandingError) -> dict[str, Any]:

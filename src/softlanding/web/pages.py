@@ -14,10 +14,10 @@ from fastapi.responses import HTMLResponse
 
 from softlanding.auth import Visitor
 from softlanding.conferences import Conference, list_conferences, load_conference, zone_of_all
-from softlanding.errors import NotFound
+from softlanding.errors import NotFound, SoftlandingError, TooMany
 from softlanding.lifecycle import Work
 from softlanding.web.doors import signer_of
-from softlanding.web.forms import FLASH, take_message
+from softlanding.web.forms import FLASH, status_of, take_message
 
 SERVICES = ("schedule", "dispatch", "statistics")
 
@@ -52,13 +52,17 @@ class Pages:
         zone: str | None = None,
         title: str = "",
         status: int = 200,
+        refusal: SoftlandingError | None = None,
         refused: Mapping[str, Any] | None = None,
         **context: Any,
     ) -> HTMLResponse:
-        """The page. What the last form led to is shown once."""
+        """The page. What the last form led to is shown once. `refusal`: why it shows a form again (`forms.ANSWERS`)."""
         message = take_message(request)
         page = self.frame(request, conference, title, zone) | {"message": message, "refused": refused}
+        status = status_of(refusal) if refusal is not None else status
         response = HTMLResponse(self.render(template, page, **context), status_code=status)
+        if isinstance(refusal, TooMany):
+            response.headers["Retry-After"] = str(refusal.wait_s)
         response.headers["Cache-Control"] = "no-store"
         if message is not None:
             response.delete_cookie(FLASH)

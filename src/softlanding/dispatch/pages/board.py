@@ -8,11 +8,11 @@ from fastapi.responses import Response
 from softlanding.conferences import Conference
 from softlanding.dispatch import driving, runsheets, views
 from softlanding.dispatch.actions import fleet, pickups
-from softlanding.dispatch.pages.shared import ANSWERS, COORDINATORS, Name, Values, live
+from softlanding.dispatch.pages.shared import COORDINATORS, Name, Values, live
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import SoftlandingError
 from softlanding.lifecycle import Work
-from softlanding.web import Doors, Form, Pages, once, peers_view, read_form, see_other
+from softlanding.web import ANSWERS, Doors, Form, Pages, once, peers_view, read_form, see_other
 from softlanding.web.common import refuse_others_incident, settle_action
 
 

@@ -12,12 +12,12 @@ from softlanding.conferences import Conference
 from softlanding.dispatch import driving, store
 from softlanding.dispatch.actions import taps, telling
 from softlanding.dispatch.model import Driver
-from softlanding.dispatch.pages.shared import ANSWERS, Values, live
+from softlanding.dispatch.pages.shared import Values, live
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Forbidden, Invalid, Unavailable
 from softlanding.lifecycle import Work
 from softlanding.links import unknown
-from softlanding.web import Doors, Form, Pages, asked, link, of_this_age, read_form, see_other
+from softlanding.web import ANSWERS, Doors, Form, Pages, asked, link, of_this_age, read_form, see_other
 from softlanding.web.doors import presented, refuse_ended
 
 SEEN_EVERY_S = 60.0

@@ -16,12 +16,12 @@ from softlanding.dispatch import store, views
 from softlanding.dispatch.actions import fleet
 from softlanding.dispatch.actions.imports import import_fleet_table
 from softlanding.dispatch.model import Shift, Vehicle
-from softlanding.dispatch.pages.shared import ANSWERS, COORDINATORS, Name, refused_form, status_of
+from softlanding.dispatch.pages.shared import COORDINATORS, Name, refused_form
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Invalid, NotFound, SoftlandingError
 from softlanding.formats import fleet_template
 from softlanding.lifecycle import Work
-from softlanding.web import Doors, Form, Pages, of_this_age, once, read_form, read_upload, see_other
+from softlanding.web import ANSWERS, Doors, Form, Pages, of_this_age, once, read_form, read_upload, see_other
 from softlanding.web.doors import link_address
 
 PATH = "/{conference}/dispatch/fleet"
@@ -65,7 +65,7 @@ class _Shown:
             "fleet.html",
             conference=conference,
             title="Fleet",
-            status=status_of(error) if error else 200,
+            refusal=error,
             refused=refused_form(form, error) if form and error else None,
             report=report,
             places=sorted(((place.slug, place.name) for place in known.values()), key=lambda place: place[1]),

@@ -14,13 +14,13 @@ from softlanding.dispatch import plans, views
 from softlanding.dispatch.actions import fleet
 from softlanding.dispatch.actions.imports import import_place_table
 from softlanding.dispatch.model import Place
-from softlanding.dispatch.pages.shared import ANSWERS, COORDINATORS, Name, degrees, refused_form, status_of
+from softlanding.dispatch.pages.shared import COORDINATORS, Name, degrees, refused_form
 from softlanding.dispatch.plans import Desk
 from softlanding.errors import Fault, Invalid, SoftlandingError
 from softlanding.formats import places_template
 from softlanding.formats.places_csv import EXIT_MINUTES_MAX, KINDS
 from softlanding.lifecycle import Work
-from softlanding.web import Doors, Form, Pages, once, read_form, read_upload, see_other
+from softlanding.web import ANSWERS, Doors, Form, Pages, once, read_form, read_upload, see_other
 
 PATH = "/{conference}/dispatch/places"
 
@@ -56,7 +56,7 @@ class _Shown:
             "places.html",
             conference=conference,
             title="Places",
-            status=status_of(error) if error else 200,
+            refusal=error,
             refused=refused_form(form, error) if form and error else None,
             places=places,
             edited=next((place for place in places if place["slug"] == edit), None),

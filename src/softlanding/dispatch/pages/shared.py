@@ -8,20 +8,15 @@ from fastapi import Path, Request
 from fastapi.responses import Response
 
 from softlanding.conferences import Conference
-from softlanding.errors import Conflict, Fault, Invalid, NotFound, Refused, SoftlandingError
+from softlanding.errors import Fault, Invalid, SoftlandingError
 from softlanding.web import Form, Pages, refused, staff, stream
 
 COORDINATORS = staff("coordinator")
-ANSWERS = (Invalid, Refused, Conflict, NotFound)  # What a form that was refused is shown again with.
 FAULTS_SHOWN = 8
 
 Name = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 Values = Mapping[str, Mapping[str, Any]]
 """Fragment's name to its template's values."""
-
-
-def status_of(error: Exception) -> int:
-    return 422 if isinstance(error, Invalid) else 404 if isinstance(error, NotFound) else 409
 
 
 def live(request: Request, pages: Pages, conference: Conference, values: Callable[[], Awaitable[Values]]) -> Response:

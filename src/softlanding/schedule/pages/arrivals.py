@@ -19,7 +19,6 @@ from softlanding.schedule.actions.journeys import (
 )
 from softlanding.schedule.model import read_news
 from softlanding.schedule.pages.shared import (
-    ANSWERS,
     TRAVEL,
     Name,
     Values,
@@ -30,10 +29,9 @@ from softlanding.schedule.pages.shared import (
     live,
     promise,
     refused_form,
-    status_of,
     typed_arrival,
 )
-from softlanding.web import Doors, Form, Pages, once, read_form, read_upload, see_other
+from softlanding.web import ANSWERS, Doors, Form, Pages, once, read_form, read_upload, see_other
 
 
 def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
@@ -67,7 +65,7 @@ class _Shown:
             conference=conference,
             title="Arrivals",
             stream=_address(conference, "/stream"),
-            status=status_of(error) if error else 200,
+            refusal=error,
             refused=refused_form(form, error) if form and error else None,
             journeys=await read(views.journeys.arrivals, slug, zone),
             speakers=await read(views.staff.speaker_choices, slug),

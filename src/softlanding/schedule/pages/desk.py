@@ -18,17 +18,8 @@ from softlanding.schedule.actions.programme import (
     release_draft,
 )
 from softlanding.schedule.actions.set_aside import drop_set_aside, import_set_aside, set_aside
-from softlanding.schedule.pages.shared import (
-    ANSWERS,
-    ORGANISERS,
-    Values,
-    alarms,
-    live,
-    promise,
-    refused_form,
-    status_of,
-)
-from softlanding.web import Doors, Pages, once, read_form, read_upload, see_other
+from softlanding.schedule.pages.shared import ORGANISERS, Values, alarms, live, promise, refused_form
+from softlanding.web import ANSWERS, Doors, Pages, once, read_form, read_upload, see_other
 
 Show = Callable[..., Awaitable[Response]]
 
@@ -44,7 +35,7 @@ def add_doors(doors: Doors, work: Work, pages: Pages) -> None:
             conference=conference,
             title="Organise",
             stream=f"/{slug}/organise/stream",
-            status=status_of(error) if error else 200,
+            refusal=error,
             refused=refused_form(form, error) if error else None,
             **values,
         )

@@ -20,8 +20,8 @@ from softlanding.schedule.actions.people import (
     revoke_speaker_link,
     sign_out_everywhere,
 )
-from softlanding.schedule.pages.shared import ANSWERS, ORGANISERS, Name, refused_form, status_of
-from softlanding.web import Doors, Form, Pages, asked, once, public_url, read_form, see_other
+from softlanding.schedule.pages.shared import ORGANISERS, Name, refused_form
+from softlanding.web import ANSWERS, Doors, Form, Pages, asked, once, public_url, read_form, see_other
 from softlanding.web.doors import link_address, signer_of
 
 
@@ -50,7 +50,7 @@ async def _show(
         "people.html",
         conference=conference,
         title="People",
-        status=status_of(error) if error else 200,
+        refusal=error,
         refused=refused_form(form, error) if form and error else None,
         people=found,
         edited=next((person for person in found if person["id"] == edit), None),

@@ -9,7 +9,7 @@ from fastapi import Path, Request
 from fastapi.responses import Response
 
 from softlanding.conferences import Conference
-from softlanding.errors import Conflict, Fault, Invalid, NotFound, Refused, SoftlandingError
+from softlanding.errors import Fault, Invalid, SoftlandingError
 from softlanding.lifecycle import Work
 from softlanding.schedule import views
 from softlanding.schedule.actions.pickups import promise_of
@@ -18,16 +18,11 @@ from softlanding.web import Form, Pages, of_this_age, peers_view, refused, staff
 
 ORGANISERS = staff("organiser")
 TRAVEL = staff("organiser", "coordinator")
-ANSWERS = (Invalid, Refused, Conflict, NotFound)  # What a form that was refused is shown again with.
 
 Name = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 
 Values = Mapping[str, Mapping[str, Any]]
 """Fragment's name to its template's values."""
-
-
-def status_of(error: Exception) -> int:
-    return 422 if isinstance(error, Invalid) else 404 if isinstance(error, NotFound) else 409
 
 
 def promise(work: Work) -> Promise:

@@ -16,18 +16,8 @@ from softlanding.schedule import store, views
 from softlanding.schedule.actions.journeys import announce_arrival, rewrite_arrival, withdraw_present_arrival
 from softlanding.schedule.actions.people import see_speaker_link
 from softlanding.schedule.model import Speaker
-from softlanding.schedule.pages.shared import (
-    ANSWERS,
-    Name,
-    Values,
-    arrival_from,
-    live,
-    promise,
-    refused_form,
-    status_of,
-    typed_arrival,
-)
-from softlanding.web import Doors, Form, Pages, asked, link, read_form, see_other
+from softlanding.schedule.pages.shared import Name, Values, arrival_from, live, promise, refused_form, typed_arrival
+from softlanding.web import ANSWERS, Doors, Form, Pages, asked, link, read_form, see_other
 from softlanding.web.doors import presented, refuse_ended
 
 SEEN_ANEW = timedelta(minutes=5)  # Not each look is worth a commit.
@@ -71,7 +61,7 @@ class _Shown:
             "speaker_page.html",
             conference=conference,
             title=speaker.name,
-            status=status_of(error) if error else 200,
+            refusal=error,
             refused=refused_form(form, error) if form and error else None,
             stream=f"{address}/stream",
             address=address,

@@ -10,8 +10,8 @@ from softlanding.auth import EVERYWHERE, SCOPES
 from softlanding.errors import SoftlandingError
 from softlanding.lifecycle import Work
 from softlanding.schedule.actions.tokens import make_token, revoke_token, text_of
-from softlanding.schedule.pages.shared import ANSWERS, ORGANISERS, refused_form, status_of
-from softlanding.web import Doors, Form, Pages, once, read_form, see_other
+from softlanding.schedule.pages.shared import ORGANISERS, refused_form
+from softlanding.web import ANSWERS, Doors, Form, Pages, once, read_form, see_other
 from softlanding.web.doors import signer_of
 
 PATH = "/{conference}/organise/tokens"
@@ -85,7 +85,7 @@ async def _show(
         "tokens.html",
         conference=conference,
         title="Programs",
-        status=status_of(error) if error else 200,
+        refusal=error,
         refused=refused_form(form, error) if form and error else None,
         tokens=[one for one in found if one.holds_at(now)],
         over=[one for one in found if not one.holds_at(now)],

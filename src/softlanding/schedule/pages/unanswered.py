@@ -10,8 +10,8 @@ from fastapi.responses import Response
 from softlanding.errors import Fault, Invalid
 from softlanding.lifecycle import Work
 from softlanding.schedule.actions.pickups import go_on_waiting, say_not_needed, take_by_hand
-from softlanding.schedule.pages.shared import ANSWERS, TRAVEL, Name
-from softlanding.web import Doors, Form, once, read_form, see_other
+from softlanding.schedule.pages.shared import TRAVEL, Name
+from softlanding.web import ANSWERS, Doors, Form, once, read_form, see_other
 
 Settling = Callable[..., dict[str, Any]]
 WORDS: dict[str, Settling] = {"wait": go_on_waiting, "not-needed": say_not_needed}
