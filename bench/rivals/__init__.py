@@ -22,7 +22,7 @@ from softlanding.dispatch.planner import (
     Stop,
     UnplacedRide,
     Vehicle,
-    check,
+    check_stops,
     index_of,
     problem_to_json,
 )
@@ -167,7 +167,7 @@ def _first_schedule(problem: Problem, vehicle: Vehicle, ways: Iterable[list[Stop
             stop = Stop(vehicle.start_place_id, break_id=pause.id)
             laid = [one for stops in laid for one in with_break(index, vehicle, stops, stop)][:VARIANTS_MAX]
         for stops in laid:
-            judged = check(problem, vehicle, stops)
+            judged = check_stops(problem, vehicle, stops)
             if not isinstance(judged, Infeasible):
                 return judged
     return None

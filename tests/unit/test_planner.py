@@ -22,7 +22,7 @@ from softlanding.dispatch.planner import (
     Unplaced,
     Vehicle,
     assign,
-    check,
+    check_stops,
     cost_of_plan,
     lift_broken_limits,
     place,
@@ -105,7 +105,7 @@ def test_a_ride_that_would_be_too_long_boards_later_instead_of_being_refused():
         Stop("mid", boards=("joins",)),
         Stop("venue", alights=("late", "joins")),
     ]
-    schedule = check(problem, problem.vehicles[0], stops)
+    schedule = check_stops(problem, problem.vehicles[0], stops)
     assert isinstance(schedule, Schedule)
     assert [stop.begin_s for stop in schedule.stops] == [hhmm("10:10"), hhmm("10:30"), hhmm("10:51")]
 
@@ -139,9 +139,9 @@ def test_who_waits_shortens_the_drivers_hours_as_far_as_the_window_permits():
         Stop("venue", alights=("second",)),
     ]
     problem = a_problem(a_vehicle(span_max_s=hhmm("1:02")), first, second)
-    assert check(problem, problem.vehicles[0], stops).stops[0].begin_s == hhmm("10:19") + 30
+    assert check_stops(problem, problem.vehicles[0], stops).stops[0].begin_s == hhmm("10:19") + 30
     problem = a_problem(a_vehicle(span_max_s=hhmm("0:50")), first, second)
-    assert check(problem, problem.vehicles[0], stops).reason == (
+    assert check_stops(problem, problem.vehicles[0], stops).reason == (
         "the driver of car-1 would be out for 52 min, longer than 50 min"
     )
 
@@ -304,7 +304,7 @@ def test_a_lock_on_the_order_is_kept_and_says_who_set_it():
     plan = planned(two)
     assert {vehicle_of(plan, "early"), vehicle_of(plan, "late")} == {"car-1", "car-2"}
     turned = [Stop("mid", boards=("early",)), Stop("east", boards=("late",)), Stop("venue", alights=("early", "late"))]
-    assert check(problem, problem.vehicles[0], turned).reason == (
+    assert check_stops(problem, problem.vehicles[0], turned).reason == (
         "late would board car-1 after early, but the other order is locked by Ana (the prize first)"
     )
     without = without_ride(problem, "early")
@@ -476,7 +476,7 @@ def test_moving_somebody_else_is_a_way_out_when_it_makes_room():
 @given(seeds)
 def test_the_check_finds_the_earliest_schedule_that_difference_constraints_permit(seed):
     problem, vehicle, stops = _a_random_route(seed)
-    answer = check(problem, vehicle, stops)
+    answer = check_stops(problem, vehicle, stops)
     begins = _bellman_ford(problem, vehicle, stops)
     if begins is None:
         assert isinstance(answer, Infeasible)
@@ -601,7 +601,7 @@ def _planned_in_part(problem, ride_ids):
 
 
 def _every_place(problem, plan, vehicle, ride):
-    """Every way to put the ride into the vehicle's stops, with its break in every gap; judged by `check` alone."""
+    """Every way to put the ride into the stops, with its break in every gap; judged by `check_stops` alone."""
     stops = next(m for m in plan.manifests if m.vehicle_id == vehicle.id).stops
     pauses = [stop for stop in stops if stop.break_id]
     riding = [stop for stop in stops if not stop.break_id]
@@ -612,7 +612,7 @@ def _every_place(problem, plan, vehicle, ride):
             for gap in gaps:
                 here = with_off[gap - 1].place_id if gap else vehicle.start_place_id
                 laid = [*with_off[:gap], *(replace(stop, place_id=here) for stop in pauses), *with_off[gap:]]
-                schedule = check(problem, vehicle, laid)
+                schedule = check_stops(problem, vehicle, laid)
                 if isinstance(schedule, Schedule):
                     yield schedule
 
@@ -723,7 +723,7 @@ def stranded_by_hold(problem, plan, rest, ride_id):
     for keeps_passing in (True, False):
         left = stops_without(stops, ride_id, keep_emptied=keeps_passing)
         if lost:
-            assert isinstance(check(problem, index_of(problem).vehicle(car), left), Infeasible)
+            assert isinstance(check_stops(problem, index_of(problem).vehicle(car), left), Infeasible)
     return lost
 
 
@@ -903,7 +903,7 @@ def test_somebody_aboard_to_a_place_without_a_way_is_named():
 )
 def test_stops_whose_structure_is_unsound_are_infeasible(stops, constraint):
     problem = a_problem(a_ride(), a_ride("many", seats=4))
-    answer = check(problem, problem.vehicles[0], stops)
+    answer = check_stops(problem, problem.vehicles[0], stops)
     assert isinstance(answer, Infeasible)
     assert answer.constraint == constraint
 

@@ -29,23 +29,19 @@ from softlanding.dispatch.planner import (
     Stop,
     Unplaced,
     Vehicle,
-    check,
+    check_stops,
     index_of,
     lift_broken_limits,
     place,
+    place_quickly,
     plan_to_json,
     problem_to_json,
     seconds_at,
     start_plan,
+    stops_without,
     time_at,
     with_ride,
 )
-from softlanding.dispatch.planner.check import KnownRoutes, known_routes, study
-from softlanding.dispatch.planner.explain.ways_out import stops_without
-from softlanding.dispatch.planner.explain.why_not import open_to
-from softlanding.dispatch.planner.index import asked_of
-from softlanding.dispatch.planner.insertion import cheapest, stops_with
-from softlanding.dispatch.planner.routes import schedule_of
 from softlanding.dispatch.store import PlanRow, StopRow
 from softlanding.errors import Invalid
 from softlanding.settings import DispatchSettings
@@ -350,7 +346,7 @@ def seek(hand: Hand, desk: Desk, pickup: Pickup, *, only: Iterable[str] | None =
     problem = hand.problem
     for in_time in ways:
         problem = _with(hand, ride_of(hand, desk.settings, pickup, in_time=in_time))
-        placed = _quick_place(problem, hand.plan, pickup.id, shifts)
+        placed = place_quickly(problem, hand.plan, pickup.id, shifts)
         if placed is not None:
             return Found(problem, placed)
     return Found(problem, None)
@@ -361,24 +357,6 @@ def _with(hand: Hand, ride: Ride) -> Problem:
         others = tuple(one for one in hand.problem.rides if one.id != ride.id)
         return replace(hand.problem, rides=(*others, ride))
     return with_ride(hand.problem, ride)
-
-
-def _quick_place(problem: Problem, plan: Plan, ride_id: str, only: frozenset[str] | None) -> Placed | None:
-    """As the planner's `place`, without finding out why not: on a full day the reasons cost fifty times the answer."""
-    index = index_of(problem)
-    asked = asked_of(index, ride_id)
-    known = [known_routes(index, one) for one in plan.manifests if only is None or one.vehicle_id in only]
-    fit = cheapest(index, asked, open_to(index, asked, known))
-    if fit is None:
-        return None
-    shift = fit.route.vehicle.id
-    stops = (*index.frozen(shift), *stops_with(fit, asked))
-    route = study(index, index.vehicle(shift), Manifest(shift, stops)).route
-    assert route, "what the search found can be driven"
-    schedule = schedule_of(index, route)
-    manifest = Manifest(shift, schedule.stops, schedule.back_s)
-    index.known[shift] = KnownRoutes(manifest, route)  # The next ride need not study it again.
-    return Placed(_with_manifest(plan, manifest), ride_id, shift, fit.added, fit.board_s, fit.deliver_s)
 
 
 def _with_manifest(plan: Plan, manifest: Manifest) -> Plan:
@@ -415,7 +393,7 @@ def without_all(hand: Hand, ride_ids: Iterable[str]) -> Hand:
     problem, plan = _problem_without(hand.problem, ids), hand.plan
     for shift in sorted(shifts & hand.shifts.keys()):
         stops = _stops_without(hand.manifest(shift).stops, ids)
-        schedule = check(problem, index_of(problem).vehicle(shift), stops)
+        schedule = check_stops(problem, index_of(problem).vehicle(shift), stops)
         timed = schedule.stops if isinstance(schedule, Schedule) else stops
         plan = _with_manifest(plan, _manifest(shift, timed))
     return replace(hand, pickups=pickups, problem=problem, plan=plan)
@@ -446,7 +424,7 @@ def mended(hand: Hand, shift: str) -> tuple[Hand, tuple[str, ...]]:
     """The hand with this shift's manifest timed anew after facts changed; and the rides that it can no longer take,
     last first."""
     vehicle, manifest = index_of(hand.problem).vehicle(shift), hand.manifest(shift)
-    schedule = check(hand.problem, vehicle, manifest.stops)
+    schedule = check_stops(hand.problem, vehicle, manifest.stops)
     if isinstance(schedule, Schedule) and not crowded_out(hand, shift, manifest.stops):
         return replace(hand, plan=_with_manifest(hand.plan, _manifest(shift, schedule.stops))), ()
     return relaid(hand, shift)
@@ -471,7 +449,7 @@ def relaid(hand: Hand, shift: str) -> tuple[Hand, tuple[str, ...]]:
     part, _said = lift_broken_limits(part)
     plan, lost = start_plan(part), []
     for ride_id in [ride_id for stop in free for ride_id in stop.boards]:
-        placed = _quick_place(part, plan, ride_id, None)
+        placed = place_quickly(part, plan, ride_id, None)
         plan = placed.plan if placed is not None else plan
         lost += [ride_id] if placed is None else []
     widened = {ride.id: ride for ride in part.rides}
@@ -642,4 +620,4 @@ def moment(hand: Hand, seconds: int) -> datetime:
 def is_drivable(hand: Hand, shift: str) -> bool:
     """Whether the manifest still keeps every limit."""
     vehicle = index_of(hand.problem).vehicle(shift)
-    return not isinstance(check(hand.problem, vehicle, hand.manifest(shift).stops), Infeasible)
+    return not isinstance(check_stops(hand.problem, vehicle, hand.manifest(shift).stops), Infeasible)

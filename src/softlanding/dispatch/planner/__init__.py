@@ -7,7 +7,7 @@ whole day. `validator.py` beside this folder judges the results and shares no co
 """
 
 from softlanding.dispatch.planner.as_json import plan_from_json, plan_to_json, problem_from_json, problem_to_json
-from softlanding.dispatch.planner.check import check
+from softlanding.dispatch.planner.check import check_stops
 from softlanding.dispatch.planner.explain.differences import (
     Change,
     Choice,
@@ -17,6 +17,7 @@ from softlanding.dispatch.planner.explain.differences import (
     why_this_vehicle,
 )
 from softlanding.dispatch.planner.explain.sentences import SayTime, say_utc
+from softlanding.dispatch.planner.explain.ways_out import stops_without
 from softlanding.dispatch.planner.index import (
     index_of,
     problem_faults,
@@ -30,6 +31,7 @@ from softlanding.dispatch.planner.operations import (
     cost_of_plan,
     lift_broken_limits,
     place,
+    place_quickly,
     plan_all,
     start_plan,
     take_out,
@@ -97,12 +99,13 @@ __all__ = [
     "WayOut",
     "assign",
     "at_moment",
-    "check",
+    "check_stops",
     "cost_of_plan",
     "difference",
     "index_of",
     "lift_broken_limits",
     "place",
+    "place_quickly",
     "plan_all",
     "plan_from_json",
     "plan_to_json",
@@ -120,6 +123,7 @@ __all__ = [
     "say_utc",
     "seconds_at",
     "start_plan",
+    "stops_without",
     "take_out",
     "time_at",
     "vehicle_of",

@@ -57,7 +57,7 @@ class _Walk:
     taken: set[str] = field(default_factory=set)
 
 
-def check(
+def check_stops(
     problem: Problem, vehicle: Vehicle, stops: Sequence[Stop], *, say_time: SayTime = say_utc
 ) -> Schedule | Infeasible:
     """Whether `vehicle` can drive these stops in this order, and the earliest times if so. Exact: every limit of

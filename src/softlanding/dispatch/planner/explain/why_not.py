@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
-from softlanding.dispatch.planner.check import KnownRoutes, check, study, unfit
+from softlanding.dispatch.planner.check import KnownRoutes, check_stops, study, unfit
 from softlanding.dispatch.planner.explain.sentences import Speech, count, dimensions, minutes
 from softlanding.dispatch.planner.index import FAR, Asked, Index
 from softlanding.dispatch.planner.insertion import Boarding, Fit, cheapest, least, stops_with
@@ -256,7 +256,7 @@ def _least_out(speech: Speech, asked: Asked, fitting: Sequence[KnownRoutes]) -> 
         fit = cheapest(index, asked, [study(index, replace(vehicle, span_max_s=None), known.manifest)])
         if fit:
             stops = (*index.frozen(vehicle.id), *stops_with(fit, asked))
-            broken = check(index.problem, vehicle, stops, say_time=speech.say_time)
+            broken = check_stops(index.problem, vehicle, stops, say_time=speech.say_time)
             found += [broken] if isinstance(broken, Infeasible) and broken.constraint == "span" else []
     return min(found, key=lambda broken: broken.over_s, default=None)
 

@@ -7,7 +7,7 @@ vehicles so tied are one change, taken whole or not at all.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from softlanding.dispatch.planner.check import check
+from softlanding.dispatch.planner.check import check_stops
 from softlanding.dispatch.planner.index import index_of
 from softlanding.dispatch.planner.objective import Cost
 from softlanding.dispatch.planner.operations import cost_of_plan
@@ -72,7 +72,7 @@ def _with(problem: Problem, plan: Plan, start: Plan, found: Plan, change: Iterab
             return None
         if any(ride_id not in index.rides for ride_id in _rides_of(now[vehicle_id])):
             return None
-        schedule = check(problem, index.vehicles[vehicle_id], _resumed(problem, now[vehicle_id]))
+        schedule = check_stops(problem, index.vehicles[vehicle_id], _resumed(problem, now[vehicle_id]))
         if not isinstance(schedule, Schedule):
             return None
         fresh[vehicle_id] = Manifest(vehicle_id, schedule.stops, schedule.back_s)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from softlanding.dispatch.planner.check import check
+from softlanding.dispatch.planner.check import check_stops
 from softlanding.dispatch.planner.index import FAR, Asked, Index, asked_of, index_of
 from softlanding.dispatch.planner.objective import PRIORITY_MAX
 from softlanding.dispatch.planner.problem import Manifest, Plan, Problem, Schedule, Stop, UnplacedRide, Vehicle
@@ -354,7 +354,7 @@ def _manifest(sheet: Sheet, desk: Desk, v: int, row: tuple[int, ...]) -> Manifes
             halts.append([node])
     vehicle = sheet.vehicles[v]
     stops = [*sheet.index.frozen(vehicle.id), *(_stop(sheet, v, halt) for halt in halts)]
-    schedule = check(sheet.index.problem, vehicle, stops)
+    schedule = check_stops(sheet.index.problem, vehicle, stops)
     assert isinstance(schedule, Schedule), f"the kernel lets {vehicle.id} drive what the check does not: {schedule}"
     return Manifest(vehicle.id, schedule.stops, schedule.back_s)
 
