@@ -17,7 +17,7 @@ from softlanding.errors import Refused
 from waiting import wait_until
 
 COMMON = [COMMON_MIGRATIONS]
-NEWEST = ["pre_common_0006"]
+NEWEST = ["pre_common_0007"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -70,7 +70,7 @@ def test_a_database_from_which_a_newer_release_removed_is_refused_in_words_that_
     engine = writer_engine(url)
     migrate(engine, COMMON)
     set_versions(url, "pre_common_0099", "post_common_0099")
-    with pytest.raises(Refused, match=r"post_common_0099.*pre_common_0006.*newer release"):
+    with pytest.raises(Refused, match=r"post_common_0099.*pre_common_0007.*newer release"):
         migrate(engine, COMMON)
 
 

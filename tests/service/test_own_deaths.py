@@ -84,6 +84,46 @@ def test_a_coordinator_reads_of_a_death_on_the_board_and_is_not_sent_where_only_
     assert '<a href="/operations/">Operations</a>' in both
 
 
+def test_a_restart_loop_is_one_outage_and_its_incident_says_how_long_and_how_many_attempts(tmp_path):
+    """Lives that die before they are ready bring nobody back; a second outage is told by itself."""
+    house = House(tmp_path, ["statistics"])
+    asyncio.run(house["statistics"].beat_lease())
+    killed_at = house.clock.now()
+    house.kill("statistics")
+    for _ in range(3):
+        house.clock.advance(900)  # Longer than deaths that have nothing to do with each other grow together.
+        house.start("statistics")
+        house.kill("statistics")
+    house.clock.advance(900)
+    work = house.start("statistics")
+    asyncio.run(work.beat_lease())
+    took = f"{(house.clock.now() - killed_at).total_seconds():.0f} s"
+    [died] = [one for one in work.database.read_now(incidents.list_incidents) if one.kind == "death"]
+    assert died.sentence.startswith(f"Statistics was down {took} ({killed_at:%H:%M:%S} to ")
+    assert ", 4 attempts" in died.sentence
+    house.clock.advance(900)
+    house.kill("statistics")
+    work = house.start("statistics")
+    both = [one.sentence for one in work.database.read_now(incidents.list_incidents) if one.kind == "death"]
+    assert len(both) == 2
+    assert sum("attempts" in sentence for sentence in both) == 1
+
+
+def test_a_peers_outage_ends_when_it_says_that_it_is_ready(tmp_path):
+    house = House(tmp_path)
+    house.run()
+    house.kill("dispatch")
+    house.clock.advance(30)
+    house.start("dispatch")
+    house.kill("dispatch")
+    house.clock.advance(30)
+    house.start("dispatch")
+    house.run()
+    [died] = [one for one in house["statistics"].database.read_now(incidents.list_incidents) if one.kind == "death"]
+    assert died.sentence.startswith("Dispatch was down ")
+    assert ", 2 attempts" in died.sentence
+
+
 async def take_lease_only(house):
     """A life that ends before it has written anything of its own; its epoch."""
     url = f"sqlite:///{house.folder / 'statistics'}.db"

@@ -19,6 +19,7 @@ class LifeBegan(Fact):
     parent: str | None
     parent_last: int | None
     parent_said_goodbye: bool
+    parent_was_ready: bool | None = None  # Older releases do not say.
     last_end: str | None = None  # As the supervisor saw it: "SIGKILL", "exit code 1".
     last_end_at: datetime | None = None  # When the supervisor saw it end, or the parent's last sign in the database.
     began_at: datetime

@@ -84,17 +84,19 @@ def counts(connection: sa.Connection, conference: Conference, now: datetime) -> 
 
 def deaths(connection: sa.Connection, now: datetime) -> list[Values]:
     """Dispatch's own deaths of the last hours: what waited meanwhile, what was recovered, what had expired."""
-    own = (one for one in list_deaths(connection, 10) if one.service == "dispatch")
-    return [_death(connection, one) for one in own if one.back_at is not None and now - one.back_at <= DEATH_SHOWN]
+    own = [one for one in list_deaths(connection, 30) if one.service == "dispatch"]
+    attempts = {one.life for one in own if (one.attempts or 1) > 1}  # Their outage is told once, by its last death.
+    last = (one for one in own if one.new_life not in attempts)
+    return [_death(connection, one) for one in last if one.back_at is not None and now - one.back_at <= DEATH_SHOWN]
 
 
 def _death(connection: sa.Connection, death: Death) -> Values:
     assert death.back_at is not None, "only of a life that followed can be told what it recovered"
-    missed, recovered = store.count_recovered(connection, death.died_at, death.back_at)
+    missed, recovered = store.count_recovered(connection, death.out_since, death.back_at)
     return {
-        "died_at": death.died_at,
+        "died_at": death.out_since,
         "how": death.how,
-        "back_at": death.back_at,
+        "back_at": death.out_until,
         "recovered": recovered,
         "expired": missed,
     }

@@ -1,5 +1,8 @@
 """Lives, deaths and silences, as each service writes down those of the others and its own.
 
+An outage goes from the last sign of life of a life that was ready to the next one that is. Lives that die before they
+are ready are attempts of it: their deaths carry on its beginning and count, and grow its one incident.
+
 A death is a new life of a service whose parent neither said goodbye nor still beats; so a restart within a second is
 noticed too. Recovery does not close what a death opened.
 
@@ -8,7 +11,7 @@ again and its death is in the book, whichever comes first. A silence that was an
 service is back.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,7 +22,17 @@ from softlanding.conferences import zone_of_all
 from softlanding.contracts.everyone import STOPPED, LifeBegan, LifeEnded
 from softlanding.contracts.statistics import ServiceBack, ServiceSilent
 from softlanding.database import Moment, Transaction, lives, shared
-from softlanding.incidents import close_incident, grow_incident, incident_id, load, merge_incident, open_incident
+from softlanding.incidents import (
+    Incident,
+    close_incident,
+    grow_incident,
+    incident_id,
+    list_incidents,
+    load,
+    merge_incident,
+    open_incident,
+    reword_incident,
+)
 from softlanding.messaging import outbox
 from softlanding.messaging.beats import Change
 from softlanding.messaging.envelope import Envelope
@@ -35,6 +48,14 @@ deaths = sa.Table(
     sa.Column("noticed_at", Moment, nullable=False),
     sa.Column("new_life", sa.String(36)),
     sa.Column("back_at", Moment),
+    sa.Column("down_since", Moment),  # When the outage began: before `died_at` if this life was an attempt of it.
+    sa.Column("attempts", sa.Integer),  # Lives begun in this outage so far, the new one with them.
+)
+readiness = sa.Table(
+    "readiness",
+    shared,
+    sa.Column("life", sa.String(36), primary_key=True),  # One that became ready: our own, or a peer's.
+    sa.Column("ready_at", Moment),  # Unknown of lives from before this was kept.
 )
 silences = sa.Table(
     "silence",
@@ -55,6 +76,7 @@ farewells = sa.Table(
     sa.Column("back_at", Moment),  # When the next one began.
 )
 
+_DEATHS = sa.select(deaths, readiness.c.ready_at).outerjoin(readiness, readiness.c.life == deaths.c.new_life)
 _CHILDREN = lives.alias("child")
 _UNTOLD = (
     sa.select(
@@ -107,6 +129,34 @@ class Death:
     noticed_at: datetime
     new_life: str | None
     back_at: datetime | None
+    down_since: datetime | None = None
+    attempts: int | None = None
+    ready_at: datetime | None = None  # The new life's.
+
+    @property
+    def out_since(self) -> datetime | None:
+        return self.down_since or self.died_at
+
+    @property
+    def out_until(self) -> datetime | None:
+        """When it was ready again; before that is known, when the new life began."""
+        return self.ready_at or self.back_at
+
+    def sentence(self, zone: ZoneInfo) -> str:
+        """The outage in words, the same wherever it is told.
+
+        `Dispatch died 10:02:11 (SIGKILL), back 10:02:15`; `Dispatch was down 62 s (12:01:02 to 12:02:04), 12 attempts`
+        """
+        name, since, ready = self.service.title(), self.out_since, self.ready_at
+        how = f" ({self.how})" if self.how else ""
+        if since is None or (self.attempts or 1) == 1:
+            died = f" {_clock(since, zone)}" if since else ""
+            back = f", back {_clock(self.out_until, zone)}" if self.out_until else ""
+            return f"{name} died{died}{how}{back}"
+        if ready is None:
+            return f"{name} is down since {_clock(since, zone)}{how}, {self.attempts} attempts"
+        took = f"{(ready - since).total_seconds():.0f} s"
+        return f"{name} was down {took} ({_clock(since, zone)} to {_clock(ready, zone)}), {self.attempts} attempts"
 
 
 @dataclass(frozen=True)
@@ -120,7 +170,7 @@ class Silence:
 
 def list_deaths(connection: sa.Connection, most: int = 100) -> list[Death]:
     """Newest first."""
-    rows = connection.execute(sa.select(deaths).order_by(deaths.c.noticed_at.desc()).limit(most))
+    rows = connection.execute(_DEATHS.order_by(deaths.c.noticed_at.desc(), deaths.c.life.desc()).limit(most))
     return [Death(**row._mapping) for row in rows]
 
 
@@ -155,6 +205,7 @@ def handlers(watcher: str, peers: tuple[str, ...]) -> dict[str, Handler]:
                     new_life=fact.life,
                     back_at=fact.began_at,
                 ),
+                was_ready=fact.parent_was_ready is not False,
             )
 
         elif fact.parent is not None:
@@ -177,37 +228,73 @@ def note_own_birth(tx: Transaction, now: datetime, service: str) -> None:
     """
     for row in tx.execute(_UNTOLD):
         at = row.died_at or tx.execute(_LAST_SIGN, {"of_life": row.life}).scalar()
-        note_death(tx, now, service, Death(row.life, service, row.how, at, now, row.new_life, row.back_at))
+        death = Death(row.life, service, row.how, at, now, row.new_life, row.back_at)
+        note_death(tx, now, service, death, was_ready=was_ready(tx.connection, row.life))
 
 
-def note_death(tx: Transaction, now: datetime, watcher: str, death: Death) -> None:
+def was_ready(connection: sa.Connection, life: str) -> bool:
+    return connection.execute(sa.select(readiness.c.life).where(readiness.c.life == life)).first() is not None
+
+
+def note_ready(tx: Transaction, _now: datetime, watcher: str, life: str, ready_at: datetime) -> None:
+    """The outage before this life is over: its incident says how long it was."""
+    if was_ready(tx.connection, life):
+        return
+    tx.execute(sa.insert(readiness).values(life=life, ready_at=ready_at))
+    row = tx.execute(_DEATHS.where(deaths.c.new_life == life)).first()
+    if row is None or watcher != "statistics":
+        return
+    death = Death(**row._mapping)
+    incident = _open_incident_of(tx, death)
+    sentence = _sentence(tx, death)
+    if incident is not None and incident.sentence != sentence:
+        reword_incident(tx, incident.id, sentence)
+
+
+def _open_incident_of(tx: Transaction, death: Death) -> Incident | None:
+    """The one that the newest death of a service opened or made grow."""
+    about = f"service/{death.service}"
+    likely = [i for i in list_incidents(tx.connection, is_open=True) if i.kind == "death" and i.about == about]
+    return max(likely, key=lambda incident: incident.grown_at, default=None)
+
+
+def note_death(tx: Transaction, now: datetime, watcher: str, death: Death, *, was_ready: bool = True) -> None:
     """Write the death down, once; whoever is responsible opens its incident."""
     known = tx.execute(sa.select(deaths).where(deaths.c.life == death.life)).first()
     if known is None:
-        tx.execute(sa.insert(deaths).values(**{name: getattr(death, name) for name in Death.__dataclass_fields__}))
+        before = None if was_ready else tx.execute(sa.select(deaths).where(deaths.c.new_life == death.life)).first()
+        since = (before.down_since or before.died_at) if before is not None else death.died_at
+        attempts = (before.attempts or 1) + 1 if before is not None else 1
+        death = replace(death, down_since=since, attempts=attempts)
+        tx.execute(sa.insert(deaths).values(**{column.name: getattr(death, column.name) for column in deaths.c}))
     else:
         later = {"how": death.how or known.how, "died_at": death.died_at or known.died_at}
         later |= {"new_life": death.new_life or known.new_life, "back_at": death.back_at or known.back_at}
         tx.execute(sa.update(deaths).where(deaths.c.life == death.life).values(**later))
     if watcher == "statistics":
-        open_incident(
-            tx,
-            now,
-            cause=f"death/{death.life}",
-            kind="death",
-            about=f"service/{death.service}",
-            sentence=_sentence(death, zone_of_all(tx.connection)),
-            grows=True,
-        )
+        _tell_death(tx, now, Death(**tx.execute(_DEATHS.where(deaths.c.life == death.life)).one()._mapping))
     _merge_silences(tx, now, death.service)
 
 
+def _tell_death(tx: Transaction, now: datetime, death: Death) -> None:
+    """An outage is one incident, however far apart its attempts are; another within ten minutes makes it grow, too."""
+    sentence = _sentence(tx, death)
+    growing = _open_incident_of(tx, death) if (death.attempts or 1) > 1 else None
+    if growing is not None:
+        grow_incident(tx, now, growing, sentence)
+        return
+    cause, about = f"death/{death.life}", f"service/{death.service}"
+    open_incident(tx, now, cause=cause, kind="death", about=about, sentence=sentence, grows=True)
+
+
 def note_change(tx: Transaction, now: datetime, watcher: str, change: Change) -> None:
-    """A peer went silent, came back, or is heard with a new life."""
+    """A peer went silent, came back, became ready, or is heard with a new life."""
     if change.kind == "silent":
         _note_silence(tx, now, watcher, change)
     elif change.kind == "back":
         _note_back(tx, now, watcher, change)
+    elif change.kind == "ready" and change.life is not None and change.ready_at is not None:
+        note_ready(tx, now, watcher, change.life, change.ready_at)
 
 
 def _note_silence(tx: Transaction, now: datetime, watcher: str, change: Change) -> None:
@@ -289,8 +376,10 @@ def death_incident_id(life: str) -> str:
     return incident_id(f"death/{life}")
 
 
-def _sentence(death: Death, zone: str) -> str:
-    when = f" {death.died_at.astimezone(ZoneInfo(zone)):%H:%M:%S}" if death.died_at else ""
-    how = f" ({death.how})" if death.how else ""
-    back = f", back {death.back_at.astimezone(ZoneInfo(zone)):%H:%M:%S}" if death.back_at else ""
-    return f"{death.service.title()} died{when}{how}{back} ({zone})"
+def _sentence(tx: Transaction, death: Death) -> str:
+    zone = zone_of_all(tx.connection)
+    return f"{death.sentence(ZoneInfo(zone))} ({zone})"
+
+
+def _clock(moment: datetime | None, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%H:%M:%S}" if moment is not None else ""

@@ -186,6 +186,7 @@ def _try_to_take(
         seen = look_at_lease(connection)
         last_sign = last_beat_at(connection) or outbox.time_of_last(connection)
         is_over = seen is None or has_said_goodbye(connection, seen.token)
+        was_ready = seen is not None and deaths.was_ready(connection, seen.token)
     now_mono = parts.clock.monotonic()
     if seen != watch.seen:
         watch.changes += watch.seen is not None
@@ -202,7 +203,7 @@ def _try_to_take(
     hold.hold(epoch)
 
     def announce(life: Life) -> list[outbox.Told]:
-        return [outbox.tell_first(parts.ids, _life_began(service, life, parts.release, last_end))]
+        return [outbox.tell_first(parts.ids, _life_began(service, life, parts.release, last_end, was_ready))]
 
     taken = begin_life(
         engine,
@@ -219,7 +220,7 @@ def _try_to_take(
     return taken
 
 
-def _life_began(service: Service, life: Life, release: str, last_end: LastEnd) -> LifeBegan:
+def _life_began(service: Service, life: Life, release: str, last_end: LastEnd, was_ready: bool) -> LifeBegan:
     died = life.parent is not None and not life.parent_said_goodbye
     return LifeBegan(
         service=service.name,
@@ -227,6 +228,7 @@ def _life_began(service: Service, life: Life, release: str, last_end: LastEnd) -
         parent=life.parent,
         parent_last=life.parent_last,
         parent_said_goodbye=life.parent_said_goodbye,
+        parent_was_ready=was_ready,
         last_end=(last_end.how or "unseen") if died else None,
         last_end_at=life.last_end_at,
         began_at=life.began_at,
@@ -262,6 +264,7 @@ class Work:
     tell_change: Callable[[Change], None] = lambda _change: None  # Hears of peers gone silent, and back.
     _unnoted: list[Change] = field(default_factory=list)
     _beats: int = 0
+    _is_ready_noted: bool = False
     _watched_mono: float | None = None
 
     def __post_init__(self) -> None:
@@ -355,6 +358,7 @@ class Work:
             parked=self.parked,
             is_degraded=self.state != "ready",
             detail=self.waiting_for,
+            ready_at=self.phases.since if self.phases.is_ready else None,
             state=self.state,
         )
         try:
@@ -391,8 +395,15 @@ class Work:
 
     async def beat_lease(self) -> bool:
         """An idle owner commits a beat a second, so that standbys see that it lives, and with it what was refused."""
+        await self._note_ready()
         await self._keep_refusals(is_end=False)
         return False
+
+    async def _note_ready(self) -> None:
+        """A life that is killed before this line was an attempt: the outage before it goes on."""
+        if self.phases.is_ready and not self._is_ready_noted:
+            await self.database.write(deaths.note_ready, self.service.name, self.life.epoch, self.phases.since)
+            self._is_ready_noted = True
 
     async def _keep_refusals(self, *, is_end: bool) -> None:
         due = self.refusals.take(self.parts.clock.now(), is_end=is_end)

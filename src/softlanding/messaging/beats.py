@@ -40,6 +40,7 @@ class Beat(BaseModel):
     parked: int = 0
     is_degraded: bool = False
     detail: str = ""  # What it waits for or has trouble with.
+    ready_at: datetime | None = None  # When this life became ready; older releases say nothing.
     state: str = ""  # `ready`, `degraded` or `unready` once its phase is `ready`; older releases say nothing.
 
     def to_json(self) -> bytes:
@@ -69,13 +70,14 @@ class Peer:
 
 @dataclass(frozen=True)
 class Change:
-    """A peer went silent, came back, or lives a new life."""
+    """A peer went silent, came back, lives a new life, or became ready in it."""
 
     service: str
-    kind: str  # `silent`, `back`, `new_life`
+    kind: str  # `silent`, `back`, `new_life`, `ready`
     life: str | None
     life_before: str | None
     last_heard_at: datetime | None
+    ready_at: datetime | None = None
 
 
 @dataclass
@@ -107,6 +109,9 @@ class Peers:
             changes.append(Change(beat.service, "new_life", beat.life, before.life, peer.heard_at))
         if peer.silent_since is not None or before is None:  # An earlier life of ours may have called it silent.
             changes.append(Change(beat.service, "back", beat.life, before.life if before else None, peer.heard_at))
+        was_ready = before is not None and before.life == beat.life and before.ready_at is not None
+        if beat.ready_at is not None and not was_ready:
+            changes.append(Change(beat.service, "ready", beat.life, None, peer.heard_at, beat.ready_at))
         peer.tail_before = (before.life, before.number) if before else None
         peer.beat = beat
         peer.heard_mono = self.clock.monotonic()

@@ -46,12 +46,8 @@ class DeathStory:
 
     def sentence(self, zone: ZoneInfo) -> str:
         """`Dispatch died 10:02:11 (SIGKILL), back 10:02:15; 3 pickups recovered, 1 expired`"""
-        death = self.death
-        died = f" {death.died_at.astimezone(zone):%H:%M:%S}" if death.died_at else ""
-        how = f" ({death.how})" if death.how else ""
-        back = f", back {death.back_at.astimezone(zone):%H:%M:%S}" if death.back_at else ""
         cost = f"; {count(len(self.recovered), 'pickup')} recovered, {len(self.expired)} expired"
-        return f"{death.service.title()} died{died}{how}{back}{cost if self.costs_pickups else ''}"
+        return self.death.sentence(zone) + (cost if self.costs_pickups else "")
 
 
 def death_stories(connection: sa.Connection, most: int = 20) -> list[DeathStory]:
@@ -109,7 +105,7 @@ def _count_cost(connection: sa.Connection, death: Death, back_at: datetime, firs
     asked = _words(connection, facts.c.type.in_(_ASKED) & about & (facts.c.told_at < back_at))
     before = _words(connection, (facts.c.source == "dispatch") & about & (facts.c.number < first))
     after = _words(connection, is_after & is_near & facts.c.pickup.is_not(None))
-    return cost_of_gap(asked, before, after, (death.died_at or death.noticed_at, back_at))
+    return cost_of_gap(asked, before, after, (death.out_since or death.noticed_at, back_at))
 
 
 def _words(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[Word]:
