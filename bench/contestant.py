@@ -30,7 +30,7 @@ from softlanding.database import (
 )
 from softlanding.ids import system_ids
 from softlanding.lifecycle import Parts, Phases, Service, Work, take_up_work
-from softlanding.lifecycle.work import LastEnd
+from softlanding.lifecycle.outages import LastEnd
 from softlanding.messaging import feed, outbox
 from softlanding.messaging.bus import BusDown
 from softlanding.messaging.envelope import Envelope

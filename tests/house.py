@@ -23,7 +23,7 @@ from softlanding.contracts.schedule import PersonGranted
 from softlanding.database import DirectDatabase, EngineOptions, HoldLock, Writer, make_engine, shared, writer_engine
 from softlanding.ids import RandomIds
 from softlanding.lifecycle import Parts, Phases, Service, Work, take_up_work
-from softlanding.lifecycle.work import LastEnd
+from softlanding.lifecycle.outages import LastEnd
 from softlanding.messaging import feed as feeds
 from softlanding.messaging import outbox
 from softlanding.messaging.bus import BusDown

@@ -91,6 +91,7 @@ def rode(kind: type[RideState], pickup="p1", **values: Any) -> RideState:
         "plate": PLATE,
         "board_at": NOON + timedelta(minutes=15),
         "deliver_at": NOON + timedelta(minutes=50),
+        "asked_at": NOON,
     }
     return kind(**defaults | values)
 

@@ -21,7 +21,7 @@ from softlanding.drills.installation import mortal_command, throw_away
 from softlanding.formats import write_json
 from softlanding.ids import system_ids
 from softlanding.lifecycle import Parts, Phases, take_up_work
-from softlanding.lifecycle.work import LastEnd
+from softlanding.lifecycle.outages import LastEnd
 from softlanding.sample import FIRST_DAY as SAMPLE_DAY
 from softlanding.sample import sample
 from softlanding.settings import load_settings, plain_environment

@@ -13,7 +13,7 @@ from softlanding import audit
 from softlanding.dispatch import runsheets, store
 from softlanding.dispatch.actions import fleet, taps
 from softlanding.dispatch.model import Place
-from softlanding.lifecycle.work import LastEnd
+from softlanding.lifecycle.outages import LastEnd
 from softlanding.web.doors import links_of, signer_of
 
 BOARD = f"/{CONFERENCE}/dispatch/"

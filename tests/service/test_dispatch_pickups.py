@@ -11,7 +11,7 @@ from softlanding.dispatch import plans, store
 from softlanding.dispatch.actions import fleet, pickups
 from softlanding.dispatch.model import Place
 from softlanding.incidents import settle_incident
-from softlanding.lifecycle.work import LastEnd
+from softlanding.lifecycle.outages import LastEnd
 from softlanding.messaging.envelope import Envelope
 
 

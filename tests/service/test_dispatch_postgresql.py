@@ -17,6 +17,7 @@ from softlanding.dispatch.model import Vehicle
 from softlanding.dispatch.plans import Desk
 from softlanding.dispatch.tables import tables
 from softlanding.ids import RandomIds
+from softlanding.lifecycle.outages import Death, Outage
 from softlanding.messaging.envelope import Envelope
 
 THE_CONFERENCE = Conference(CONFERENCE, "SoftConf", "Europe/Berlin", NOON.date(), NOON.date())
@@ -92,4 +93,6 @@ def test_every_view_answers(day):
     assert (
         driving.sheets(day.connection, THE_CONFERENCE, day.now)["sheets"][0]["stops"][0]["rides"][0]["code"] == "K7Q1"
     )
-    assert store.count_recovered(day.connection, NOON - timedelta(hours=1), NOON) == (0, 1)
+    died = Death("a", "dispatch", None, NOON, NOON, "b", NOON)
+    words = store.load_words_around(day.connection, Outage("dispatch", NOON, NOON, 1, (died,)), NOON)
+    assert words == ([], [])

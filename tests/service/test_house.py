@@ -12,8 +12,7 @@ from softlanding import incidents
 from softlanding.errors import Fenced, Refused
 from softlanding.incidents import open_incident
 from softlanding.lifecycle import Service
-from softlanding.lifecycle.deaths import list_deaths
-from softlanding.lifecycle.work import LastEnd
+from softlanding.lifecycle.outages import LastEnd, list_deaths
 from softlanding.messaging import inbox, outbox
 
 heard: list[tuple[str, str]] = []

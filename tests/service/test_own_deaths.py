@@ -1,19 +1,24 @@
 """A service that died says so itself when it is back, whatever happened to the lives in between."""
 
 import asyncio
+from datetime import time, timedelta
+from zoneinfo import ZoneInfo
 
+import pytest
 import sqlalchemy as sa
 
+from clocks import NOON
 from house import QUICK, House
 from sampled import SLUG, Sampled
 from softlanding import incidents
 from softlanding.database import HoldLock, lives, make_engine, writer_engine
-from softlanding.lifecycle import Parts, Phases, deaths, take_up_work
-from softlanding.lifecycle.work import LastEnd
+from softlanding.drills.sending import Wanted, free_legs, speakers
+from softlanding.lifecycle import Parts, Phases, outages, take_up_work
+from softlanding.lifecycle.outages import LastEnd
 
 
 def told_deaths(work):
-    return {death.life: death.how for death in work.database.read_now(deaths.list_deaths)}
+    return {death.life: death.how for death in work.database.read_now(outages.list_deaths)}
 
 
 def test_a_life_killed_just_after_it_took_the_lease_hides_no_death(tmp_path):
@@ -41,7 +46,7 @@ def test_the_time_of_death_is_the_last_sign_of_life_and_not_the_last_fact(tmp_pa
     house.start("dispatch")
     house.run()
     for service in ("dispatch", "schedule", "statistics"):
-        [death] = house[service].database.read_now(deaths.list_deaths)
+        [death] = house[service].database.read_now(outages.list_deaths)
         assert death.died_at == killed_at
 
 
@@ -56,7 +61,7 @@ def test_who_was_killed_before_it_could_tell_leaves_the_time_of_the_death_before
     asyncio.run(take_lease_only(house))
     house.clock.advance(60)
     work = house.start("statistics")
-    found = {death.life: death.died_at for death in work.database.read_now(deaths.list_deaths)}
+    found = {death.life: death.died_at for death in work.database.read_now(outages.list_deaths)}
     assert found[first] == died_at
 
 
@@ -122,6 +127,127 @@ def test_a_peers_outage_ends_when_it_says_that_it_is_ready(tmp_path):
     [died] = [one for one in house["statistics"].database.read_now(incidents.list_incidents) if one.kind == "death"]
     assert died.sentence.startswith("Dispatch was down ")
     assert ", 2 attempts" in died.sentence
+
+
+def test_processes_that_ended_before_they_were_a_life_count_and_leave_the_beginning_as_it_was(tmp_path):
+    """Only the supervisor saw them: 62 s were told as 5 s, from the end of the last of them."""
+    house = House(tmp_path, ["statistics"])
+    watched_from = house.clock.now()
+    run_beat(house)
+    house.kill("statistics")
+    ends = [house.clock.now()]
+    for _ in range(3):
+        house.clock.advance(20)
+        ends.append(house.clock.now())
+    house.clock.advance(2)
+    house.start("statistics", LastEnd("SIGKILL", ends[-1], tuple(ends), watched_from))
+    run_beat(house)
+    [outage] = house["statistics"].database.read_now(outages.list_outages)
+    assert (outage.since, outage.down_s, outage.attempts) == (ends[0], 62, 4)
+    assert outage.sentence(ZoneInfo("UTC")) == "Statistics was down 62 s (12:00:00 to 12:01:02), 4 attempts"
+
+
+def test_what_ended_before_the_supervisor_watched_ended_at_its_last_beat(tmp_path):
+    """It died with its supervisor; the next one came an hour later."""
+    house = House(tmp_path, ["statistics"])
+    run_beat(house)
+    killed_at = house.clock.now()
+    house.kill("statistics")
+    house.clock.advance(3600)
+    watched_from = house.clock.now()
+    house.clock.advance(5)
+    failed_at = house.clock.now()
+    house.start("statistics", LastEnd("exit code 1", failed_at, (failed_at,), watched_from))
+    run_beat(house)
+    [outage] = house["statistics"].database.read_now(outages.list_outages)
+    assert (outage.since, outage.down_s, outage.attempts) == (killed_at, 3605, 2)
+
+
+def test_an_attempt_that_was_stopped_does_not_end_the_outage(tmp_path):
+    house = House(tmp_path)
+    house.run()
+    killed_at = house.clock.now()
+    house.kill("dispatch")
+    house.clock.advance(30)
+    asyncio.run(house.start("dispatch").say_goodbye())
+    house.kill("dispatch")
+    house.clock.advance(30)
+    house.start("dispatch")
+    house.run()
+    for service in ("dispatch", "schedule", "statistics"):
+        [outage] = house[service].database.read_now(outages.list_outages)
+        assert (outage.since, outage.down_s, outage.attempts) == (killed_at, 60, 2)
+
+
+@pytest.mark.parametrize("named", ["dispatch", "schedule"])
+def test_everybody_tells_the_same_outage(tmp_path, named):
+    """From, to, seconds and attempts: in each service's book, in its log, in the incident and on its pages."""
+    house = Sampled(tmp_path).house
+    told = []
+    house.kill(named)
+    for _ in range(2):
+        house.clock.advance(700)
+        house.start(named)
+        house.kill(named)
+    house.clock.advance(5)
+    house.start(named).tell_outage = told.append
+    house.run()
+    books = {each: house[each].database.read_now(outages.list_outages)[0] for each in house.works}
+    assert len({(one.since, one.until, one.down_s, one.attempts) for one in (*books.values(), *told)}) == 1
+    words = f"{named.title()} was down 1405 s (14:00:00 to 14:23:25), 3 attempts"
+    [died] = [one for one in house["statistics"].database.read_now(incidents.list_incidents) if one.kind == "death"]
+    assert died.sentence == f"{words} (Europe/Berlin)"
+    pages = [house.client("statistics", roles=["operator"]).get("/operations/").text]
+    if named == "dispatch":
+        pages.append(house.client("dispatch", roles=["coordinator"]).get(f"/{SLUG}/dispatch/").text)
+    assert all(words in page for page in pages)
+    assert "times, last:" not in pages[0]
+
+
+def test_board_and_operations_count_the_same(tmp_path):
+    """Of one death: asked just before and not heard, asked in it, run out in it; then work goes on."""
+    sampled = Sampled(tmp_path)
+    house, today = sampled.house, sampled.first_day - timedelta(days=1)
+    legs = [Wanted(f"leg-{n}", *leg, time(11)) for n, leg in enumerate(free_legs(sampled.first_day)[:4])]
+    program = sampled.program("schedule", "read", "write", "personal")
+    ask_for(program, legs[0])
+    house.kill("dispatch")
+    house.clock.advance(10)
+    ask_for(program, legs[1])
+    ask_for(program, legs[2])
+    ask_for(program, Wanted("late", speakers(sampled.first_day)[0], today, time(12, 31)))  # Of use for 90 minutes.
+    house.clock.advance(80)
+    house.start("dispatch", LastEnd("SIGKILL", NOON))
+    house.run()
+    assert counted(house) == [(3, 1), (3, 1)]
+    house.clock.advance(60)
+    ask_for(program, legs[3])
+    house.run()
+    house.clock.advance(7200)
+    house.run()
+    assert counted(house) == [(3, 1), (3, 1)]
+    house.kill("dispatch")
+    house.start("dispatch", LastEnd("SIGKILL", house.clock.now()))
+    house.run()
+    assert counted(house) == [(0, 0), (0, 0)]
+
+
+def ask_for(program, wanted):
+    answer = program.post(
+        f"/api/schedule/{SLUG}/arrivals", json=wanted.values(), headers={"Idempotency-Key": wanted.key}
+    )
+    assert answer.status_code < 300, answer.text
+
+
+def counted(house):
+    """(recovered, expired) of the newest outage, on the board and on Operations."""
+    board = house.client("dispatch", roles=["coordinator"]).get(f"/api/dispatch/{SLUG}/board").json()["deaths"][0]
+    told = house.client("statistics", roles=["operator"]).get("/api/statistics/deaths").json()[0]
+    return [(board["recovered"], board["expired"]), (len(told["recovered"]), len(told["expired"]))]
+
+
+def run_beat(house):
+    asyncio.run(house["statistics"].beat_lease())
 
 
 async def take_lease_only(house):

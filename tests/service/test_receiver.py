@@ -321,7 +321,7 @@ def test_a_database_copied_back_is_seen_and_reported_and_no_number_is_swallowed(
     assert heard(pair) == ["a", "b", "c", "d"]
     found = pair["dispatch"].database.read_now(incidents.list_incidents, is_open=True)
     fork = next(incident for incident in found if incident.kind == "fork")
-    assert "4 facts (1 to 4" in fork.sentence  # life.began, the death before it, b and c.
+    assert "5 facts (1 to 5" in fork.sentence  # life.began, the death before it and its end, b and c.
 
 
 def test_the_same_facts_by_both_ways_at_once_take_effect_once(pair):

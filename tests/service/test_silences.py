@@ -13,8 +13,8 @@ from softlanding.conferences import Conference
 from softlanding.contracts.everyone import MERGED
 from softlanding.errors import Refused
 from softlanding.lifecycle import Service
-from softlanding.lifecycle.deaths import Death, note_change, note_death
-from softlanding.lifecycle.work import LastEnd
+from softlanding.lifecycle.deaths import note_change, note_death
+from softlanding.lifecycle.outages import Death, LastEnd
 from softlanding.messaging.beats import Change
 
 SERVICES = ("schedule", "dispatch", "statistics")
@@ -92,7 +92,7 @@ def test_while_it_is_down_the_silence_is_the_incident_and_says_so_by_the_confere
     bare.start("dispatch", LastEnd("SIGKILL", bare.clock.now()))
     wait(bare, 2)
     [death] = listed(bare, "statistics", is_open=True)
-    assert death.sentence == "Dispatch died 14:00:05 (SIGKILL), back 14:00:05 (Europe/Berlin)"
+    assert death.sentence == "Dispatch died 14:00:05 (SIGKILL), back 14:00:05 after 0 s (Europe/Berlin)"
 
 
 def test_where_conferences_lie_in_several_zones_the_sentence_is_in_utc_and_says_so(bare):

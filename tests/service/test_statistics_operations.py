@@ -15,8 +15,7 @@ from softlanding.auth import Signer
 from softlanding.contracts.dispatch import PickupBoarded, PickupMissed, PickupPlanned, PickupUnplaced
 from softlanding.contracts.everyone import IncidentOpened, IncidentSettled
 from softlanding.contracts.schedule import PickupChanged, PickupWithdrawn
-from softlanding.lifecycle.deaths import list_deaths
-from softlanding.lifecycle.work import LastEnd
+from softlanding.lifecycle.outages import LastEnd, list_deaths
 from softlanding.messaging import dead_letters, inbox
 from softlanding.statistics import store, views
 from softlanding.statistics.tables import log_counts, logs
@@ -65,15 +64,18 @@ def a_death_with_three_recovered_and_one_expired(house):
     tell(
         house, "dispatch", rode(PickupPlanned, "p1"), rode(PickupUnplaced, "p2"), rode(PickupPlanned, "p0", revision=2)
     )
+    house.run()
     house.clock.advance(60)
+    asked_at = house.clock.now()
     told_and_heard(house, "schedule", asked("p7"))  # After it was back: nothing to do with the death.
-    told_and_heard(house, "dispatch", rode(PickupPlanned, "p7"), rode(PickupBoarded, "p9"))
+    told_and_heard(house, "dispatch", rode(PickupPlanned, "p7", asked_at=asked_at), rode(PickupBoarded, "p9"))
     return incident
 
 
 def test_a_death_is_told_with_what_it_cost(house, operator):
     incident = a_death_with_three_recovered_and_one_expired(house)
-    sentence = "Dispatch died 14:00:00 (SIGKILL), back 14:00:04; 3 pickups recovered, 1 expired"  # As in Berlin.
+    # As in Berlin.
+    sentence = "Dispatch died 14:00:00 (SIGKILL), back 14:00:04 after 4 s; 3 pickups recovered, 1 expired"
     (death,) = operator.get("/api/statistics/deaths").json()
     assert (death["sentence"], death["zone"]) == (sentence, "Europe/Berlin")
     assert death["recovered"] == ["K0QX", "K1QX", "K2QX"]
@@ -94,8 +96,8 @@ def test_the_story_is_the_same_when_statistics_was_dead_as_well(house):
     a_death_with_three_recovered_and_one_expired(house)
     house.start("statistics", LastEnd("SIGKILL", NOON))
     house.run()
-    stories = house["statistics"].database.read_now(views.death_stories)
-    said = {story.death.service: story.sentence(ZoneInfo("UTC")) for story in stories}
+    stories = house["statistics"].database.read_now(views.outage_stories)
+    said = {story.outage.service: story.sentence(ZoneInfo("UTC")) for story in stories}
     assert said["dispatch"].endswith("3 pickups recovered, 1 expired")
     assert said["statistics"].startswith("Statistics died 12:00:00 (SIGKILL), back ")
     assert "recovered" not in said["statistics"]
@@ -110,7 +112,7 @@ def test_two_deaths_share_no_pickup(house):
         house.start("dispatch", LastEnd("exit code 1", died_at))
         told_and_heard(house, "dispatch", rode(PickupPlanned, f"p{number}"))
         house.clock.advance(5)
-    stories = house["statistics"].database.read_now(views.death_stories)
+    stories = house["statistics"].database.read_now(views.outage_stories)
     assert sorted(story.recovered for story in stories) == [("K0QX",), ("K1QX",)]
     (growing,) = house["statistics"].database.read_now(incidents.list_incidents, is_open=True)
     assert growing.times == 2

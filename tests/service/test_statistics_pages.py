@@ -16,7 +16,7 @@ from softlanding.contracts.dispatch import (
     PickupPlanned,
 )
 from softlanding.contracts.schedule import PickupChanged, PickupWithdrawn
-from softlanding.lifecycle.work import LastEnd
+from softlanding.lifecycle.outages import LastEnd
 from statistics_told import asked, rode, tell, told_and_heard
 from streams import live_page
 

@@ -12,7 +12,8 @@ from softlanding.contracts.dispatch import PickupBoarded, PickupMissed, PickupPl
 from softlanding.contracts.everyone import IncidentOpened, LifeBegan
 from softlanding.database import Transaction, make_engine, shared
 from softlanding.ids import RandomIds
-from softlanding.lifecycle.deaths import Death, note_death
+from softlanding.lifecycle.deaths import note_death, note_ready
+from softlanding.lifecycle.outages import Death
 from softlanding.messaging.envelope import Envelope
 from softlanding.statistics import actions, store, subscriptions, views
 from softlanding.statistics.model.log_lines import read_lines
@@ -79,7 +80,7 @@ def tell_all(tx):
     note_death(tx, after, "statistics", Death(OLD, "dispatch", "SIGKILL", died_at, after, NEW, back_at))
     lines = read_lines(b'{"event": "broke", "level": "error", "service": "dispatch", "more": 1}\nno JSON')
     actions.keep_logs(tx, after, lines)
-    actions.note_ready(tx, after, NEW)
+    note_ready(tx, after, "statistics", NEW, back_at)
 
 
 def test_numbers(connection):
@@ -100,8 +101,9 @@ def test_stories(connection):
 
 
 def test_deaths_and_operations(connection):
-    (story,) = views.death_stories(connection)
-    assert story.sentence(BERLIN) == "Dispatch died 14:01:00 (SIGKILL), back 14:03:00; 1 pickup recovered, 1 expired"
+    (story,) = views.outage_stories(connection)
+    told = "Dispatch died 14:01:00 (SIGKILL), back 14:03:00 after 120 s; 1 pickup recovered, 1 expired"
+    assert story.sentence(BERLIN) == told
     assert story.unsettled == ("K3QX",)
     kinds = [(incident["service"], incident["kind"]) for incident in views.incidents_view(connection)]
     assert sorted(kinds) == [("dispatch", "missed"), ("statistics", "death")]

@@ -267,7 +267,9 @@ def test_a_killed_process_is_back_and_its_end_is_known(
     [end] = up.ends()
     assert (end["name"], end["pid"], end["signal"], end["exit_code"]) == (victim, killed, "SIGKILL", None)
     if victim == "dispatch":
-        assert up.ask("dispatch")["last_end"] == end
+        told = up.ask("dispatch")["last_end"]
+        assert told.pop("watched_from") < end["at"]
+        assert told == end | {"ends": [end["at"]]}
         assert up.ask("schedule")["last_end"] is None
     assert up.stop() == 0
 

@@ -112,7 +112,7 @@ def test_a_voice_that_sorts_before_a_silent_life_is_heard():
     assert peers.hear(a_beat("dispatch", "a", 9)) == []  # A straggler, while "b" is heard.
     clock.advance(4)
     assert [change.kind for change in peers.find_silent()] == ["silent"]
-    assert [change.kind for change in peers.hear(a_beat("dispatch", "a", 10))] == ["new_life", "back"]
+    assert [change.kind for change in peers.hear(a_beat("dispatch", "a", 10))] == ["new_life", "back", "ready"]
 
 
 def test_a_clock_that_jumps_just_before_a_timer_looks_decides_nothing(bare, decided):

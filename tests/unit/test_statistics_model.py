@@ -13,10 +13,7 @@ from softlanding.errors import Invalid
 from softlanding.statistics.model.log_lines import BODY_MAX, LINES_MAX, read_lines
 from softlanding.statistics.model.pickups import (
     STATES,
-    Cost,
-    Word,
     Words,
-    cost_of_gap,
     ride_word,
     state_of,
     summarize_waits,
@@ -94,44 +91,6 @@ def test_who_arrives_waits_from_the_landing_who_leaves_from_the_planned_time():
     assert wait_of("arrival", NOON, board_at, boarded_at) == timedelta(minutes=25)
     assert wait_of("departure", NOON, board_at, boarded_at) == timedelta(minutes=15)
     assert wait_of("arrival", NOON, board_at, NOON - timedelta(minutes=1)) == timedelta(0)
-
-
-GAP = (NOON, NOON + timedelta(minutes=1))
-LATER, IN_GAP = NOON + timedelta(hours=2), NOON + timedelta(seconds=30)
-
-
-def a_word(pickup, kind, revision=1, expires_at=LATER):
-    return Word(pickup, revision, kind, expires_at)
-
-
-def test_what_waited_in_the_gap_is_recovered_or_expired():
-    asked = [a_word("a", "asked"), a_word("b", "asked"), a_word("c", "asked", expires_at=IN_GAP)]
-    after = [a_word("c", "missed"), a_word("a", "answered"), a_word("b", "answered")]
-    assert cost_of_gap(asked, [], after, GAP) == Cost(frozenset("ab"), frozenset("c"))
-
-
-def test_what_was_answered_before_is_neither_unless_it_ran_out_in_the_gap():
-    asked = [a_word("a", "asked"), a_word("b", "asked", expires_at=IN_GAP)]
-    before = [a_word("a", "answered"), a_word("b", "answered")]
-    after = [a_word("a", "answered"), a_word("b", "missed")]
-    assert cost_of_gap(asked, before, after, GAP) == Cost(frozenset(), frozenset("b"))
-
-
-def test_a_change_in_the_gap_waits_for_an_answer_of_its_own():
-    asked = [a_word("a", "asked"), a_word("a", "asked", 2)]
-    before, after = [a_word("a", "answered")], [a_word("a", "answered", 2)]
-    assert cost_of_gap(asked, before, after, GAP).recovered == {"a"}
-    assert cost_of_gap(asked, before, [a_word("a", "other", 2)], GAP) == Cost()
-
-
-def test_what_was_withdrawn_in_the_gap_costs_nothing():
-    asked = [a_word("a", "asked"), a_word("a", "withdrawn", 2)]
-    assert cost_of_gap(asked, [], [a_word("a", "other", 2)], GAP) == Cost()
-
-
-def test_a_later_miss_is_not_the_deaths_doing():
-    after = [a_word("a", "answered"), a_word("a", "missed")]
-    assert cost_of_gap([a_word("a", "asked")], [], after, GAP) == Cost(frozenset("a"), frozenset())
 
 
 @pytest.mark.parametrize("known", known_types())

@@ -34,7 +34,8 @@ from softlanding.database.schema import migrate
 from softlanding.errors import NotFound, SoftlandingError, Unavailable
 from softlanding.ids import system_ids
 from softlanding.lifecycle import Parts, Phases, Work
-from softlanding.lifecycle.work import LastEnd, StandingBy
+from softlanding.lifecycle.outages import LastEnd
+from softlanding.lifecycle.work import StandingBy
 from softlanding.messaging import feed as feeds
 from softlanding.messaging import outbox
 from softlanding.messaging.envelope import Envelope

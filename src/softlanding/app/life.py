@@ -27,7 +27,8 @@ from softlanding.database import (
 from softlanding.database.schema import migrate
 from softlanding.errors import Refused
 from softlanding.lifecycle import Parts, Phases, Service, Work, take_up_work
-from softlanding.lifecycle.work import LastEnd, LeaseWatch, look_on
+from softlanding.lifecycle.outages import LastEnd
+from softlanding.lifecycle.work import LeaseWatch, look_on
 from softlanding.messaging import outbox
 from softlanding.settings import Service as ServiceName
 from softlanding.settings import Settings, required

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import sqlalchemy as sa
@@ -27,8 +28,8 @@ from softlanding.errors import Exit, Fenced, Misconfigured, Refused, Unavailable
 from softlanding.ids import system_ids
 from softlanding.lifecycle import Parts, Phases, Service, Standby, Work
 from softlanding.lifecycle.needs import Needs
+from softlanding.lifecycle.outages import LastEnd, Outage
 from softlanding.lifecycle.troubles import DATABASE, Trouble
-from softlanding.lifecycle.work import LastEnd
 from softlanding.messaging.beats import Change
 from softlanding.messaging.bus import BusDown
 from softlanding.messaging.feed import HttpFeed
@@ -108,7 +109,10 @@ def _last_end(told: Any) -> LastEnd:
         return LastEnd()
     how = told.get("signal") or (f"exit code {told['exit_code']}" if told.get("exit_code") is not None else None)
     why = told.get("why")
-    return LastEnd(f"{how}, {why}" if how and why else how, datetime.fromisoformat(told["at"]))
+    ends = tuple(map(datetime.fromisoformat, told.get("ends", ())))
+    watched_from = datetime.fromisoformat(told["watched_from"]) if told.get("watched_from") else None
+    at = datetime.fromisoformat(told["at"])
+    return LastEnd(f"{how}, {why}" if how and why else how, at, ends, watched_from)
 
 
 async def _keep(hold: HoldLock) -> bool:
@@ -416,6 +420,11 @@ class ServiceProcess:
         elif change.kind == "back" and change.life_before is not None:
             self.log.warning("a peer is back", peer=change.service, life=change.life)
 
+    def _tell_outage(self, outage: Outage) -> None:
+        """In the words of its incident."""
+        words = f"{outage.sentence(ZoneInfo('UTC'))} (UTC)"
+        self.log.warning("an outage is over", why=words, attempts=outage.attempts, down_s=outage.down_s)
+
     def _gauge(self, work: Work, database: ThreadedDatabase) -> None:
         metrics = self.health.metrics
         metrics.watch("facts_told", "Last number of this life", lambda: float(database.last_number))
@@ -438,7 +447,7 @@ class ServiceProcess:
 
         database.on_commit = count_commit
         work.answered = lambda status, took_s: metrics.requests.labels(str(status)).observe(took_s)
-        work.tell_change = self._tell_change
+        work.tell_change, work.tell_outage = self._tell_change, self._tell_outage
 
     def _gauge_standing(self, work: Work, database: ThreadedDatabase) -> None:
         """What this process is, how it stands, and how it hears the others."""

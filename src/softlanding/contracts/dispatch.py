@@ -26,6 +26,8 @@ class RideState(Fact):
     delivered_at: datetime | None = None
     plan: int | None = None
     reason: PersonalText = ""  # In words, also what a person typed.
+    asked_at: datetime | None = None  # When Schedule asked for this revision. Older releases do not say.
+    due_at: datetime | None = None  # Until when it is of use.
     is_late_word: bool = False  # Tapped long before it was heard (a phone without net).
 
     @property

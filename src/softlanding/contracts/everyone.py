@@ -19,9 +19,11 @@ class LifeBegan(Fact):
     parent: str | None
     parent_last: int | None
     parent_said_goodbye: bool
-    parent_was_ready: bool | None = None  # Older releases do not say.
+    parent_ready_at: datetime | None = None  # None: it never was, or an older release does not say.
     last_end: str | None = None  # As the supervisor saw it: "SIGKILL", "exit code 1".
     last_end_at: datetime | None = None  # When the supervisor saw it end, or the parent's last sign in the database.
+    down_since: datetime | None = None  # The last sign of the last life that was ready, if the parent died.
+    attempts: int | None = None  # Starts since then, this one with them.
     began_at: datetime
     release: str
 

@@ -31,6 +31,8 @@ lives = sa.Table(
     sa.Column("ended_at", Moment),  # Set by a goodbye only: a death cannot write.
     sa.Column("last_end", sa.String(200)),  # What the supervisor knew of the parent's end: "SIGKILL".
     sa.Column("last_end_at", Moment),  # When the parent ended: as the supervisor saw it, else its last sign of life.
+    sa.Column("down_since", Moment),  # The last sign of life of the last life before this that was ready.
+    sa.Column("attempts", sa.Integer),  # Starts since then, this one with them.
 )
 
 BEAT = (
@@ -68,6 +70,8 @@ class Life:
     began_at: datetime
     last_end: str | None
     last_end_at: datetime | None = None  # Of the parent, if it died.
+    down_since: datetime | None = None
+    attempts: int = 1
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,8 @@ def take_lease(
     seen: LeaseState | None,
     last_end: str | None,
     last_end_at: datetime | None = None,
+    down_since: datetime | None = None,
+    attempts: int = 1,
 ) -> Life | None:
     """Begin a life in the caller's transaction, if the lease still is as `seen`; None if somebody was quicker."""
     if seen is None:
@@ -119,7 +125,17 @@ def take_lease(
         before = connection.execute(_LIFE.where(lives.c.epoch == seen.token)).first()
         said_goodbye = before is not None and before.ended_at is not None
     parent, parent_last = (seen.token, seen.last_number) if seen else (None, None)
-    life = Life(epoch, parent, parent_last, said_goodbye, now, last_end, None if said_goodbye else last_end_at)
+    life = Life(
+        epoch,
+        parent,
+        parent_last,
+        said_goodbye,
+        now,
+        last_end,
+        None if said_goodbye else last_end_at,
+        down_since or now,
+        attempts,
+    )
     connection.execute(
         sa.insert(lives).values(
             epoch=epoch,
@@ -128,6 +144,8 @@ def take_lease(
             began_at=now,
             last_end=last_end,
             last_end_at=life.last_end_at,
+            down_since=life.down_since,
+            attempts=life.attempts,
         )
     )
     return life
@@ -142,6 +160,8 @@ def begin_life(
     *,
     last_end: str | None,
     last_end_at: datetime | None = None,
+    down_since: datetime | None = None,
+    attempts: int = 1,
     announce: Callable[[Life], Sequence[Any]],
 ) -> tuple[Life, int] | None:
     """Take the lease and tell `announce(life)` as the first facts of the epoch, in one transaction.
@@ -149,7 +169,7 @@ def begin_life(
     The life and its last number; None if somebody else was quicker.
     """
     with engine.connect() as connection, connection.begin() as transaction:
-        life = take_lease(connection, now, epoch, seen, last_end, last_end_at)
+        life = take_lease(connection, now, epoch, seen, last_end, last_end_at, down_since, attempts)
         if life is None:
             transaction.rollback()
             return None

@@ -38,6 +38,7 @@ _ON_THE_BOARD = frozenset(
     [
         "accepted",
         "alarms",
+        "attempts",
         "arrived",
         "at_risk",
         "back_at",
@@ -49,6 +50,7 @@ _ON_THE_BOARD = frozenset(
         "deliver_at",
         "delivered",
         "died_at",
+        "down_s",
         "expired",
         "expires_at",
         "from_at",

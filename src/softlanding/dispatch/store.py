@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from softlanding import incidents
+from softlanding.contracts.cost import Word, word_of
 from softlanding.database import Transaction
 from softlanding.dispatch.model import ON_VEHICLE, OPEN, Crew, Driver, Pickup, Place, Shift, Shown, Vehicle, changes
 from softlanding.dispatch.tables import (
@@ -25,13 +26,15 @@ from softlanding.dispatch.tables import (
     vehicles,
 )
 from softlanding.errors import NotFound
+from softlanding.lifecycle.outages import Outage
 from softlanding.links import Presented, kept_of
 from softlanding.messaging.dead_letters import dead_letters
+from softlanding.messaging.outbox import outbox
 
 LINKS_AT_ONCE = 100
 REVOKED = "!"  # No address has it: a token that begins so opens nothing.
+_SAID = sa.select(outbox.c.type, outbox.c.data).order_by(outbox.c.epoch, outbox.c.sequence)
 TRY_AGAIN_AFTER = timedelta(minutes=1)
-RECOVERED_BEFORE = timedelta(minutes=1)  # What was asked shortly before a death may not have been heard either.
 
 
 @dataclass(frozen=True)
@@ -265,14 +268,17 @@ def count_by_shift(connection: sa.Connection, conference: str) -> dict[str, int]
     return {row[0]: row[1] for row in connection.execute(query.group_by(pickups.c.shift))}
 
 
-def count_recovered(connection: sa.Connection, died_at: datetime | None, back_at: datetime) -> tuple[int, int]:
-    """(missed at once, answered in time) of what was asked before `back_at`, and heard only then."""
-    waited = (pickups.c.asked_at <= back_at) & (pickups.c.heard_at >= back_at)
-    if died_at is not None:
-        waited &= pickups.c.asked_at >= died_at - RECOVERED_BEFORE
-    rows = connection.execute(sa.select(pickups.c.status, pickups.c.ended_at, pickups.c.heard_at).where(waited)).all()
-    missed = sum(row.status == "missed" and row.ended_at - row.heard_at < RECOVERED_BEFORE for row in rows)
-    return missed, len(rows) - missed
+def load_words_around(connection: sa.Connection, outage: Outage, until: datetime) -> tuple[list[Word], list[Word]]:
+    """What we said of pickups in the lives after the outage's beginning, up to `until`, and before of the same ones:
+    (before, after), each in the order of telling."""
+    is_after = outbox.c.type.like("dispatch.pickup.%") & outbox.c.epoch.in_(outage.new_lives) & (outbox.c.time <= until)
+    is_before = outbox.c.type.like("dispatch.pickup.%") & (outbox.c.epoch < min(outage.new_lives))
+    spoken_of = sa.select(outbox.c.subject).where(is_after).distinct()
+    return _words(connection, is_before & outbox.c.subject.in_(spoken_of)), _words(connection, is_after)
+
+
+def _words(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[Word]:
+    return [word_of(row.type, json.loads(row.data)) for row in connection.execute(_SAID.where(condition))]
 
 
 def add_pickup(tx: Transaction, pickup: Pickup) -> None:

@@ -4,15 +4,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from softlanding.conferences import Conference
+from softlanding.contracts.cost import SETTLED_WITHIN, Cost, cost_of_outage
 from softlanding.dispatch import alarms, model, plans, store, travel
 from softlanding.dispatch.model import OPEN, OVER, Crew, Pickup, Place
 from softlanding.dispatch.plans import Desk, Hand
-from softlanding.lifecycle.deaths import Death, list_deaths
+from softlanding.lifecycle.outages import Outage, list_outages
+from softlanding.messaging.outbox import last_number
 
 WINDOW_BEFORE, WINDOW = timedelta(hours=1), timedelta(hours=9)
 SHOWN_AFTER = timedelta(hours=3)  # What ended is still shown so long, so that nobody wonders where it went.
@@ -21,10 +24,12 @@ LATE_AFTER = timedelta(minutes=10)
 SOON = timedelta(minutes=30)
 STATES = (*OPEN, *OVER)  # Every pickup is in one of these.
 QUEUE_MAX, OPTIONS_KEPT_MAX, EXPLAINED_MAX = 200, 200, 12
-DEATH_SHOWN = timedelta(hours=12)
+OUTAGE_SHOWN = timedelta(hours=12)
 NEAR_MAX = 4
 
 Values = dict[str, Any]
+_COSTS: WeakKeyDictionary[sa.Engine, dict[tuple[object, ...], Cost]] = WeakKeyDictionary()  # Boards ask all the time.
+_COSTS_MAX = 64
 
 
 # The board
@@ -46,7 +51,7 @@ def board(connection: sa.Connection, conference: Conference, now: datetime) -> V
         "counts": counts(connection, conference, now) | {"to_settle": len(found)},
         "plan": plan_of(connection, slug),
         "alarms": found,
-        "deaths": deaths(connection, now),
+        "deaths": outages(connection, ZoneInfo(conference.zone), now),
         "queue": [
             _waiting(pickup, places) for pickup in store.list_pickups(connection, slug, ("unplaced",), QUEUE_MAX)
         ],
@@ -82,24 +87,39 @@ def counts(connection: sa.Connection, conference: Conference, now: datetime) -> 
     return found | {"total": sum(found.values()), "later": store.count_later(connection, conference.slug, end)}
 
 
-def deaths(connection: sa.Connection, now: datetime) -> list[Values]:
-    """Dispatch's own deaths of the last hours: what waited meanwhile, what was recovered, what had expired."""
-    own = [one for one in list_deaths(connection, 30) if one.service == "dispatch"]
-    attempts = {one.life for one in own if (one.attempts or 1) > 1}  # Their outage is told once, by its last death.
-    last = (one for one in own if one.new_life not in attempts)
-    return [_death(connection, one) for one in last if one.back_at is not None and now - one.back_at <= DEATH_SHOWN]
+def outages(connection: sa.Connection, zone: ZoneInfo, now: datetime) -> list[Values]:
+    """Dispatch's own outages of the last hours: what waited meanwhile, what was recovered, what had expired."""
+    return [
+        _outage(connection, outage, outage.until, zone, now)
+        for outage in list_outages(connection, 10, "dispatch")
+        if outage.until is not None and now - outage.until <= OUTAGE_SHOWN
+    ]
 
 
-def _death(connection: sa.Connection, death: Death) -> Values:
-    assert death.back_at is not None, "only of a life that followed can be told what it recovered"
-    missed, recovered = store.count_recovered(connection, death.out_since, death.back_at)
+def _outage(connection: sa.Connection, outage: Outage, until: datetime, zone: ZoneInfo, now: datetime) -> Values:
+    cost = _cost(connection, outage, until, now)
     return {
-        "died_at": death.out_since,
-        "how": death.how,
-        "back_at": death.out_until,
-        "recovered": recovered,
-        "expired": missed,
+        "died_at": outage.since,
+        "how": outage.how,
+        "back_at": until,
+        "down_s": outage.down_s,
+        "attempts": outage.attempts,
+        "sentence": outage.sentence(zone),
+        "recovered": len(cost.recovered),
+        "expired": len(cost.expired),
     }
+
+
+def _cost(connection: sa.Connection, outage: Outage, until: datetime, now: datetime) -> Cost:
+    """As Statistics counts it. What is settled is counted once, what is not with each fact that we tell."""
+    is_settled = now > until + SETTLED_WITHIN
+    key, known = (outage, None if is_settled else last_number(connection)), _COSTS.setdefault(connection.engine, {})
+    if key not in known:
+        while len(known) >= _COSTS_MAX:
+            known.pop(next(iter(known)))
+        before, after = store.load_words_around(connection, outage, until + SETTLED_WITHIN)
+        known[key] = cost_of_outage(before, after, outage.since, until)
+    return known[key]
 
 
 def _window(now: datetime, shown: list[Pickup], crews: Iterable[Crew]) -> Values:

@@ -1,7 +1,6 @@
 """Lives, deaths and silences, as each service writes down those of the others and its own.
 
-An outage goes from the last sign of life of a life that was ready to the next one that is. Lives that die before they
-are ready are attempts of it: their deaths carry on its beginning and count, and grow its one incident.
+An outage (see `outages`) is one incident: each of its attempts makes it grow.
 
 A death is a new life of a service whose parent neither said goodbye nor still beats; so a restart within a second is
 noticed too. Recovery does not close what a death opened.
@@ -21,7 +20,7 @@ import sqlalchemy as sa
 from softlanding.conferences import zone_of_all
 from softlanding.contracts.everyone import STOPPED, LifeBegan, LifeEnded
 from softlanding.contracts.statistics import ServiceBack, ServiceSilent
-from softlanding.database import Moment, Transaction, lives, shared
+from softlanding.database import Moment, Transaction, has_said_goodbye, lives, shared
 from softlanding.incidents import (
     Incident,
     close_incident,
@@ -33,30 +32,12 @@ from softlanding.incidents import (
     open_incident,
     reword_incident,
 )
+from softlanding.lifecycle.outages import Death, Outage, deaths, find_death, outage_of, readiness, was_ready
 from softlanding.messaging import outbox
 from softlanding.messaging.beats import Change
 from softlanding.messaging.envelope import Envelope
 from softlanding.messaging.inbox import Handler
 
-deaths = sa.Table(
-    "death",
-    shared,
-    sa.Column("life", sa.String(36), primary_key=True),  # The one that died.
-    sa.Column("service", sa.String(40), nullable=False),
-    sa.Column("how", sa.String(200)),
-    sa.Column("died_at", Moment),
-    sa.Column("noticed_at", Moment, nullable=False),
-    sa.Column("new_life", sa.String(36)),
-    sa.Column("back_at", Moment),
-    sa.Column("down_since", Moment),  # When the outage began: before `died_at` if this life was an attempt of it.
-    sa.Column("attempts", sa.Integer),  # Lives begun in this outage so far, the new one with them.
-)
-readiness = sa.Table(
-    "readiness",
-    shared,
-    sa.Column("life", sa.String(36), primary_key=True),  # One that became ready: our own, or a peer's.
-    sa.Column("ready_at", Moment),  # Unknown of lives from before this was kept.
-)
 silences = sa.Table(
     "silence",
     shared,
@@ -76,7 +57,6 @@ farewells = sa.Table(
     sa.Column("back_at", Moment),  # When the next one began.
 )
 
-_DEATHS = sa.select(deaths, readiness.c.ready_at).outerjoin(readiness, readiness.c.life == deaths.c.new_life)
 _CHILDREN = lives.alias("child")
 _UNTOLD = (
     sa.select(
@@ -85,6 +65,8 @@ _UNTOLD = (
         _CHILDREN.c.last_end.label("how"),
         _CHILDREN.c.last_end_at.label("died_at"),
         _CHILDREN.c.began_at.label("back_at"),
+        _CHILDREN.c.down_since,
+        _CHILDREN.c.attempts,
     )
     .join(_CHILDREN, _CHILDREN.c.parent == lives.c.epoch)
     .where(lives.c.ended_at.is_(None), lives.c.epoch.not_in(sa.select(deaths.c.life)))
@@ -113,50 +95,6 @@ _ENDED_BY_DEATH = (
     .order_by(silences.c.since.desc())
     .limit(_LATELY_MAX)
 )
-_LAST_SIGN = sa.select(sa.func.max(outbox.outbox.c.time, type_=Moment)).where(
-    outbox.outbox.c.epoch == sa.bindparam("of_life")
-)
-
-
-@dataclass(frozen=True)
-class Death:
-    """The end of a life without goodbye, as one watcher knows it."""
-
-    life: str
-    service: str
-    how: str | None
-    died_at: datetime | None
-    noticed_at: datetime
-    new_life: str | None
-    back_at: datetime | None
-    down_since: datetime | None = None
-    attempts: int | None = None
-    ready_at: datetime | None = None  # The new life's.
-
-    @property
-    def out_since(self) -> datetime | None:
-        return self.down_since or self.died_at
-
-    @property
-    def out_until(self) -> datetime | None:
-        """When it was ready again; before that is known, when the new life began."""
-        return self.ready_at or self.back_at
-
-    def sentence(self, zone: ZoneInfo) -> str:
-        """The outage in words, the same wherever it is told.
-
-        `Dispatch died 10:02:11 (SIGKILL), back 10:02:15`; `Dispatch was down 62 s (12:01:02 to 12:02:04), 12 attempts`
-        """
-        name, since, ready = self.service.title(), self.out_since, self.ready_at
-        how = f" ({self.how})" if self.how else ""
-        if since is None or (self.attempts or 1) == 1:
-            died = f" {_clock(since, zone)}" if since else ""
-            back = f", back {_clock(self.out_until, zone)}" if self.out_until else ""
-            return f"{name} died{died}{how}{back}"
-        if ready is None:
-            return f"{name} is down since {_clock(since, zone)}{how}, {self.attempts} attempts"
-        took = f"{(ready - since).total_seconds():.0f} s"
-        return f"{name} was down {took} ({_clock(since, zone)} to {_clock(ready, zone)}), {self.attempts} attempts"
 
 
 @dataclass(frozen=True)
@@ -166,18 +104,6 @@ class Silence:
     life: str | None
     noticed_at: datetime
     back_at: datetime | None
-
-
-def list_deaths(connection: sa.Connection, most: int = 100) -> list[Death]:
-    """Newest first."""
-    rows = connection.execute(_DEATHS.order_by(deaths.c.noticed_at.desc(), deaths.c.life.desc()).limit(most))
-    return [Death(**row._mapping) for row in rows]
-
-
-def count_deaths(connection: sa.Connection) -> dict[str, float]:
-    """All that are in the book, by service."""
-    query = sa.select(deaths.c.service, sa.func.count().label("number")).group_by(deaths.c.service)
-    return {row.service: float(row.number) for row in connection.execute(query)}
 
 
 def list_silences(connection: sa.Connection, *, is_open: bool = True, most: int = 100) -> list[Silence]:
@@ -191,27 +117,17 @@ def handlers(watcher: str, peers: tuple[str, ...]) -> dict[str, Handler]:
     """What every service does when a peer tells that its life began."""
 
     def hear(tx: Transaction, now: datetime, fact: LifeBegan, _envelope: Envelope) -> None:
-        if fact.parent is not None and not fact.parent_said_goodbye:
-            note_death(
-                tx,
-                now,
-                watcher,
-                Death(
-                    life=fact.parent,
-                    service=fact.service,
-                    how=fact.last_end,
-                    died_at=fact.last_end_at,
-                    noticed_at=now,
-                    new_life=fact.life,
-                    back_at=fact.began_at,
-                ),
-                was_ready=fact.parent_was_ready is not False,
-            )
-
-        elif fact.parent is not None:
+        if fact.parent is None:
+            return
+        if fact.parent_ready_at is not None:
+            note_ready(tx, now, watcher, fact.parent, fact.parent_ready_at)
+        if fact.parent_said_goodbye:
             known = (farewells.c.life == fact.parent) & farewells.c.back_at.is_(None)
             tx.execute(sa.update(farewells).where(known).values(back_at=fact.began_at))
+            _carry_on(tx, fact.parent, fact.life, fact.attempts)
             _settle_stops(tx, now, fact.service)
+        else:
+            note_death(tx, now, watcher, _death_told(fact, now))
 
     def hear_goodbye(tx: Transaction, _now: datetime, fact: LifeEnded, _envelope: Envelope) -> None:
         if tx.execute(sa.select(farewells.c.life).where(farewells.c.life == fact.life)).first() is None:
@@ -221,34 +137,46 @@ def handlers(watcher: str, peers: tuple[str, ...]) -> dict[str, Handler]:
     return began | {f"{peer}.life.ended": hear_goodbye for peer in peers}
 
 
+def _death_told(fact: LifeBegan, now: datetime) -> Death:
+    assert fact.parent is not None
+    return Death(
+        life=fact.parent,
+        service=fact.service,
+        how=fact.last_end,
+        died_at=fact.last_end_at,
+        noticed_at=now,
+        new_life=fact.life,
+        back_at=fact.began_at,
+        down_since=fact.down_since,
+        attempts=fact.attempts,
+    )
+
+
 def note_own_birth(tx: Transaction, now: datetime, service: str) -> None:
     """A service whose parent died writes that down itself: also Statistics' own death leaves an incident.
 
     And those before: a life that is killed between taking the lease and this line could not tell its parent's death.
     """
     for row in tx.execute(_UNTOLD):
-        at = row.died_at or tx.execute(_LAST_SIGN, {"of_life": row.life}).scalar()
-        death = Death(row.life, service, row.how, at, now, row.new_life, row.back_at)
-        note_death(tx, now, service, death, was_ready=was_ready(tx.connection, row.life))
+        note_death(tx, now, service, Death(service=service, noticed_at=now, **row._mapping))
+    own = tx.execute(sa.select(lives).where(lives.c.epoch == tx.life)).first()
+    if own is not None and own.parent is not None and has_said_goodbye(tx.connection, own.parent):
+        _carry_on(tx, own.parent, own.epoch, own.attempts)
 
 
-def was_ready(connection: sa.Connection, life: str) -> bool:
-    return connection.execute(sa.select(readiness.c.life).where(readiness.c.life == life)).first() is not None
-
-
-def note_ready(tx: Transaction, _now: datetime, watcher: str, life: str, ready_at: datetime) -> None:
-    """The outage before this life is over: its incident says how long it was."""
+def note_ready(tx: Transaction, _now: datetime, watcher: str, life: str, ready_at: datetime) -> Outage | None:
+    """The outage before this life is over: it is told how long it was. None where there was none, and a second time."""
     if was_ready(tx.connection, life):
-        return
+        return None
     tx.execute(sa.insert(readiness).values(life=life, ready_at=ready_at))
-    row = tx.execute(_DEATHS.where(deaths.c.new_life == life)).first()
-    if row is None or watcher != "statistics":
-        return
-    death = Death(**row._mapping)
-    incident = _open_incident_of(tx, death)
-    sentence = _sentence(tx, death)
-    if incident is not None and incident.sentence != sentence:
-        reword_incident(tx, incident.id, sentence)
+    death = find_death(tx.connection, deaths.c.new_life == life)
+    if death is None:
+        return None
+    outage = outage_of(tx.connection, death)
+    incident = _open_incident_of(tx, death) if watcher == "statistics" else None
+    if incident is not None:
+        reword_incident(tx, incident.id, _sentence(tx, outage))
+    return outage
 
 
 def _open_incident_of(tx: Transaction, death: Death) -> Incident | None:
@@ -258,33 +186,37 @@ def _open_incident_of(tx: Transaction, death: Death) -> Incident | None:
     return max(likely, key=lambda incident: incident.grown_at, default=None)
 
 
-def note_death(tx: Transaction, now: datetime, watcher: str, death: Death, *, was_ready: bool = True) -> None:
+def _carry_on(tx: Transaction, stopped: str, life: str, attempts: int | None) -> None:
+    """A life that was stopped before it was ready has not ended the outage: the one after it may."""
+    is_open = (deaths.c.new_life == stopped) & ~sa.exists().where(readiness.c.life == stopped)
+    tx.execute(sa.update(deaths).where(is_open).values(new_life=life, attempts=attempts))
+
+
+def note_death(tx: Transaction, now: datetime, watcher: str, death: Death) -> None:
     """Write the death down, once; whoever is responsible opens its incident."""
-    known = tx.execute(sa.select(deaths).where(deaths.c.life == death.life)).first()
+    known = find_death(tx.connection, deaths.c.life == death.life)
     if known is None:
-        before = None if was_ready else tx.execute(sa.select(deaths).where(deaths.c.new_life == death.life)).first()
-        since = (before.down_since or before.died_at) if before is not None else death.died_at
-        attempts = (before.attempts or 1) + 1 if before is not None else 1
-        death = replace(death, down_since=since, attempts=attempts)
+        death = replace(death, down_since=death.down_since or death.died_at, attempts=death.attempts or 1)
         tx.execute(sa.insert(deaths).values(**{column.name: getattr(death, column.name) for column in deaths.c}))
     else:
         later = {"how": death.how or known.how, "died_at": death.died_at or known.died_at}
         later |= {"new_life": death.new_life or known.new_life, "back_at": death.back_at or known.back_at}
         tx.execute(sa.update(deaths).where(deaths.c.life == death.life).values(**later))
     if watcher == "statistics":
-        _tell_death(tx, now, Death(**tx.execute(_DEATHS.where(deaths.c.life == death.life)).one()._mapping))
+        _tell_death(tx, now, known or death)
     _merge_silences(tx, now, death.service)
 
 
 def _tell_death(tx: Transaction, now: datetime, death: Death) -> None:
     """An outage is one incident, however far apart its attempts are; another within ten minutes makes it grow, too."""
-    sentence = _sentence(tx, death)
-    growing = _open_incident_of(tx, death) if (death.attempts or 1) > 1 else None
+    cause, about = f"death/{death.life}", f"service/{death.service}"
+    outage = outage_of(tx.connection, death)
+    sentence = _sentence(tx, outage)
+    growing = _open_incident_of(tx, death) if len(outage.deaths) > 1 else None
     if growing is not None:
         grow_incident(tx, now, growing, sentence)
-        return
-    cause, about = f"death/{death.life}", f"service/{death.service}"
-    open_incident(tx, now, cause=cause, kind="death", about=about, sentence=sentence, grows=True)
+    else:
+        open_incident(tx, now, cause=cause, kind="death", about=about, sentence=sentence, grows=True)
 
 
 def note_change(tx: Transaction, now: datetime, watcher: str, change: Change) -> None:
@@ -376,10 +308,6 @@ def death_incident_id(life: str) -> str:
     return incident_id(f"death/{life}")
 
 
-def _sentence(tx: Transaction, death: Death) -> str:
+def _sentence(tx: Transaction, outage: Outage) -> str:
     zone = zone_of_all(tx.connection)
-    return f"{death.sentence(ZoneInfo(zone))} ({zone})"
-
-
-def _clock(moment: datetime | None, zone: ZoneInfo) -> str:
-    return f"{moment.astimezone(zone):%H:%M:%S}" if moment is not None else ""
+    return f"{outage.sentence(ZoneInfo(zone))} ({zone})"

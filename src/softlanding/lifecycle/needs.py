@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from softlanding.incidents import count_open
-from softlanding.lifecycle.deaths import count_deaths
+from softlanding.lifecycle.outages import count_deaths
 from softlanding.lifecycle.troubles import note_trouble
 from softlanding.lifecycle.work import Step, Work
 from softlanding.messaging.feed import EpochUnknown, FeedDown, FeedRefused

@@ -25,7 +25,6 @@ from softlanding.database import (
     Transaction,
     begin_life,
     has_said_goodbye,
-    last_beat_at,
     look_at_lease,
     say_goodbye,
 )
@@ -34,6 +33,7 @@ from softlanding.ids import Ids
 from softlanding.incidents import open_incident
 from softlanding.lifecycle import deaths
 from softlanding.lifecycle.clock_guard import ClockGuard
+from softlanding.lifecycle.outages import Before, LastEnd, Outage, look_back
 from softlanding.lifecycle.phases import Phases
 from softlanding.lifecycle.service import Service, Timer
 from softlanding.lifecycle.signal import Signal
@@ -89,14 +89,6 @@ class Parts:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "began", (self.clock.now(), self.clock.monotonic()))
-
-
-@dataclass(frozen=True)
-class LastEnd:
-    """How the life before ended, as the supervisor saw it."""
-
-    how: str | None = None  # "SIGKILL"
-    at: datetime | None = None
 
 
 class StandingBy(SoftlandingError):
@@ -184,9 +176,8 @@ def _try_to_take(
 ) -> tuple[Life, int] | None:
     with engine.connect() as connection:
         seen = look_at_lease(connection)
-        last_sign = last_beat_at(connection) or outbox.time_of_last(connection)
         is_over = seen is None or has_said_goodbye(connection, seen.token)
-        was_ready = seen is not None and deaths.was_ready(connection, seen.token)
+        before = look_back(connection, seen.token if seen is not None else None, last_end)
     now_mono = parts.clock.monotonic()
     if seen != watch.seen:
         watch.changes += watch.seen is not None
@@ -203,7 +194,7 @@ def _try_to_take(
     hold.hold(epoch)
 
     def announce(life: Life) -> list[outbox.Told]:
-        return [outbox.tell_first(parts.ids, _life_began(service, life, parts.release, last_end, was_ready))]
+        return [outbox.tell_first(parts.ids, _life_began(service, life, parts.release, last_end, before))]
 
     taken = begin_life(
         engine,
@@ -212,7 +203,9 @@ def _try_to_take(
         seen,
         outbox.numbering(service.name),
         last_end=last_end.how,
-        last_end_at=last_end.at or last_sign,
+        last_end_at=before.ended_at,
+        down_since=before.down_since,
+        attempts=before.attempts,
         announce=announce,
     )
     if taken is None:
@@ -220,7 +213,7 @@ def _try_to_take(
     return taken
 
 
-def _life_began(service: Service, life: Life, release: str, last_end: LastEnd, was_ready: bool) -> LifeBegan:
+def _life_began(service: Service, life: Life, release: str, last_end: LastEnd, before: Before) -> LifeBegan:
     died = life.parent is not None and not life.parent_said_goodbye
     return LifeBegan(
         service=service.name,
@@ -228,9 +221,11 @@ def _life_began(service: Service, life: Life, release: str, last_end: LastEnd, w
         parent=life.parent,
         parent_last=life.parent_last,
         parent_said_goodbye=life.parent_said_goodbye,
-        parent_was_ready=was_ready,
+        parent_ready_at=before.ready_at,
         last_end=(last_end.how or "unseen") if died else None,
         last_end_at=life.last_end_at,
+        down_since=life.down_since if died else None,
+        attempts=life.attempts,
         began_at=life.began_at,
         release=release,
     )
@@ -262,6 +257,7 @@ class Work:
     is_stopping: bool = False  # Live pages end their streams, so that the server can close.
     answered: Callable[[int, float], None] = lambda _status, _took_s: None  # Hears of each request.
     tell_change: Callable[[Change], None] = lambda _change: None  # Hears of peers gone silent, and back.
+    tell_outage: Callable[[Outage], None] = lambda _outage: None  # Hears of the one that this life has ended.
     _unnoted: list[Change] = field(default_factory=list)
     _beats: int = 0
     _is_ready_noted: bool = False
@@ -402,8 +398,10 @@ class Work:
     async def _note_ready(self) -> None:
         """A life that is killed before this line was an attempt: the outage before it goes on."""
         if self.phases.is_ready and not self._is_ready_noted:
-            await self.database.write(deaths.note_ready, self.service.name, self.life.epoch, self.phases.since)
+            outage = await self.database.write(deaths.note_ready, self.service.name, self.life.epoch, self.phases.since)
             self._is_ready_noted = True
+            if outage is not None:
+                self.tell_outage(outage)
 
     async def _keep_refusals(self, *, is_end: bool) -> None:
         due = self.refusals.take(self.parts.clock.now(), is_end=is_end)

@@ -109,9 +109,9 @@ class Peers:
             changes.append(Change(beat.service, "new_life", beat.life, before.life, peer.heard_at))
         if peer.silent_since is not None or before is None:  # An earlier life of ours may have called it silent.
             changes.append(Change(beat.service, "back", beat.life, before.life if before else None, peer.heard_at))
-        was_ready = before is not None and before.life == beat.life and before.ready_at is not None
-        if beat.ready_at is not None and not was_ready:
-            changes.append(Change(beat.service, "ready", beat.life, None, peer.heard_at, beat.ready_at))
+        was_ready = before is not None and before.life == beat.life and before.phase == "ready"
+        if beat.phase == "ready" and not was_ready:
+            changes.append(Change(beat.service, "ready", beat.life, None, peer.heard_at, beat.ready_at or beat.at))
         peer.tail_before = (before.life, before.number) if before else None
         peer.beat = beat
         peer.heard_mono = self.clock.monotonic()

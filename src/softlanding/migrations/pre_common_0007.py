@@ -18,6 +18,11 @@ def upgrade() -> None:
         sa.Column("ready_at", Moment(), nullable=True),
         sa.PrimaryKeyConstraint("life"),
     )
-    op.add_column("death", sa.Column("down_since", Moment(), nullable=True))
-    op.add_column("death", sa.Column("attempts", sa.Integer(), nullable=True))
-    op.execute("INSERT INTO readiness (life) SELECT epoch FROM lives")  # Nobody knows better: none was an attempt.
+    for table in ("death", "lives"):
+        op.add_column(table, sa.Column("down_since", Moment(), nullable=True))
+        op.add_column(table, sa.Column("attempts", sa.Integer(), nullable=True))
+    # Nobody knows better: none of them was an attempt.
+    op.execute(
+        "INSERT INTO readiness (life) "
+        "SELECT epoch FROM lives UNION SELECT new_life FROM death WHERE new_life IS NOT NULL"
+    )

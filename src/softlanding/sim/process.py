@@ -11,7 +11,7 @@ from softlanding.contracts import SOURCES, Fact
 from softlanding.database import HoldLock, Transaction, Writer
 from softlanding.errors import Refused, Unavailable
 from softlanding.lifecycle import Parts, Phases, Service, Step, Work, take_up_work
-from softlanding.lifecycle.work import LastEnd
+from softlanding.lifecycle.outages import LastEnd
 from softlanding.messaging import outbox
 from softlanding.messaging.bus import BusDown
 from softlanding.messaging.envelope import Envelope

@@ -22,7 +22,7 @@ from softlanding.database import make_engine, shared
 from softlanding.errors import Fenced, Unavailable
 from softlanding.ids import RandomIds
 from softlanding.lifecycle import Parts, Service, Work
-from softlanding.lifecycle.work import LastEnd
+from softlanding.lifecycle.outages import LastEnd
 from softlanding.messaging.bus import BusDown, Delivery
 from softlanding.messaging.feed import FeedDown
 from softlanding.messaging.memory import KIND, MemoryBroker

@@ -1,4 +1,4 @@
-"""What can happen here: log lines come and go, a life is heard to be ready."""
+"""What can happen here: log lines come and go."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,10 +7,6 @@ from typing import Any
 from softlanding.database import Transaction
 from softlanding.statistics import store
 from softlanding.statistics.model.log_lines import Line
-
-
-def note_ready(tx: Transaction, now: datetime, life: str) -> None:
-    store.add_ready(tx, now, life)
 
 
 def keep_logs(tx: Transaction, now: datetime, lines: Sequence[Line]) -> dict[str, Any]:

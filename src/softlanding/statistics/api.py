@@ -114,10 +114,10 @@ def _add_operations(doors: Doors, work: Work) -> None:
     async def lives() -> list[dict[str, Any]]:
         return await work.database.read(views.lives_view)
 
-    @doors.api("/api/statistics/deaths", who=_OF_ALL, summary="Deaths and what they cost, newest first")
+    @doors.api("/api/statistics/deaths", who=_OF_ALL, summary="Outages and what they cost, newest first")
     async def deaths() -> list[dict[str, Any]]:
         zone = await work.database.read(zone_of_all)
-        return [_death_view(story, zone) for story in await work.database.read(views.death_stories)]
+        return [_death_view(story, zone) for story in await work.database.read(views.outage_stories)]
 
     @doors.api("/api/statistics/silences", who=_OF_ALL, summary="Silences, newest first")
     async def silences(is_open: bool = False) -> list[dict[str, Any]]:
@@ -143,9 +143,18 @@ def _seconds(length: timedelta | None) -> float | None:
     return length.total_seconds() if length is not None else None
 
 
-def _death_view(story: views.DeathStory, zone: str) -> dict[str, Any]:
+def _death_view(story: views.OutageStory, zone: str) -> dict[str, Any]:
     lists = {name: list(getattr(story, name)) for name in ("recovered", "expired", "unsettled")}
-    return asdict(story.death) | lists | {"sentence": story.sentence(ZoneInfo(zone)), "zone": zone}
+    outage, last = story.outage, story.outage.deaths[0]
+    told: dict[str, Any] = {
+        "service": outage.service,
+        "how": outage.how,
+        "died_at": outage.since,
+        "back_at": outage.until,
+    }
+    told |= {"down_s": outage.down_s, "attempts": outage.attempts, "noticed_at": last.noticed_at}
+    told |= {"life": outage.deaths[-1].life, "new_life": last.new_life}
+    return told | lists | {"sentence": story.sentence(ZoneInfo(zone)), "zone": zone}
 
 
 def _add_logs(doors: Doors, work: Work) -> None:

@@ -8,7 +8,7 @@ from softlanding.settings import Settings
 from softlanding.statistics import api, pages
 from softlanding.statistics.subscriptions import make_handlers
 from softlanding.statistics.tables import tables
-from softlanding.statistics.timers import CHORES, make_timers
+from softlanding.statistics.timers import make_timers
 from softlanding.statistics.views.numbers import count_pickups
 
 
@@ -19,7 +19,6 @@ def make_service(settings: Settings) -> Service:
         migrations="softlanding.statistics.migrations",
         handlers=make_handlers(),
         timers=make_timers(timedelta(days=settings.statistics.log_keep_days)),
-        chores=CHORES,
         doors=make_doors,
         counts=lambda connection: dict(count_pickups(connection)),
     )

@@ -22,7 +22,6 @@ from softlanding.statistics.tables import (
     log_counts,
     logs,
     pickups,
-    ready_lives,
 )
 
 _HAPPENED = ("at", "began_at", "ended_at", "settled_at", "released_at", "published_at", "used_at")
@@ -66,7 +65,6 @@ _UPDATE_INCIDENT = (
 )
 _ADD_INCIDENT = sa.insert(heard_incidents)
 _ADD_LOGS = sa.insert(logs)
-_ADD_READY = sa.insert(ready_lives)
 
 
 def stored_fields(fact: type[Fact]) -> frozenset[str]:
@@ -188,12 +186,6 @@ def save_incident(tx: Transaction, _now: datetime, fact: IncidentState, envelope
     number = {"of_service": envelope.source, "of_id": fact.incident}
     if tx.execute(_UPDATE_INCIDENT, number | changes).rowcount == 0:
         tx.execute(_ADD_INCIDENT, {"service": envelope.source, "id": fact.incident, **values})
-
-
-def add_ready(tx: Transaction, now: datetime, life: str) -> None:
-    """A life was first heard to be ready. The second time changes nothing."""
-    if tx.execute(sa.select(ready_lives.c.life).where(ready_lives.c.life == life)).first() is None:
-        tx.execute(_ADD_READY, {"life": life, "ready_at": now})
 
 
 def add_logs(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:

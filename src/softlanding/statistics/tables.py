@@ -95,11 +95,11 @@ heard_lives = sa.Table(
     sa.Column("began_at", Moment, nullable=False),
     sa.Column("ended_at", Moment),  # By its goodbye; deaths are in their own table.
 )
-ready_lives = sa.Table(
+sa.Table(  # Of the release before; now every service keeps it, in the shared table `readiness`.
     "ready_life",
     tables,
     sa.Column("life", sa.String(36), primary_key=True),
-    sa.Column("ready_at", Moment, nullable=False),  # When a beat first said so.
+    sa.Column("ready_at", Moment, nullable=False),
 )
 heard_incidents = sa.Table(
     "heard_incident",

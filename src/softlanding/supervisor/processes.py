@@ -37,7 +37,8 @@ class External:
 class Forked:
     """A function `module:function`, called as `function(arguments)` in a child of the nursery.
 
-    `arguments` must be JSON. The child finds `last_end` in them: how its last life ended (see `End`), or None.
+    `arguments` must be JSON. The child finds `last_end` in them: how its last life ended (see `End`), or None;
+    with `ends`, of each since the last one that was ready, and `watched_from`.
     """
 
     target: str
@@ -117,6 +118,7 @@ class _Desk:
     children: Children
     ends: Ends
     began: float
+    began_at: datetime
     current: dict[str, Child] = field(default_factory=dict)
     ready: set[str] = field(default_factory=set)
     was_all_ready: bool = False
@@ -151,7 +153,8 @@ async def supervise(
         ends = Ends(data_folder)
         on_nursery_end = functools.partial(_say_nursery_end, clock, tell, ends)
         launcher = Launcher(nursery, data_folder / "logs", shipper, watching.log_bytes_max, on_nursery_end)
-        desk = _Desk(clock, watching, tell, launcher, Children(data_folder), ends, clock.monotonic())
+        began_at = clock.now()
+        desk = _Desk(clock, watching, tell, launcher, Children(data_folder), ends, clock.monotonic(), began_at)
         _clear_stale(desk)
         keepers = [(process, asyncio.create_task(_keep_alive(desk, process, len(processes)))) for process in processes]
         shipping = asyncio.create_task(shipper.run())
@@ -256,9 +259,10 @@ async def _live(desk: _Desk, process: Process, of: int) -> End:
             probe.cancel()
     _raise_bugs(await asyncio.gather(*probes, return_exceptions=True))
     del desk.current[process.name]
+    was_ready = process.name in desk.ready
     desk.ready.discard(process.name)
     desk.children.remove(process.name)
-    return _record(desk, process, child.pid, code, began, desk.why.pop(child.pid, ""))
+    return _record(desk, process, child.pid, code, began, desk.why.pop(child.pid, ""), was_ready=was_ready)
 
 
 def _raise_bugs(outcomes: Sequence[object]) -> None:
@@ -271,13 +275,16 @@ async def _launch(desk: _Desk, process: Process) -> Child:
     if isinstance(process.start, External):
         return desk.launcher.spawn(process.name, process.start.argv, process.start.env)
     last = desk.ends.last.get(process.name)
-    arguments = {**process.start.arguments, "last_end": last.as_dict() if last else None}
+    told = {"ends": desk.ends.since_ready(process.name), "watched_from": desk.began_at.isoformat()}
+    arguments = {**process.start.arguments, "last_end": last.as_dict() | told if last else None}
     return await desk.launcher.fork(process.name, process.start.target, arguments)
 
 
-def _record(desk: _Desk, process: Process, pid: int, code: int | None, began: float, why: str) -> End:
+def _record(
+    desk: _Desk, process: Process, pid: int, code: int | None, began: float, why: str, *, was_ready: bool = False
+) -> End:
     end = _end(process.name, pid, code, desk.clock.now(), round(desk.clock.monotonic() - began, 3), why)
-    desk.ends.add(end)
+    desk.ends.add(end, was_ready=was_ready)
     return end
 
 

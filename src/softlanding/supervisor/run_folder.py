@@ -16,6 +16,7 @@ from softlanding.errors import Refused, Unavailable
 from softlanding.supervisor.logs import RotatingFile
 
 ENDS_BYTES_MAX = 1_000_000
+ENDS_TOLD_MAX = 500  # To the process that comes next: an hour of failed starts. More are not counted.
 PORT_TRIES = 2_000
 
 
@@ -159,10 +160,18 @@ class Ends:
 
     def __init__(self, data_folder: Path) -> None:
         self.last: dict[str, End] = {}
+        self._since_ready: dict[str, list[str]] = {}
         self._file = RotatingFile(run_folder(data_folder) / "ends.jsonl", ENDS_BYTES_MAX)
 
-    def add(self, end: End) -> None:
+    def since_ready(self, name: str) -> list[str]:
+        """When the processes of this name ended, from the last one on that was ready."""
+        return self._since_ready.get(name, [])
+
+    def add(self, end: End, *, was_ready: bool = False) -> None:
         self.last[end.name] = end
+        if end.lived_s is not None:  # Of those that it did not watch it does not know when they ended.
+            since = [] if was_ready else self._since_ready.get(end.name, [])
+            self._since_ready[end.name] = [*since, end.at][:ENDS_TOLD_MAX]
         self._file.write(json.dumps(end.as_dict()).encode() + b"\n")
 
 

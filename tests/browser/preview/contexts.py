@@ -782,7 +782,7 @@ def board() -> dict[str, Any]:
         "counts": counts,
         "plan": Value(number=13, made_at=at(14, 1)),
         "alarms": alarms(),
-        "deaths": [Value(died_at=at(13, 58, 11), how="SIGKILL", back_at=at(13, 58, 15), recovered=3, expired=1)],
+        "deaths": [Value(sentence="Dispatch died 13:58:11 (SIGKILL), back 13:58:15 after 4 s", recovered=3, expired=1)],
         "peers": PEERS,
         "queue": queue(),
         "vehicles": vehicles(),
@@ -1059,7 +1059,7 @@ def operations() -> dict[str, Any]:
     incidents = [
         Value(
             id="d-1",
-            title="Dispatch died 14:02:11 (SIGKILL), back 14:02:15; 3 pickups recovered, 1 expired",
+            title="Dispatch died 14:02:11 (SIGKILL), back 14:02:15 after 4 s; 3 pickups recovered, 1 expired",
             kind="death",
             service="statistics",
             opened_at=at(14, 2, 11),

@@ -591,6 +591,8 @@ def tell(
             delivered_at=pickup.delivered_at,
             plan=pickup.plan,
             reason=reason,
+            asked_at=pickup.asked_at,
+            due_at=pickup.due_at,
             is_late_word=is_late_word,
         ),
     )

@@ -1,4 +1,4 @@
-"""What became of a pickup, how long people waited, what a death cost: read off what the services said. Pure."""
+"""What became of a pickup, how long people waited: read off what the services said. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -114,51 +114,3 @@ def _percentile(ordered: Sequence[timedelta], percent: int) -> timedelta | None:
     if not ordered:
         return None
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One fact about a pickup, as far as a death's story needs it."""
-
-    pickup: str
-    revision: int
-    kind: str  # asked, withdrawn, missed, answered, other
-    expires_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a death of Dispatch cost: pickups that waited in the gap and were answered after it, or came too late."""
-
-    recovered: frozenset[str] = frozenset()
-    expired: frozenset[str] = frozenset()
-
-
-def cost_of_gap(
-    asked: Iterable[Word], before: Iterable[Word], after: Iterable[Word], gap: tuple[datetime, datetime]
-) -> Cost:
-    """`asked`: Schedule's words told before Dispatch was back; `before`, `after`: Dispatch's, of earlier lives and of
-    the next one, each in the order of telling.
-
-    A pickup waited if nothing of the earlier lives answers its newest revision. It expired if it was declared missed
-    after the gap and had waited or ran out in it; else it is recovered by the first word about it.
-    """
-    began_at, back_at = gap
-    newest = {word.pickup: word for word in asked}  # The last one wins.
-    answered_to: dict[str, int] = {}
-    for word in before:
-        answered_to[word.pickup] = max(word.revision, answered_to.get(word.pickup, 0))
-    recovered: set[str] = set()
-    expired: set[str] = set()
-    for word in after:
-        ask = newest.get(word.pickup)
-        if ask is None or word.pickup in expired:
-            continue
-        waited = ask.kind == "asked" and answered_to.get(word.pickup, 0) < ask.revision
-        ran_out = ask.expires_at is not None and began_at <= ask.expires_at <= back_at
-        if word.kind == "missed" and (ran_out or (waited and word.pickup not in recovered)):
-            recovered.discard(word.pickup)
-            expired.add(word.pickup)
-        elif word.kind == "answered" and waited and word.revision >= ask.revision:
-            recovered.add(word.pickup)
-    return Cost(frozenset(recovered), frozenset(expired))

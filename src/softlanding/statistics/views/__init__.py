@@ -1,6 +1,6 @@
 """Read-only questions, shaped for a page: numbers, one pickup's story, operations, log lines."""
 
-from softlanding.statistics.views.deaths import DeathStory, death_stories, death_story
+from softlanding.statistics.views.deaths import OutageStory, outage_stories, outage_story
 from softlanding.statistics.views.facts import heard_after, last_facts
 from softlanding.statistics.views.logs import LogFilter, count_lost_logs, list_logs
 from softlanding.statistics.views.numbers import (
@@ -18,20 +18,17 @@ from softlanding.statistics.views.operations import (
     keeper_of_incident,
     letters_view,
     lives_view,
-    not_yet_ready,
     services_rows,
 )
 from softlanding.statistics.views.story import find_pickup, pickup_story
 
 __all__ = [
     "OF_INCIDENTS",
-    "DeathStory",
     "LogFilter",
+    "OutageStory",
     "count_facts",
     "count_lost_logs",
     "count_pickups",
-    "death_stories",
-    "death_story",
     "facts_by_minute",
     "find_pickup",
     "heard_after",
@@ -44,7 +41,8 @@ __all__ = [
     "list_logs",
     "list_pickups",
     "lives_view",
-    "not_yet_ready",
+    "outage_stories",
+    "outage_story",
     "pickup_story",
     "services_rows",
     "waits",

@@ -12,12 +12,13 @@ from softlanding import incidents
 from softlanding.conferences import Conference, list_conferences, zone_of_all
 from softlanding.contracts.everyone import MERGED, STOPPED
 from softlanding.database import lives
-from softlanding.lifecycle.deaths import Death, Silence, death_incident_id, list_deaths, list_silences
+from softlanding.lifecycle.deaths import Silence, death_incident_id, list_silences
+from softlanding.lifecycle.outages import Death, Outage, list_outages, readiness
 from softlanding.messaging import dead_letters, inbox
 from softlanding.messaging.receiver import TRIES_MAX
 from softlanding.statistics.model.words import count
-from softlanding.statistics.tables import facts, heard_incidents, heard_lives, ready_lives
-from softlanding.statistics.views.deaths import DeathStory, death_story
+from softlanding.statistics.tables import facts, heard_incidents, heard_lives
+from softlanding.statistics.views.deaths import OutageStory, outage_story
 from softlanding.statistics.views.numbers import count_pickups
 
 LIVES_MAX = 30
@@ -45,12 +46,6 @@ OF_INCIDENTS = frozenset(
     ]
 )
 BEHIND = "waits behind"  # How a parked fact's reason begins when only its subject is to blame.
-
-
-def not_yet_ready(connection: sa.Connection, living: Sequence[str]) -> list[str]:
-    """Those of the lives that nobody has heard to be ready so far."""
-    known = set(connection.execute(sa.select(ready_lives.c.life).where(ready_lives.c.life.in_(living))).scalars())
-    return [life for life in living if life not in known]
 
 
 @dataclass(frozen=True)
@@ -84,16 +79,16 @@ def _beats(silences: Sequence[Silence], service: str, began_at: datetime, now: d
 
 def lives_view(connection: sa.Connection) -> list[dict[str, Any]]:
     """Lives of all three services, newest first, with what the deaths among them cost."""
-    deaths = {death.life: death for death in list_deaths(connection, 200)}
+    outages = {death.life: (death, outage) for outage in list_outages(connection, 50) for death in outage.deaths}
     silences = {s.life: s for s in list_silences(connection, is_open=False, most=200)[::-1] if s.life}
-    ready = {row.life: row.ready_at for row in connection.execute(sa.select(ready_lives))}
+    ready = {row.life: row.ready_at for row in connection.execute(sa.select(readiness))}
     heard = connection.execute(sa.select(heard_lives).order_by(heard_lives.c.began_at.desc()).limit(LIVES_MAX))
     own = connection.execute(sa.select(lives).order_by(lives.c.began_at.desc()).limit(LIVES_MAX))
     rows = [(row.life, row.service, row.began_at, row.ended_at) for row in heard]
     rows += [(row.epoch, "statistics", row.began_at, row.ended_at) for row in own]
     rows.sort(key=lambda row: (row[2], row[0]), reverse=True)
     return [
-        _life(connection, row, ready.get(row[0]), deaths.get(row[0]), silences.get(row[0])) for row in rows[:LIVES_MAX]
+        _life(connection, row, ready.get(row[0]), outages.get(row[0]), silences.get(row[0])) for row in rows[:LIVES_MAX]
     ]
 
 
@@ -101,13 +96,15 @@ def _life(
     connection: sa.Connection,
     row: tuple[str, str, datetime, datetime | None],
     ready_at: datetime | None,
-    death: Death | None,
+    died: tuple[Death, Outage] | None,
     silence: Silence | None,
 ) -> dict[str, Any]:
     life, service, began_at, ended_at = row
+    death, outage = died or (None, None)
     ending = "goodbye" if ended_at else ""
     noticed = [of.noticed_at for of in (death, silence) if of is not None]
-    story = death_story(connection, death) if death is not None else None
+    is_its_begin = outage is not None and outage.deaths[-1] is death  # What an outage cost is told once.
+    story = outage_story(connection, outage) if outage is not None and is_its_begin else None
     if death is not None:
         ended_at, ending = death.died_at or death.noticed_at, death.how or "silent"
     elif ended_at is None and silence is not None and silence.back_at is None:
@@ -161,7 +158,7 @@ def _own_incident(connection: sa.Connection, incident: incidents.Incident, zone:
     view = _incident("statistics", incident)
     stories = _stories_of(connection, incident) if incident.kind == "death" else []
     if stories:
-        times = f"{incident.times} times, last: " if incident.times > 1 else ""
+        times = f"{len(stories)} times, last: " if len(stories) > 1 else ""
         view["title"] = times + stories[0].sentence(zone)
         view["details"] = [line for story in stories for line in _details(story, zone, with_title=len(stories) > 1)]
     if incident.settled_at is not None:
@@ -169,20 +166,20 @@ def _own_incident(connection: sa.Connection, incident: incidents.Incident, zone:
     return view
 
 
-def _stories_of(connection: sa.Connection, incident: incidents.Incident) -> list[DeathStory]:
-    """The deaths that this incident has grown from, newest first."""
+def _stories_of(connection: sa.Connection, incident: incidents.Incident) -> list[OutageStory]:
+    """The outages that this incident has grown from, newest first."""
     service = incident.about.removeprefix("service/")
-    of = [death for death in list_deaths(connection, 100) if death.service == service]
-    inside = [
-        death
-        for death in of
-        if death_incident_id(death.life) == incident.id
-        or (incident.times > 1 and incident.opened_at <= death.noticed_at <= incident.grown_at)
-    ]
-    return [death_story(connection, death) for death in inside[:10]]
+    of = list_outages(connection, 50, service)
+    inside = [outage for outage in of if any(_is_of(incident, death) for death in outage.deaths)]
+    return [outage_story(connection, outage) for outage in inside[:10]]
 
 
-def _details(story: DeathStory, zone: ZoneInfo, *, with_title: bool) -> list[str]:
+def _is_of(incident: incidents.Incident, death: Death) -> bool:
+    has_grown = incident.times > 1 and incident.opened_at <= death.noticed_at <= incident.grown_at
+    return has_grown or death_incident_id(death.life) == incident.id
+
+
+def _details(story: OutageStory, zone: ZoneInfo, *, with_title: bool) -> list[str]:
     lines = [story.sentence(zone)] if with_title else []
     for words, codes in (("recovered", story.recovered), ("expired", story.expired)):
         if codes:

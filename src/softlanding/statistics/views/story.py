@@ -10,12 +10,12 @@ import sqlalchemy as sa
 
 from softlanding.errors import NotFound
 from softlanding.incidents import incidents
-from softlanding.lifecycle.deaths import Death, list_deaths, list_silences
+from softlanding.lifecycle.deaths import list_silences
+from softlanding.lifecycle.outages import Outage, list_outages
 from softlanding.messaging import inbox
 from softlanding.statistics.model.pickups import ENDED, state_of
 from softlanding.statistics.model.words import LATE_S, Clock, lane_of, ride_summary, words_of
 from softlanding.statistics.tables import facts, pickups
-from softlanding.statistics.views.deaths import gap_of
 from softlanding.statistics.views.numbers import words_of_row
 
 STEPS_MAX = 500
@@ -112,8 +112,7 @@ def _own_steps(connection: sa.Connection, pickup: str) -> list[dict[str, Any]]:
 def _gaps(connection: sa.Connection, first: datetime, until: datetime) -> list[dict[str, Any]]:
     """Deaths and silences while the pickup was under way, oldest first."""
     silences = list_silences(connection, is_open=False, most=200)
-    heard_last = {silence.life: silence.since for silence in silences if silence.life}
-    gaps = [_death_gap(death, heard_last.get(death.life)) for death in list_deaths(connection, 200)]
+    gaps = [_outage_gap(outage) for outage in list_outages(connection, 50)]
     for silence in silences:
         if not any(gap["lane"] == silence.service and _overlap(gap, silence.since, silence.back_at) for gap in gaps):
             words = f"{silence.service.title()} was silent"
@@ -121,10 +120,10 @@ def _gaps(connection: sa.Connection, first: datetime, until: datetime) -> list[d
     return sorted((gap for gap in gaps if _overlap(gap, first, until)), key=lambda gap: gap["from_at"])
 
 
-def _death_gap(death: Death, heard_last: datetime | None) -> dict[str, Any]:
-    began, ended = gap_of(death, heard_last)
-    how = f" ({death.how})" if death.how else ""
-    return _gap(death.service, began, ended, f"{death.service.title()} was down{how}")
+def _outage_gap(outage: Outage) -> dict[str, Any]:
+    how = f" ({outage.how})" if outage.how else ""
+    since = outage.since or outage.deaths[-1].noticed_at
+    return _gap(outage.service, since, outage.until, f"{outage.service.title()} was down{how}")
 
 
 def _gap(lane: str, from_at: datetime, to_at: datetime | None, words: str) -> dict[str, Any]:
