@@ -19,7 +19,6 @@ from softlanding.settings import (
     SERVICES,
     Setting,
     Settings,
-    _hard_to_guess,
     example_text,
     explain,
     fingerprint,
@@ -29,6 +28,7 @@ from softlanding.settings import (
     to_environment,
     with_values,
 )
+from softlanding.settings.kinds import hard_to_guess
 
 REPOSITORY = Path(__file__).parents[2]
 SECRET = "correct-horse-battery-staple"
@@ -758,7 +758,7 @@ def test_a_secret_that_is_guessed_first_is_refused_in_words_and_not_quoted(tmp_p
 def test_random_secrets_pass(count):
     rng = random.Random(count)
     for make in (lambda: rng.randbytes(8).hex(), lambda: str(rng.randrange(10**39, 10**40))):
-        assert _hard_to_guess(SecretStr(make()))
+        assert hard_to_guess(SecretStr(make()))
 
 
 def test_production_has_two_secrets_not_one_twice(tmp_path):
