@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from softlanding.drills import DRILLS, green_while_dead, leaky_doors
+from softlanding.drills import DRILLS, dispatcher_dies, green_while_dead, leaky_doors
 from softlanding.drills.counting import Sent, count
 from softlanding.drills.installation import mortal_command, throw_away
 from softlanding.drills.sending import Wanted, free_legs, send
@@ -39,6 +39,20 @@ def test_the_dispatcher_dies_and_nothing_is_lost_and_who_expired_waits_for_a_per
     assert result["recovered"] == result["sent"] - result["expired"]
     assert result["noticed_s"] is not None
     assert result["back_s"] > 0
+    assert (result["untrue"], result["kills"] > 2) == ([], True)
+
+
+LAST_END = """
+import softlanding.lifecycle.outages as outages
+outages.LastEnd.since = lambda self, began_at: [self.at] * len(self.ends)
+"""
+
+
+def test_an_outage_told_by_the_end_of_its_last_attempt_is_seen() -> None:
+    """62 s were told as 5 s."""
+    result = dispatcher_dies.run(print, plant=LAST_END)
+    assert result["held"] is False
+    assert len(result["untrue"]) == 2
 
 
 def test_the_broker_loses_its_disk_and_nothing_is_lost() -> None:

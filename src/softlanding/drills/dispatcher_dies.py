@@ -3,6 +3,7 @@
 It dies twice. The first time requests are sent in the same moment, by API, form and CSV, and the supervisor brings it
 back. The second time it cannot stay up: it is killed as often as it is brought back, until the time of two more
 requests has passed. Those are of no more use when it returns, and each must be an incident that waits for a person.
+The incident of that outage must say when it began, how long it was and how many starts it took, as the killer knows it.
 No deadline is rewritten: their flights landed so long ago that their time ends while Dispatch is down.
 """
 
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from softlanding.drills.counting import Sent
 from softlanding.drills.installation import Installation, Kill, throw_away, wait_for
-from softlanding.drills.lessons import Tell, count_all, is_whole, noticed
+from softlanding.drills.lessons import Tell, count_all, is_whole, noticed, untrue_words
 from softlanding.drills.sending import Wanted, free_legs, send, send_csv, send_form, signed_in, speakers
 
 EXPIRES_AFTER = timedelta(minutes=90)  # As in real life.
@@ -34,12 +35,14 @@ class _Played:
     first: Kill | None = None
     back_s: float = 0.0
     kills: int = 0
+    long: list[Kill] = field(default_factory=list)  # Those of the second outage.
     down_s: float = 0.0
 
 
-def run(tell: Tell) -> dict[str, Any]:
-    """Play it. It held if nothing is lost or doubled, some expired, and each of those waits for a person."""
-    with throw_away() as here:
+def run(tell: Tell, plant: str = "") -> dict[str, Any]:
+    """Play it. It held if nothing is lost or doubled, some expired, each of those waits for a person, and the incident
+    of the second outage says what was done."""
+    with throw_away(plant=plant) as here:
         began = here.clock.now()
         first_day, expires_after = began.astimezone(ZONE).date() + timedelta(days=7), _expires_after(began)
         minutes = expires_after / timedelta(minutes=1)
@@ -95,7 +98,7 @@ def _die_for_long(
     left_s = (ends_at - here.clock.now()).total_seconds()
     tell(f"killed dispatch again and sent {len(late) + len(wanted)}; the time of {len(late)} ends in {left_s:.1f} s")
     kills = here.keep_down(kill, lambda: here.clock.now() > ends_at + AFTER_EXPIRY)
-    played.kills += len(kills)
+    played.kills, played.long = played.kills + len(kills), kills
     back = here.wait_working("dispatch", kills[-1].pid, DOWN_WITHIN_S)
     played.down_s = back - kill.mono
     tell(f"dispatch was killed {played.kills} times in all, was down for {played.down_s:.1f} s, and works again")
@@ -121,6 +124,7 @@ def open_missed(here: Installation) -> int:
 def _result(here: Installation, played: _Played, stopped_at: datetime, tell: Tell) -> dict[str, Any]:
     assert played.first is not None
     found = count_all(here.data, played.sent, stopped_at)
+    untrue = untrue_words(here.data, played.long, played.down_s)
     result: dict[str, Any] = {
         "drill": "dispatcher-dies",
         "sent": len(played.sent),
@@ -132,9 +136,12 @@ def _result(here: Installation, played: _Played, stopped_at: datetime, tell: Tel
         "back_s": round(played.back_s, 2),
         "down_s": round(played.down_s, 2),
         "kills": played.kills,
+        "untrue": untrue,
         "lives": found.lives,
         "facts": found.facts,
     }
     held = is_whole(found) and found.expired == EXPIRING and found.recovered == len(played.sent) - EXPIRING
     tell(f"{found.recovered} recovered, {found.expired} expired, {len(found.lost)} lost, {len(found.doubled)} doubled")
-    return result | {"held": held and result["noticed_s"] is not None}
+    for words in untrue:
+        tell(words)
+    return result | {"held": held and result["noticed_s"] is not None and not untrue}

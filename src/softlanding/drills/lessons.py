@@ -1,12 +1,14 @@
 """What a drill is: one lesson of the talk, played on a throw-away installation, with a result that can fail."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from softlanding.drills.counting import SOURCES, Count, Sent, count, noticed_at
+from softlanding.drills.counting import SOURCES, Count, Sent, count, noticed_at, run_sql
 from softlanding.drills.installation import Kill
 from softlanding.sim.checks import Checker, Record
 
@@ -52,6 +54,30 @@ def noticed(data: Path, kill: Kill, victim: str) -> dict[str, Any]:
         return {"noticed_s": None, "noticed_by": None}
     watcher, at = seen
     return {"noticed_s": seconds_between(kill.at, at), "noticed_by": watcher}
+
+
+_OUTAGE = re.compile(r"was down (\d+) s \((\d\d:\d\d:\d\d) to \d\d:\d\d:\d\d\), (\d+) attempts \(([\w/]+)\)")
+NEAR_S = 2.0
+
+
+def untrue_words(data: Path, kills: Sequence[Kill], down_s: float) -> list[str]:
+    """Where the words of the incident differ from what the killer has done: its first kill, all kills, the time down.
+
+    The incident is the newest of that service in Statistics' file.
+    """
+    about = f"service/{kills[0].process}"
+    query = "SELECT sentence FROM incident WHERE kind = 'death' AND about = ? ORDER BY grown_at DESC"
+    told = [row["sentence"] for row in run_sql(data, "statistics", query, (about,))]
+    words = _OUTAGE.search(told[0]) if told else None
+    if words is None:
+        return [f"no incident tells an outage with attempts: {told[:1]}"]
+    seconds, since, attempts, zone = words.groups()
+    killed_at = kills[0].at.astimezone(ZoneInfo(zone))
+    began = datetime.combine(killed_at.date(), time.fromisoformat(since), killed_at.tzinfo)
+    wrong = [f"killed {len(kills)} times"] if int(attempts) != len(kills) else []
+    wrong += [f"down for {down_s:.1f} s"] if abs(int(seconds) - down_s) > NEAR_S else []
+    wrong += [f"first killed {killed_at:%H:%M:%S}"] if abs((began - killed_at).total_seconds()) > NEAR_S else []
+    return [f"{each}, and the incident says: {told[0]}" for each in wrong]
 
 
 def seconds_between(earlier: datetime, later: datetime) -> float:
