@@ -25,6 +25,9 @@ TOKEN_SCOPES = ("read", "write", "personal", "facts", "admin", "logs")
 F = TypeVar("F", bound=Callable[..., Any])
 
 data_option = click.option("--data", metavar="DIR", help="The data folder. Default: var, or the setting data_folder.")
+accept_option = click.option(
+    "--accept-empty", is_flag=True, help="Begin anew on an empty database where data was before; an incident says so."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line; the last bears the result.")
 
 
@@ -79,6 +82,7 @@ def group() -> None:
 @click.option("--lan", is_flag=True, help="Also for phones in the same network, by TLS; prints links as QR codes.")
 @click.option("--plain", is_flag=True, help="With --lan: without TLS. Whoever is in the network can read along.")
 @click.option("--empty", is_flag=True, help="Without the sample conference.")
+@accept_option
 @click.option("--without-nats", is_flag=True, help="Without a broker: facts travel by the feed alone.")
 @click.option("--sample-on", metavar="YYYY-MM-DD", help="First day of the sample conference. Default: tomorrow.")
 @json_option
@@ -89,6 +93,7 @@ def up_command(
     lan: bool,
     plain: bool,
     empty: bool,
+    accept_empty: bool,
     without_nats: bool,
     sample_on: str | None,
     as_json: bool,
@@ -103,6 +108,7 @@ def up_command(
         with_lan=lan,
         is_plain=plain,
         is_empty=empty,
+        accept_empty=accept_empty,
         as_json=as_json,
         without_nats=without_nats,
         first_day=sample_on,
@@ -117,8 +123,9 @@ def up_command(
 
 @group.command("serve")
 @click.argument("service", type=click.Choice(SERVICES), required=False)
+@accept_option
 @with_example("softlanding serve dispatch")
-def serve_command(service: Service | None) -> int:
+def serve_command(service: Service | None, accept_empty: bool) -> int:
     """Run one service, as a container does: the one named, or the one that the setting `service` names.
 
     It is in production unless SOFTLANDING__PROFILE says otherwise: nothing is guessed, and nothing is touched before
@@ -131,7 +138,7 @@ def serve_command(service: Service | None) -> int:
         name: Service = required(service or settings.service, "service")
     except Misconfigured as error:
         return refuse_settings(service, error)
-    return serve(name, settings)
+    return serve(name, settings, accept_empty=accept_empty)
 
 
 @group.command("settings")

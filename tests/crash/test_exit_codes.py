@@ -3,14 +3,20 @@
 import json
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from softlanding.errors import Exit
 from softlanding.formats import write_json
+from softlanding.messaging.beats import Beat, Receipt
 from softlanding.sample import FIRST_DAY, sample
 from softlanding.settings import plain_environment
 
@@ -93,6 +99,71 @@ def test_a_service_on_anothers_database(tmp_path):
     )
     assert (code, stderr) == (Exit.CANNOT_START, "")
     assert "the database is Schedule's" in last_line(stdout)["why"]
+
+
+STOPS_WHEN_READY = """
+from softlanding.app.serve import ServiceProcess
+async def stop(self, *more): pass
+ServiceProcess._turn_loops = stop
+"""
+
+
+def told_of_emptiness(database):
+    with closing(sqlite3.connect(database)) as books:
+        rows = books.execute("SELECT sentence FROM incident WHERE kind = 'fork'").fetchall()
+    return [sentence for (sentence,) in rows if "accepted as empty" in sentence]
+
+
+@pytest.mark.timeout(120)
+def test_a_database_that_was_lost(tmp_path):
+    environment, database = serving(tmp_path), tmp_path / "data" / "dispatch.db"
+    serve = {"environment": environment, "plant": STOPS_WHEN_READY}
+    for _ in range(2):
+        assert ended(tmp_path, "serve", "dispatch", **serve)[0] == Exit.DONE
+    assert told_of_emptiness(database) == []
+    for file in database.parent.glob("dispatch.db*"):
+        file.unlink()
+    code, _, said = ended(tmp_path, "up", "--data", str(tmp_path / "data"), "--port", str(free_port()))
+    assert (code, "Dispatch's database is empty" in said, "softlanding up --accept-empty" in said) == (78, True, True)
+    assert not database.exists(), "to look makes nothing"
+    for _ in range(2):  # Also with the tables that the first start has made.
+        code, stdout, stderr = ended(tmp_path, "serve", "dispatch", **serve)
+        assert (code, stderr) == (Exit.CANNOT_START, "")
+        assert "softlanding serve dispatch --accept-empty" in last_line(stdout)["why"]
+    assert ended(tmp_path, "serve", "dispatch", "--accept-empty", **serve)[0] == Exit.DONE
+    assert ended(tmp_path, "serve", "dispatch", **serve)[0] == Exit.DONE
+    assert len(told_of_emptiness(database)) == 1
+
+
+def test_an_empty_database_of_which_a_peer_has_heard(tmp_path):
+    receipt = Receipt(epoch="019e0775-7a00-7000-8000-000000000001", sequence=65)
+    now = datetime(2026, 5, 8, tzinfo=UTC)
+    beat = Beat(service="schedule", life="b", number=1, count=1, at=now, phase="ready", release="1")
+    body = beat.model_copy(update={"receipts": {"dispatch": receipt}}).to_json()
+    with answering(body) as address:
+        environment = serving(tmp_path, SCHEDULE__HEALTH_ADDRESS=address)
+        serve = {"environment": environment, "plant": STOPS_WHEN_READY}
+        code, stdout, _ = ended(tmp_path, "serve", "dispatch", **serve)
+        assert (code, "Schedule has heard 65 facts" in last_line(stdout)["why"]) == (Exit.CANNOT_START, True)
+        assert ended(tmp_path, "serve", "dispatch", "--accept-empty", **serve)[0] == Exit.DONE
+    assert len(told_of_emptiness(tmp_path / "data" / "dispatch.db")) == 1
+
+
+@contextmanager
+def answering(body):
+    """A server that gives this body for each GET; its address."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
 
 
 def test_a_port_that_is_taken(tmp_path):

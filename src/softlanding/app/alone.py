@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import httpx
 import sqlalchemy as sa
 
+from softlanding.app import births
 from softlanding.app.addresses import Signing
 from softlanding.app.client import Installation
 from softlanding.app.life import (
@@ -148,6 +149,7 @@ async def _take_up(name: ServiceName, settings: Settings, engines: Engines) -> A
     ended: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
     parts = Parts(clock, system_ids(clock), random.Random(), NoBus(), OutboxFeed(name, settings), release())
     hold = HoldLock(engines.reading)
+    births.refuse_lost(settings, {name: engines.reading}, "up")
     await asyncio.to_thread(migrate, engines.writing, migrations_of(service))
     work, database = await begin_life(
         service,

@@ -19,6 +19,7 @@ import uvicorn
 import uvloop
 
 from softlanding import audit
+from softlanding.app import births
 from softlanding.app.life import begin_life, ensure_first_person, make_engines, make_service, migrations_of, release
 from softlanding.app.patience import Patience
 from softlanding.clock import Clock, SystemClock
@@ -61,7 +62,8 @@ def serve_forked(arguments: Mapping[str, Any]) -> int:
     settings = load_settings(folder=Path(arguments["folder"]), environment=arguments["environment"], service=service)
     sample_on = date.fromisoformat(arguments["sample_on"]) if arguments.get("sample_on") else None
     _make_tables_apart(service, settings)
-    return serve(service, settings, last_end=_last_end(arguments.get("last_end")), sample_on=sample_on)
+    last_end, accepts = _last_end(arguments.get("last_end")), bool(arguments.get("accept_empty"))
+    return serve(service, settings, last_end=last_end, sample_on=sample_on, accept_empty=accepts)
 
 
 def _make_tables_apart(name: ServiceName, settings: Settings) -> None:
@@ -83,11 +85,17 @@ def _make_tables_apart(name: ServiceName, settings: Settings) -> None:
 
 
 def serve(
-    name: ServiceName, settings: Settings, *, last_end: LastEnd | None = None, sample_on: date | None = None
+    name: ServiceName,
+    settings: Settings,
+    *,
+    last_end: LastEnd | None = None,
+    sample_on: date | None = None,
+    accept_empty: bool = False,
 ) -> int:
-    """Run one service until SIGTERM or SIGINT; the exit code. `sample_on`: the sample conference's first day."""
+    """Run one service until SIGTERM or SIGINT; the exit code. `sample_on`: the sample conference's first day;
+    `accept_empty`: also on an empty database where data is expected."""
     log = set_up_logs(name, level=settings.logs.level, as_json=settings.logs.format == "json")
-    server = ServiceProcess(name, settings, last_end or LastEnd(), sample_on, log)
+    server = ServiceProcess(name, settings, last_end or LastEnd(), sample_on, log, accept_empty=accept_empty)
     try:
         return uvloop.run(server.run())
     except (Refused, Misconfigured) as refusal:
@@ -200,8 +208,16 @@ class ServiceProcess:
     """The way of one process through its phases."""
 
     def __init__(
-        self, name: ServiceName, settings: Settings, last_end: LastEnd, sample_on: date | None, log: Log
+        self,
+        name: ServiceName,
+        settings: Settings,
+        last_end: LastEnd,
+        sample_on: date | None,
+        log: Log,
+        *,
+        accept_empty: bool = False,
     ) -> None:
+        self.accept_empty = accept_empty
         self.name = name
         self.settings = settings
         self.last_end = last_end
@@ -258,6 +274,7 @@ class ServiceProcess:
             self.log.info("migrated", applied=applied)
         self.phases.enter("lease")
         bus, parts, client = self._parts()
+        lost = await self.patience.until_done(lambda: self._look_for_loss(engines.reading, parts))
         hold = HoldLock(engines.reading)
         standby = Standby(parts, engines.reading, self.phases, self.settings, self._make_service, door.open)
         try:
@@ -278,6 +295,7 @@ class ServiceProcess:
         await bus.start()
         work.troubles.tell = self._tell_trouble
         await self.patience.until_done(work.recover)
+        await self.patience.until_done(lambda: self._mark_birth(work, lost))
         await self.patience.until_done(lambda: self._set_up(work))
         self.needs = self._needs(work, database)
         self._gauge(work, database)
@@ -290,6 +308,30 @@ class ServiceProcess:
         await self._finish(work, door, database, bus, client)
         hold.release()
         return 0
+
+    async def _look_for_loss(self, engine: sa.Engine, parts: Parts) -> str | None:
+        """Why an empty database should not be, if that is accepted. Raises Refused if not."""
+        if not await asyncio.to_thread(births.is_empty, engine):
+            return None
+        why = births.expected_by_mark(self.settings, self.name)
+        if why is None:
+            others = [service for service in SERVICES if service != self.name]
+            why = births.expected_by_peers(await parts.feed.beats(others, births.ASK_PEERS_S), self.name)
+        if why is not None and not self.accept_empty:
+            raise births.refusal(self.name, why, f"serve {self.name}")
+        return why
+
+    async def _mark_birth(self, work: Work, lost: str | None) -> None:
+        """In this order: killed between the two, the next life finds the mark as it was and says the same once."""
+        mark = births.mark_of(self.settings, self.name)
+        marked = births.read_mark(mark)
+        birth = await work.database.write(births.note_birth, self.name, marked, lost)
+        if birth is None or birth == marked:
+            return
+        try:
+            births.write_mark(mark, birth)
+        except OSError as error:
+            self.log.warning("no birth mark: a lost database will be known by peers alone", why=str(error))
 
     def _make_service(self) -> Service:
         return make_service(self.name, self.settings)

@@ -25,8 +25,10 @@ from zoneinfo import ZoneInfo
 import segno
 
 from softlanding import front_door
+from softlanding.app import births
 from softlanding.app.addresses import ADDRESS_FILE, Signing, own_secret
 from softlanding.app.hearing import wait_until_heard
+from softlanding.app.life import make_engines
 from softlanding.app.post_logs import LogPost
 from softlanding.clock import Clock, SystemClock
 from softlanding.errors import Refused
@@ -85,6 +87,7 @@ class UpOptions:
     with_lan: bool = False
     is_plain: bool = False  # In the network without TLS.
     is_empty: bool = False
+    accept_empty: bool = False  # Also where a database was lost.
     as_json: bool = False
     without_nats: bool = False
     first_day: str | None = None  # Of the sample conference; tomorrow by default.
@@ -110,6 +113,8 @@ def up(options: UpOptions) -> int:
         _close_folder(data, options)
         settings = _with_parts(settings, options, clock)
         _refuse_taken_port(settings)
+        if not options.accept_empty:
+            births.refuse_lost(settings, {name: make_engines(name, settings).reading for name in SERVICES}, "up")
         processes = _processes(settings, options, clock)
         asyncio.run(_run(settings, options, processes, nursery, clock))
     return 0
@@ -178,6 +183,7 @@ def _service(name: str, settings: Settings, options: UpOptions, clock: Clock) ->
         "service": name,
         "folder": str(options.folder),
         "environment": to_environment(settings if options.without_nats else _with_nats_user(settings, name)),
+        "accept_empty": options.accept_empty,
         "sample_on": None if options.is_empty else _sample_day(settings, options, clock),
     }
     return Process(
