@@ -124,7 +124,7 @@ def test_all_that_is_wrong_with_a_row_is_said_at_once() -> None:
     assert the_fault(",x,2026-02-30,QQQ,25:00,0,,,") == (
         "row 2: speaker is empty; to is empty; date '2026-02-30' is no date: write 2026-09-17; "
         "landing time '25:00' is no time of day: write 14:05; QQQ is no IATA airport code; "
-        "number 'X' is no flight number: write it as LH 2078; party '0' is no whole number from 1 to 60"
+        "number 'X' is no flight number: write it as LH 2078; party '0' is no whole number from 1 to 50"
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from softlanding.contracts.fact import Fact, Personal, PersonalText
+from softlanding.formats.arrivals_csv import LUGGAGE_MAX, PARTY_MAX, WHEELCHAIRS_MAX
 
 BY_HAND = "by_hand"  # Why a pickup was withdrawn, as a word that may be counted: a person fetches them.
 
@@ -98,9 +99,9 @@ class PickupState(Fact):
     from_place: PersonalText = ""
     to_place: PersonalText = ""
     landing_at: datetime  # As now expected.
-    party: int = Field(default=1, ge=1, le=50)
-    luggage: int = Field(default=1, ge=0, le=200)
-    wheelchairs: Annotated[int, Personal] = Field(default=0, ge=0, le=10)
+    party: int = Field(default=1, ge=1, le=PARTY_MAX)
+    luggage: int = Field(default=1, ge=0, le=LUGGAGE_MAX)
+    wheelchairs: Annotated[int, Personal] = Field(default=0, ge=0, le=WHEELCHAIRS_MAX)
     talk: PersonalText | None = None
     talk_title: PersonalText | None = None
     # The talk begins: to be there well before. Not after `landing_at`: it is lost.

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from softlanding.formats.airports import airport, codes_of_city
 from softlanding.formats.table import Cells, Column, RowFault, local_moment, read_table
 
-PARTY_MAX = 60  # A coach. More is a typing error.
+PARTY_MAX, LUGGAGE_MAX, WHEELCHAIRS_MAX = 50, 200, 10  # A coach. More is a typing error.
+WHICH_ARRIVAL = ("row", "key", "speaker", "on")  # Fields of a row that say whose it is, not what it is.
 COLUMNS = (
     Column("speaker", ("speaker code", "speaker name", "name", "email", "e-mail", "code", "who"), is_needed=True),
     Column("number", ("flight", "flight number", "flight no", "train", "train number", "flight or train")),
@@ -80,7 +81,7 @@ def _arrival(cells: Cells, zone: str) -> ArrivalRow | RowFault:
     kind, place, place_zone = _place(cells, zone)
     number = _number(cells, kind)
     party = cells.whole("party", default=1, low=1, high=PARTY_MAX)
-    luggage = cells.whole("luggage", default=party, low=0, high=4 * PARTY_MAX)
+    luggage = cells.whole("luggage", default=party, low=0, high=LUGGAGE_MAX)
     wheelchairs = cells.count_or_yes("wheelchair", high=party)
     lands_at = local_moment(cells, "landing time", on, at, ZoneInfo(place_zone)) if on and at else None
     if (fault := cells.fault()) or on is None or lands_at is None:

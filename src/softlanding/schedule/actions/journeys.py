@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from softlanding.database import Database, Transaction
 from softlanding.errors import Fault, Invalid, NotFound, Refused, SoftlandingError
 from softlanding.formats import ArrivalRow, RowFault, read_arrivals
 from softlanding.formats.airports import airport
+from softlanding.formats.arrivals_csv import WHICH_ARRIVAL
 from softlanding.schedule import store
 from softlanding.schedule.actions.pickups import ask_for_pickup, is_aboard, withdraw_pickup
 from softlanding.schedule.model import (
@@ -343,5 +344,7 @@ def _lost(tx: Transaction, asked: PickupState) -> str:
 
 
 def _digest(row: ArrivalRow) -> str:
-    values = (row.kind, row.number, row.at, row.lands_at, row.party, row.luggage, row.wheelchairs, row.to)
+    """Of all that a row says of an arrival, whatever columns there are; not of whose it is and when, nor where it
+    stands in the file."""
+    values = tuple(getattr(row, one.name) for one in fields(row) if one.name not in WHICH_ARRIVAL)
     return hashlib.sha256(repr(values).encode()).hexdigest()

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from softlanding.auth import as_seen_by
 from softlanding.formats import arrivals_template
+from softlanding.formats.arrivals_csv import LUGGAGE_MAX, PARTY_MAX, WHEELCHAIRS_MAX
 from softlanding.lifecycle import Work
 from softlanding.schedule import store, views
 from softlanding.schedule.actions.journeys import (
@@ -108,9 +109,9 @@ class ArrivalGiven(Given):
     time: time
     airport: NeededLine
     place: NeededLine
-    party: Annotated[int, Field(ge=1, le=50)] = 1
-    luggage: Annotated[int, Field(ge=0, le=200)] = 1
-    wheelchairs: Annotated[int, Field(ge=0, le=10)] = 0
+    party: Annotated[int, Field(ge=1, le=PARTY_MAX)] = 1
+    luggage: Annotated[int, Field(ge=0, le=LUGGAGE_MAX)] = 1
+    wheelchairs: Annotated[int, Field(ge=0, le=WHEELCHAIRS_MAX)] = 0
     phone: Short = ""
     note: Note = ""
 

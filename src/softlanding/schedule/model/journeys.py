@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 from softlanding.contracts.schedule import PickupState
 from softlanding.errors import Fault, Invalid
 from softlanding.formats.airports import airport
+from softlanding.formats.arrivals_csv import LUGGAGE_MAX, PARTY_MAX, WHEELCHAIRS_MAX
 
 KINDS = ("flight", "train")
 NEWS = ("on_time", "late", "landed", "diverted", "cancelled")
 SETTLING_WORDS = ("planned", "unplaced", "refused", "missed")  # Dispatch has answered about that revision.
 HAS_TAKEN_PLACE = ("boarded", "delivered")  # Nothing that is asked now changes such a ride.
-PARTY_MAX, LUGGAGE_MAX, WHEELCHAIRS_MAX = 50, 200, 10  # As the contract says.
 _FLIGHT = re.compile(r"(?:[A-Z]{2,3}|[A-Z]\d|\d[A-Z])\d{1,4}[A-Z]?")
 _UNTOLD = {"revision", "reason", "requested_at", "answer_by"}  # They differ without anything being asked anew.
 

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from softlanding.conferences import Conference
 from softlanding.errors import Fault, Invalid, SoftlandingError
+from softlanding.formats.arrivals_csv import LUGGAGE_MAX, PARTY_MAX
 from softlanding.lifecycle import Work
 from softlanding.schedule import views
 from softlanding.schedule.actions.pickups import promise_of
@@ -66,8 +67,8 @@ def typed_arrival(form: Form) -> dict[str, Any]:
         "on": ("on", lambda: day_of(form.text("on", most=20), "on")),
         "time": ("at", lambda: clock_of(form.text("time", most=20), "time")),
         "place": ("to_place", lambda: form.text("place", most=200)),
-        "party": ("party", lambda: form.number("party", least=1, most=50, default=1)),
-        "luggage": ("luggage", lambda: form.number("luggage", least=0, most=200, default=1)),
+        "party": ("party", lambda: form.number("party", least=1, most=PARTY_MAX, default=1)),
+        "luggage": ("luggage", lambda: form.number("luggage", least=0, most=LUGGAGE_MAX, default=1)),
         "wheelchair": ("wheelchairs", lambda: 1 if form.is_on("wheelchair") else 0),
         "phone": ("phone", lambda: form.text("phone", most=60)),
         "note": ("note", lambda: form.text("note", most=500)),
