@@ -18,6 +18,7 @@ class ShownForm:
     sent: dict[str, str] = field(default_factory=dict)
     typed: dict[str, dict[str, str | None]] = field(default_factory=dict)  # Fields for the keyboard, with their marks.
     choices: dict[str, list[str]] = field(default_factory=dict)
+    ticks: list[str] = field(default_factory=list)  # Boxes that may be ticked.
     files: list[str] = field(default_factory=list)
 
 
@@ -70,7 +71,11 @@ class _Reader(HTMLParser):
         name, kind = attrs.get("name") or "", attrs.get("type") or "text"
         if tag == "input" and kind == "file":
             form.files.append(name)
-        elif tag == "input" and name and (kind not in ("checkbox", "radio") or "checked" in attrs):
+        elif tag == "input" and kind == "checkbox" and "checked" not in attrs:
+            form.ticks.append(name)
+        elif tag == "input" and kind == "radio" and "disabled" not in attrs:
+            form.choices.setdefault(name, []).append(attrs.get("value") or "")
+        elif tag == "input" and name and kind != "radio":
             form.sent[name] = attrs.get("value") or ""  # Of two the last, as the doors take it.
         if (tag == "textarea" or (tag == "input" and kind not in NOT_TYPED)) and name:
             form.typed[name] = attrs

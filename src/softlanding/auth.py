@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -209,24 +210,35 @@ def revoke(tx: Transaction, now: datetime, person: PersonState) -> None:
     outbox.add(tx, PersonRevoked(**person.model_dump()))
 
 
-def handlers(me: str, peers: Iterable[str]) -> dict[str, Handler]:
-    """What each service does with facts about people, their links and sessions, and programs' tokens."""
+def handlers(me: str, peers: Iterable[str], *, keeps_contacts: bool = True) -> dict[str, Handler]:
+    """What each service does with facts about people, their links and sessions, and programs' tokens.
+
+    Without `keeps_contacts` it keeps of people their names and roles, no e-mail address and no phone.
+    """
     peers = tuple(peers)
     table: dict[str, Handler] = {f"{peer}.sign_in.used": _hear_used for peer in peers}
     table |= sessions.handlers(me, peers) | tokens.handlers(me)
     if me != "schedule":
-        table["schedule.person.granted"] = _hear_granted
-        table["schedule.person.revoked"] = _hear_revoked
+        table["schedule.person.granted"] = partial(_hear_granted, keeps_contacts)
+        table["schedule.person.revoked"] = partial(_hear_revoked, keeps_contacts)
         table["schedule.sign_in.made"] = _hear_made
     return table
 
 
-def _hear_granted(tx: Transaction, _now: datetime, fact: PersonGranted, envelope: Envelope) -> None:
-    _keep(tx, fact, None, envelope.time)
+def _hear_granted(
+    keeps_contacts: bool, tx: Transaction, _now: datetime, fact: PersonGranted, envelope: Envelope
+) -> None:
+    _keep(tx, _kept_of(fact, keeps_contacts), None, envelope.time)
 
 
-def _hear_revoked(tx: Transaction, now: datetime, fact: PersonRevoked, envelope: Envelope) -> None:
-    _keep(tx, fact, now, envelope.time)
+def _hear_revoked(
+    keeps_contacts: bool, tx: Transaction, now: datetime, fact: PersonRevoked, envelope: Envelope
+) -> None:
+    _keep(tx, _kept_of(fact, keeps_contacts), now, envelope.time)
+
+
+def _kept_of(person: PersonState, keeps_contacts: bool) -> PersonState:
+    return person if keeps_contacts else person.model_copy(update={"email": "", "phone": ""})
 
 
 def _hear_made(tx: Transaction, _now: datetime, fact: SignInMade, _envelope: Envelope) -> None:

@@ -1,12 +1,12 @@
 """Words that nobody else would write are typed at the main doors and a ride is played; without the scope `personal` no
-answer, feed, health page, log line or file of Statistics has them."""
+answer, feed, live page, health page, metric, log line, public file or file of Statistics has them."""
 
-from itertools import product
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+import told
 from sampled import SERVICES, SLUG, Sampled
 from softlanding.dispatch import store as dispatch_store
 from softlanding.schedule import store as schedule_store
@@ -24,8 +24,6 @@ PLANTED = {
     "withdraw": "Tarsierreason",
     "settle": "Urialnote",
 }
-DOORS_MAY = (200, 303, 403, 404, 409, 422)
-RECENT = 12  # Of each thing that an address may name.
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +64,7 @@ def play(sampled: Sampled) -> None:
     post("schedule", f"/{SLUG}/arrivals/{withdrawn['journey']}/withdraw", reason=PLANTED["withdraw"])
     post("dispatch", f"/incidents/{sampled.incident}/settle", word="understood", note=PLANTED["settle"])
     planned = sampled.read("dispatch", dispatch_store.list_pickups, SLUG, ("planned",))
-    ride, other, *_ = (one for one in planned if one.code in sampled.real("pickup")[-RECENT:])
+    ride, other, *_ = (one for one in planned if one.code in sampled.real("pickup")[-told.RECENT :])
     car = str(sampled.read("dispatch", dispatch_store.load_crews, SLUG)[ride.shift].code)
     pickups = f"/{SLUG}/pickups"
     post("dispatch", f"{pickups}/{ride.code}/assign", vehicle=car, reason=PLANTED["assign"])
@@ -80,47 +78,37 @@ def play(sampled: Sampled) -> None:
     sampled.house.run()
 
 
-def told(sampled: Sampled, *scopes: str) -> dict[str, str]:
-    """What each door without a bearer's link answers to a program with these scopes, streams and feeds too."""
-    answers: dict[str, str] = {}
-    for service in SERVICES:
-        client = sampled.program(service, *scopes)
-        for route in sampled.apps[service].routes:
-            if "GET" not in (getattr(route, "methods", None) or ()):
-                continue
-            names = list(route.param_convertors)
-            given = [sampled.real("pickup" if name == "code" else name)[-RECENT:] for name in names]
-            addresses = [route.path.format(**dict(zip(names, each, strict=True))) for each in product(*given)]
-            if route.path.endswith("/facts"):
-                addresses.append(f"{route.path}?epoch={sampled.work(service).life.epoch}")
-            for address in addresses:
-                answer = client.get(address)
-                assert answer.status_code in (*DOORS_MAY, 401, 307), f"{address}: {answer.status_code}"
-                answers[f"{service} {address}"] = answer.text
-    return answers
-
-
 @pytest.mark.parametrize("scopes", [("read",), ("facts",), ("read", "write", "facts")], ids="+".join)
 def test_what_was_typed_is_in_no_answer_without_personal(played, scopes):
     sampled, _ = played
-    answers = told(sampled, *scopes)
+    answers = told.answers(sampled, *scopes)
     assert len(answers) > 40
-    assert [(where, what) for where, text in answers.items() for what, word in PLANTED.items() if word in text] == []
+    assert found_in(answers, PLANTED) == []
+
+
+def test_what_was_typed_is_on_no_live_page_without_personal(played):
+    sampled, _ = played
+    pages = told.live_pages(sampled, "read")
+    assert len([text for text in pages.values() if "{" in text]) > 2
+    assert found_in(pages, PLANTED) == []
 
 
 def test_what_was_typed_is_told_to_a_program_with_personal(played):
     sampled, _ = played
-    everything = "".join(told(sampled, "read", "facts", "personal").values())
+    everything = "".join(told.answers(sampled, "read", "facts", "personal").values())
     assert [what for what, word in PLANTED.items() if word not in everything] == []
 
 
-def test_what_was_typed_is_in_no_log_and_in_no_file_of_statistics(played):
+def test_what_was_typed_is_in_no_log_no_metric_no_public_file_and_not_in_statistics(played):
     sampled, lines = played
-    files = {path.name: path.read_bytes() for path in sampled.house.folder.glob("statistics.db*")}
-    files |= {"log": lines.encode()}
-    files |= {f"state of {name}": str(sampled.work(name).summary()).encode() for name in SERVICES}
-    files |= {f"beat of {name}": str(sampled.work(name).beat).encode() for name in SERVICES}
     names = {each.name for each in sampled.read("dispatch", dispatch_store.list_drivers, SLUG)}
     names |= {each.speaker_name for each in sampled.read("schedule", schedule_store.journeys.list_recent, SLUG)}
-    words = [*PLANTED.values(), *names]
-    assert [(where, word) for where, text in files.items() for word in words if word.encode() in text] == []
+    places = told.kept_by_statistics(sampled) | told.health(sampled) | told.metrics(sampled) | {"log": lines}
+    assert found_in(places, PLANTED | {name: name for name in names}) == []
+    public = told.public_files(sampled)  # Speakers stand in the programme by name.
+    assert len(public) > 100
+    assert found_in(public, PLANTED) == []
+
+
+def found_in(places, words):
+    return [(where, what) for where, text in places.items() for what, word in words.items() if word in text]

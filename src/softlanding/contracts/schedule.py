@@ -178,9 +178,9 @@ class TokenState(Fact):
 
     token: str
     token_hash: str
-    name: str
+    name: PersonalText = ""  # As a person typed it.
     scopes: tuple[str, ...]
-    made_by: PersonalText
+    made_by: PersonalText = ""
     made_at: datetime
     ends_at: datetime
     revoked_at: datetime | None = None

@@ -129,6 +129,9 @@ _OF_PICKUPS = frozenset(
     ]
 )
 _OF_DRIVERS = frozenset(("conference", "id", "removed_at", "seen_at"))
+_OF_VEHICLES = frozenset(
+    ("code", "conference", "luggage", "name", "seats", "start_place", "starts_at", "wheelchair", "wheelchair_places")
+)
 _OF_SHIFTS = frozenset(("code", "from_at", "id", "rides", "starts_at", "to_at", "vehicle"))
 
 Slug = Annotated[str, Path(max_length=80, pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -429,7 +432,12 @@ def _add_fleet(doors: Doors, work: Work, desk: Desk) -> None:
             for name in ("token", "link"):  # A personal link is asked for by itself.
                 driver.pop(name)
         drivers = as_seen_by(visitor, given["drivers"], _OF_DRIVERS)
-        return given | {"drivers": drivers, "shifts": as_seen_by(visitor, given["shifts"], _OF_SHIFTS)}
+        shifts = as_seen_by(visitor, given["shifts"], _OF_SHIFTS)
+        return given | {
+            "vehicles": as_seen_by(visitor, given["vehicles"], _OF_VEHICLES),
+            "drivers": drivers,
+            "shifts": shifts,
+        }
 
     @doors.api(f"{path}/vehicles", who=FLEET_WRITERS, methods=("POST",), summary="Add a vehicle")
     async def add(request: Request, conference: Slug, key: Key, given: VehicleGiven) -> dict[str, Any]:

@@ -18,7 +18,8 @@ PEERS = ("schedule", "dispatch")
 
 
 def make_handlers() -> dict[str, Handler]:
-    return auth.handlers("statistics", PEERS) | conferences.handlers("statistics") | {ANY: keep}
+    people = auth.handlers("statistics", PEERS, keeps_contacts=False)
+    return people | conferences.handlers("statistics") | {ANY: keep}
 
 
 def keep(tx: Transaction, now: datetime, fact: Fact, envelope: Envelope) -> None:
