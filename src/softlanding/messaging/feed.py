@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import httpx
 import sqlalchemy as sa
 
-from softlanding.errors import Invalid, SoftlandingError
+from softlanding.errors import Fault, Invalid, SoftlandingError
 from softlanding.messaging import outbox
 from softlanding.messaging.envelope import Envelope, envelope_from_mapping
 from softlanding.messaging.outbox import Epoch
@@ -65,8 +65,17 @@ def line_to_mapping(line: Line) -> dict[str, Any]:
     }
 
 
-def line_from_mapping(answer: Mapping[str, Any]) -> Line:
-    return Line(tuple(Epoch(e["epoch"], e["parent"], e["parent_last"]) for e in answer["epochs"]), answer["tail"])
+def line_from_mapping(answer: Any) -> Line:
+    """The line that `line_to_mapping` gave. Raises Invalid when it is none."""
+    try:
+        line = Line(tuple(Epoch(e["epoch"], e["parent"], e["parent_last"]) for e in answer["epochs"]), answer["tail"])
+    except (KeyError, TypeError) as error:
+        raise Invalid(Fault("", "a line of lives has epochs and a tail")) from error
+    texts = [one.epoch for one in line.epochs] + [one.parent for one in line.epochs if one.parent is not None]
+    numbers = [line.tail, *(one.parent_last for one in line.epochs if one.parent_last is not None)]
+    if not all(isinstance(text, str) for text in texts) or not all(type(number) is int for number in numbers):
+        raise Invalid(Fault("", "epochs are texts, and their ends numbers"))
+    return line
 
 
 class HttpFeed:
@@ -82,13 +91,16 @@ class HttpFeed:
 
     async def line(self, source: str) -> Line:
         answer = await self._get(f"{self._addresses[source]}/api/{source}/facts")
-        return line_from_mapping(answer.json())
+        try:
+            return line_from_mapping(answer.json())
+        except (ValueError, Invalid) as error:  # Somebody else answers at this address: a proxy, another program.
+            raise FeedDown(f"what answers for {source} is not {source}: {error}") from error
 
     async def facts(self, source: str, epoch: str, after: int) -> list[Envelope]:
         parameters = {"epoch": epoch, "after": str(after), "limit": str(PAGE_MAX)}
         answer = await self._get(f"{self._addresses[source]}/api/{source}/facts", parameters)
         try:
-            return [envelope_from_mapping(event) for event in answer.json()]
+            return [envelope_from_mapping(event) for event in _listed(answer.json())]
         except (ValueError, Invalid) as error:
             raise FeedDown(f"{source}'s feed does not speak CloudEvents: {error}") from error
 
@@ -118,3 +130,9 @@ class HttpFeed:
         if answer.status_code != httpx.codes.OK:
             raise FeedDown(f"answer {answer.status_code}")
         return answer
+
+
+def _listed(answer: Any) -> list[Any]:
+    if not isinstance(answer, list):
+        raise Invalid(Fault("", "a page of facts is a list"))
+    return answer

@@ -27,6 +27,7 @@ from softlanding.web.pages import SERVICES, Pages
 from softlanding.web.stream import Streams
 from softlanding.web.trail import note_refusal
 
+FAULTS_SAID = 50  # Nobody reads more of one request.
 STATUS: tuple[tuple[type[errors.SoftlandingError], int, str], ...] = (
     (errors.Invalid, 422, "That cannot be read"),
     (NotSignedIn, 401, "Please sign in"),
@@ -173,7 +174,8 @@ def _add_refusals(app: FastAPI, work: Work, pages: Pages) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        faults = [errors.Fault(".".join(str(p) for p in f["loc"][1:]), f["msg"]) for f in error.errors()]
+        found = error.errors()[:FAULTS_SAID]
+        faults = [errors.Fault(".".join(str(p) for p in f["loc"][1:]), f["msg"]) for f in found]
         return _say(request, pages, 422, "That cannot be read", "; ".join(map(str, faults)), faults=faults)
 
     @app.exception_handler(HTTPException)

@@ -1,7 +1,7 @@
 """Doors: routes that say who may use them. A route without a stated `who` cannot be made."""
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 
 from softlanding import sessions, tokens
 from softlanding.auth import EVERYWHERE, NOBODY, Person, Signer, Visitor, load_person
@@ -28,6 +29,9 @@ COOKIE = PLAIN
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 WRITES_PER_MINUTE = 30  # By one personal link: more than a hand can type, far less than a script can.
 
+VALUES_MAX = 64_000  # Bytes of a body that is no file.
+
+Admit = Callable[[Request], Awaitable[None]]
 Enter = Callable[[Work, str, str], Awaitable[Any]]
 """(work, conference, token) to whoever bears this personal link. Raises NotFound for one that is not good."""
 
@@ -92,17 +96,49 @@ class Doors:
 
     def _door(self, path: str, who: Who, methods: tuple[str, ...], **more: Any) -> Callable[[Any], Any]:
         assert isinstance(who, Who), f"{path}: say who may use this door"
-        admit = Depends(_admission(self._work, who))
+        door = _door_of(_admission(self._work, who))
 
         def add(endpoint: Any) -> Any:
-            self.router.add_api_route(path, endpoint, methods=list(methods), dependencies=[admit], **more)
+            self.router.add_api_route(path, endpoint, methods=list(methods), route_class_override=door, **more)
             self.router.routes[-1].softlanding_who = who  # type: ignore[attr-defined]
             return endpoint
 
         return add
 
 
-def _admission(work: Work, who: Who) -> Callable[[Request], Any]:
+def _door_of(admit: Admit) -> type[APIRoute]:
+    """The kind of route that asks who is there before it reads what they sent, and reads no more than it needs."""
+
+    class Door(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            answer = super().get_route_handler()
+
+            async def handle(request: Request) -> Response:
+                await admit(request)
+                if self.body_field is not None:
+                    await _read_small(request)
+                return await answer(request)
+
+            return handle
+
+    return Door
+
+
+async def _read_small(request: Request) -> None:
+    """The body of a door that takes a few values. Raises Invalid for one that is larger: taking apart hundreds of
+    thousands of fields would hold everybody up. Files are read by the doors that take them."""
+    size, chunks = 0, list[bytes]()
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > VALUES_MAX:
+            raise Invalid(
+                Fault("body", f"is larger than {VALUES_MAX // 1000} kB: send values here, and files to imports")
+            )
+        chunks.append(chunk)
+    request._body = b"".join(chunks)
+
+
+def _admission(work: Work, who: Who) -> Admit:
     writes = Rate(work.parts.clock, who.writes_per_minute)
 
     async def admit(request: Request) -> None:
