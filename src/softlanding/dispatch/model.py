@@ -154,6 +154,7 @@ class Pickup:
     boarded_at: datetime | None = None
     delivered_at: datetime | None = None
     ended_at: datetime | None = None
+    asked_sequence: int | None = None
 
     @property
     def is_open(self) -> bool:

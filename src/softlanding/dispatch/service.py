@@ -6,7 +6,7 @@ from typing import Any
 from softlanding import auth, conferences
 from softlanding.contracts import SOURCES
 from softlanding.database import Database, Transaction
-from softlanding.dispatch import api, pages, runsheets, subscriptions, timers
+from softlanding.dispatch import api, pages, runsheets, store, subscriptions, timers
 from softlanding.dispatch.actions import pickups
 from softlanding.dispatch.actions.sample import load_sample as load
 from softlanding.dispatch.plans import Desk
@@ -44,4 +44,5 @@ def make_service(settings: Settings) -> Service:
         on_refused=subscriptions.on_refused(desk),
         load_sample=load_sample,
         at_start=(missed_first,),
+        pickups_of_fork=store.codes_of_fork,
     )

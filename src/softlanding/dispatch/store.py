@@ -29,6 +29,7 @@ from softlanding.errors import NotFound
 from softlanding.lifecycle.outages import Outage
 from softlanding.links import Presented, kept_of
 from softlanding.messaging.dead_letters import dead_letters
+from softlanding.messaging.inbox import Fork
 from softlanding.messaging.outbox import outbox
 
 LINKS_AT_ONCE = 100
@@ -266,6 +267,14 @@ def count_by_shift(connection: sa.Connection, conference: str) -> dict[str, int]
         pickups.c.conference == conference, pickups.c.shift.is_not(None)
     )
     return {row[0]: row[1] for row in connection.execute(query.group_by(pickups.c.shift))}
+
+
+def codes_of_fork(connection: sa.Connection, source: str, fork: Fork) -> list[str]:
+    """Codes of pickups whose newest wish is of the lost facts. One whose number is not known may be."""
+    number = pickups.c.asked_sequence
+    is_lost = number.between(fork.first, fork.last) | number.is_(None)
+    query = sa.select(pickups.c.code).where(pickups.c.epoch == fork.epoch, is_lost).order_by(pickups.c.code)
+    return list(connection.execute(query).scalars()) if source == "schedule" else []
 
 
 def load_words_around(connection: sa.Connection, outage: Outage, until: datetime) -> tuple[list[Word], list[Word]]:

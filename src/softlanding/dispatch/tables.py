@@ -80,6 +80,7 @@ pickups = sa.Table(
     sa.Column("conference", sa.String(80), nullable=False),
     sa.Column("code", sa.String(8), nullable=False),
     sa.Column("epoch", sa.String(36), nullable=False),  # Of Schedule: revisions compare within one.
+    sa.Column("asked_sequence", sa.BigInteger),  # Number of its newest word in that epoch; older releases leave none.
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("direction", sa.String(12), nullable=False),
     sa.Column("speaker", sa.String(80), nullable=False),

@@ -1,6 +1,6 @@
 """What a service is: one value that supervisor, simulator and commands treat alike."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from softlanding.database import Database, Transaction
 from softlanding.errors import Refused
 from softlanding.incidents import Incident
 from softlanding.messaging.envelope import Envelope
-from softlanding.messaging.inbox import Handler
+from softlanding.messaging.inbox import Fork, Handler
 
 if TYPE_CHECKING:
     from softlanding.lifecycle.work import Work
@@ -57,6 +57,8 @@ class Service:
     """What a person's word on an incident does besides, in the same transaction; Refused where it cannot."""
     load_sample: Callable[[Database, date], Awaitable[object]] | None = None
     """Bring the sample conference in where there is none, or move an untouched one, to begin on that day."""
+    pickups_of_fork: Callable[[sa.Connection, str, Fork], Sequence[str]] | None = None
+    """Codes of the pickups that stand here by facts of that source which it has lost."""
     counts: Callable[[sa.Connection], Mapping[str, float]] | None = None  # Pickups by state, for metrics.
     writes_files: bool = False  # Its chores write to the data folder.
     at_start: tuple[Callable[[Transaction, datetime], bool], ...] = ()  # As timers, before anything is sent or heard.

@@ -4,6 +4,7 @@ A step is one batch and whether there was more; the supervisor loops over it, th
 """
 
 import asyncio
+import functools
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -52,6 +53,7 @@ R = TypeVar("R")
 
 _COMMON_TIMERS = (Timer("keys", keys.has_ended, keys.drop_ended, pause_s=60.0),)
 
+CODES_MAX = 20  # In one sentence.
 WANTING_MAX = 500  # It travels with each beat.
 WATCHER_LATE_S = 2.0  # A watcher that comes to itself so late begins its count anew.
 ASK_AFTER_S = 1.5
@@ -273,7 +275,7 @@ class Work:
         self.subscriptions = Subscriptions(
             handlers=deaths.handlers(name, others) | dict(self.service.handlers),
             on_refused=self.service.on_refused,
-            on_fork=_report_fork,
+            on_fork=functools.partial(_report_fork, self.service),
             on_parked=_report_parked,
             is_clock_in_doubt=self.guard.is_in_doubt,
         )
@@ -573,8 +575,12 @@ def _goodbye(tx: Transaction, now: datetime, service: str) -> None:
     say_goodbye(tx, now)
 
 
-def _report_fork(tx: Transaction, now: datetime, source: str, fork: Fork) -> None:
+def _report_fork(service: Service, tx: Transaction, now: datetime, source: str, fork: Fork) -> None:
+    """With the codes by which people at the desk know the pickups in question."""
     count = fork.last - fork.first + 1
+    codes = service.pickups_of_fork(tx.connection, source, fork) if service.pickups_of_fork is not None else ()
+    more = f" and {len(codes) - CODES_MAX} more" if len(codes) > CODES_MAX else ""
+    about = f" Pickups that stand by them: {', '.join(sorted(codes)[:CODES_MAX])}{more}." if codes else ""
     open_incident(
         tx,
         now,
@@ -582,7 +588,7 @@ def _report_fork(tx: Transaction, now: datetime, source: str, fork: Fork) -> Non
         kind="fork",
         about=f"service/{source}",
         sentence=f"The database of {source.title()} went back: {count} facts ({fork.first} to {fork.last} of life "
-        f"{fork.epoch[:13]}) are applied here and unknown there. They are kept here; compare before you go on.",
+        f"{fork.epoch[:13]}) are applied here and unknown there. They are kept here; compare before you go on.{about}",
     )
 
 

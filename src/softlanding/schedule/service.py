@@ -5,7 +5,7 @@ from typing import Any
 
 from softlanding.database import Database
 from softlanding.lifecycle import Service, Work
-from softlanding.schedule import api, pages, tables
+from softlanding.schedule import api, pages, store, tables
 from softlanding.schedule.actions.pickups import do_as_settled, promise_of
 from softlanding.schedule.actions.sample import at_up
 from softlanding.schedule.publish import make_chore
@@ -30,6 +30,7 @@ def make_service(settings: Settings) -> Service:
         chores=(make_chore(settings),),
         doors=doors,
         on_settled=do_as_settled,
+        pickups_of_fork=store.pickups.codes_of_fork,
         load_sample=load_sample,
     )
 

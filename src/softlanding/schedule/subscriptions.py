@@ -47,4 +47,6 @@ def hear_ride(tx: Transaction, now: datetime, fact: RideState, envelope: Envelop
     known = store.pickups.load_ride(tx.connection, fact.pickup)
     if known is not None and known.epoch == envelope.epoch and fact.revision < known.revision:
         return
-    store.pickups.keep_ride(tx, Ride(fact.pickup, envelope.epoch, fact.revision, fact.status, fact, now))
+    store.pickups.keep_ride(
+        tx, Ride(fact.pickup, envelope.epoch, fact.revision, fact.status, fact, now, envelope.sequence)
+    )

@@ -134,6 +134,7 @@ rides = sa.Table(
     tables,
     sa.Column("pickup", sa.String(36), primary_key=True),
     sa.Column("epoch", sa.String(36), nullable=False),  # Of Dispatch: revisions compare within one.
+    sa.Column("sequence", sa.BigInteger),  # Number of this word in that epoch; older releases leave none.
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("status", sa.String(20), nullable=False),
     sa.Column("state", sa.Text, nullable=False),  # JSON: the whole state as Dispatch told it.

@@ -6,6 +6,7 @@ from typing import Any
 from softlanding.lifecycle import Service, Work
 from softlanding.settings import Settings
 from softlanding.statistics import api, pages
+from softlanding.statistics.store import codes_of_fork
 from softlanding.statistics.subscriptions import make_handlers
 from softlanding.statistics.tables import tables
 from softlanding.statistics.timers import make_timers
@@ -20,6 +21,7 @@ def make_service(settings: Settings) -> Service:
         handlers=make_handlers(),
         timers=make_timers(timedelta(days=settings.statistics.log_keep_days)),
         doors=make_doors,
+        pickups_of_fork=codes_of_fork,
         counts=lambda connection: dict(count_pickups(connection)),
     )
 

@@ -13,6 +13,7 @@ from softlanding.contracts.everyone import IncidentState, LifeBegan, LifeEnded
 from softlanding.contracts.schedule import BY_HAND, PickupState
 from softlanding.database import Transaction
 from softlanding.messaging.envelope import Envelope
+from softlanding.messaging.inbox import Fork
 from softlanding.statistics.model.pickups import ride_word
 from softlanding.statistics.tables import (
     fact_counts,
@@ -186,6 +187,14 @@ def save_incident(tx: Transaction, _now: datetime, fact: IncidentState, envelope
     number = {"of_service": envelope.source, "of_id": fact.incident}
     if tx.execute(_UPDATE_INCIDENT, number | changes).rowcount == 0:
         tx.execute(_ADD_INCIDENT, {"service": envelope.source, "id": fact.incident, **values})
+
+
+def codes_of_fork(connection: sa.Connection, source: str, fork: Fork) -> list[str]:
+    """Codes of pickups of which the lost facts told."""
+    is_lost = (facts.c.source == source) & (facts.c.epoch == fork.epoch)
+    query = sa.select(facts.c.code).where(is_lost, facts.c.sequence.between(fork.first, fork.last))
+    found = query.where(facts.c.pickup.is_not(None), facts.c.code.is_not(None)).distinct()
+    return sorted(connection.execute(found).scalars())
 
 
 def add_logs(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:

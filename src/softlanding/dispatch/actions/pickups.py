@@ -175,6 +175,7 @@ def _asked(
     asked = {
         "code": fact.code,
         "epoch": envelope.epoch,
+        "asked_sequence": envelope.sequence,
         "revision": fact.revision,
         "direction": fact.direction,
         "speaker": fact.speaker,

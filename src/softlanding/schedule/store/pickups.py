@@ -10,6 +10,7 @@ from softlanding.contracts.dispatch import RideState
 from softlanding.contracts.schedule import PickupState
 from softlanding.database import Moment, Transaction, lives
 from softlanding.errors import NotFound
+from softlanding.messaging.inbox import Fork
 from softlanding.schedule.tables import pickups, rides, watches
 
 OPEN = ("requested", "changed")
@@ -84,6 +85,7 @@ class Ride:
     status: str
     state: RideState
     heard_at: datetime
+    sequence: int | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,14 @@ def load_ride(connection: sa.Connection, pickup: str) -> Ride | None:
     return _ride(row) if row else None
 
 
+def codes_of_fork(connection: sa.Connection, source: str, fork: Fork) -> list[str]:
+    """Codes of pickups whose ride stands as the lost facts told. One whose number is not known may be."""
+    is_lost = rides.c.sequence.between(fork.first, fork.last) | rides.c.sequence.is_(None)
+    query = sa.select(pickups.c.code).join(rides, rides.c.pickup == pickups.c.id)
+    found = query.where(rides.c.epoch == fork.epoch, is_lost).order_by(pickups.c.code)
+    return list(connection.execute(found).scalars()) if source == "dispatch" else []
+
+
 def keep_ride(tx: Transaction, ride: Ride) -> None:
     values = {
         "pickup": ride.pickup,
@@ -164,6 +174,7 @@ def keep_ride(tx: Transaction, ride: Ride) -> None:
         "status": ride.status,
         "state": ride.state.model_dump_json(),
         "heard_at": ride.heard_at,
+        "sequence": ride.sequence,
     }
     if tx.execute(sa.update(rides).where(rides.c.pickup == ride.pickup).values(**values)).rowcount == 0:
         tx.execute(_ADD_RIDE, values)
@@ -242,4 +253,4 @@ def _pickup(row: sa.Row[Any]) -> Pickup:
 
 def _ride(row: sa.Row[Any]) -> Ride:
     state = RideState.model_validate_json(row.state)
-    return Ride(row.pickup, row.epoch, row.revision, row.status, state, row.heard_at)
+    return Ride(row.pickup, row.epoch, row.revision, row.status, state, row.heard_at, row.sequence)
