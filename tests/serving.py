@@ -1,4 +1,4 @@
-"""One service as a process of its own, as `softlanding serve` runs it; no service needs another to be there."""
+"""Services as processes of their own, as `softlanding serve` runs them; no service needs another to be there."""
 
 import json
 import random
@@ -23,8 +23,9 @@ SERVICES = ("schedule", "dispatch", "statistics")
 
 @dataclass
 class Serving:
-    """One process of Schedule."""
+    """One process of a service."""
 
+    service: str
     process: "subprocess.Popen[bytes]"
     port: int
     health: int
@@ -38,14 +39,14 @@ class Serving:
 
     def readiness(self):
         try:
-            answer = httpx.get(f"http://127.0.0.1:{self.health}/-/schedule/readyz", trust_env=False)
+            answer = httpx.get(f"http://127.0.0.1:{self.health}/-/{self.service}/readyz", trust_env=False)
         except httpx.ConnectError:
             return None
         return answer.status_code, answer.json()["state"]
 
     def asked(self, what):
         """`state` as a mapping, `metrics` as text."""
-        answer = httpx.get(f"http://127.0.0.1:{self.health}/-/schedule/{what}", trust_env=False, timeout=10)
+        answer = httpx.get(f"http://127.0.0.1:{self.health}/-/{self.service}/{what}", trust_env=False, timeout=10)
         return answer.json() if what == "state" else answer.text
 
     def said(self):
@@ -60,41 +61,93 @@ class Serving:
         except httpx.ConnectError:
             return None
 
-    def take_programme(self):
+    def take_programme(self, key="the one"):
         with self.client() as client:
             return client.post(
                 "/api/schedule/programmes",
                 content=PROGRAMME.read_bytes(),
                 params={"filename": PROGRAMME.name},
-                headers={"Idempotency-Key": "the one"},
+                headers={"Idempotency-Key": key},
             )
+
+    def kill(self):
+        """As kill -9."""
+        self.process.kill()
+        self.process.wait(20)
+
+    def end(self):
+        self.process.send_signal(signal.SIGCONT)
+        self.process.terminate()
+        self.process.wait(20)
 
 
 @contextmanager
 def serving(folder, url, name, **more):
-    ports = free_ports([f"{name}-{each}" for each in range(6)], folder, random.Random(f"{folder}{name}"))
-    numbers = list(ports.values())
-    values = {"profile": "embedded", "data_folder": str(folder), "schedule__database_url": url}
-    values |= {"session_secret": SECRET, "peer_token": SECRET}
-    for place, service in enumerate(SERVICES):
-        port, health = numbers[2 * place : 2 * place + 2]
-        values |= {f"{service}__port": str(port), f"{service}__health_port": str(health)}
-        values |= {f"{service}__address": f"http://127.0.0.1:{port}"}
-        values |= {f"{service}__health_address": f"http://127.0.0.1:{health}"}
-    values |= more
+    """Schedule, on this database."""
+    ports = _ports(folder, name)
+    (folder / f"{name}.log").unlink(missing_ok=True)
+    here = _start(folder, name, "schedule", ports, {"schedule__database_url": url} | more, url=url)
+    try:
+        yield here
+    finally:
+        here.end()
+
+
+class Together:
+    """All three, each on its file in the folder, each started when it is wanted."""
+
+    def __init__(self, folder, **more):
+        self._folder, self._more = folder, more
+        self._ports = _ports(folder, "together")
+        self.running = {}
+
+    def start(self, service, *, plant="", **more):
+        """The service in a new life. `plant`: code that its process runs before anything else."""
+        values = self._more | more
+        url = f"sqlite:///{self.file(service)}"
+        self.running[service] = _start(self._folder, service, service, self._ports, values, url=url, plant=plant)
+        return self.running[service]
+
+    def file(self, service):
+        return self._folder / f"{service}.db"
+
+    def end(self):
+        for here in self.running.values():
+            if here.process.poll() is None:
+                here.end()
+
+
+@contextmanager
+def together(folder, **more):
+    here = Together(folder, **more)
+    try:
+        yield here
+    finally:
+        here.end()
+
+
+def _ports(folder, name):
+    """By service, the one for requests and the one for health."""
+    found = free_ports([f"{name}-{each}" for each in range(6)], folder, random.Random(f"{folder}{name}"))
+    numbers = list(found.values())
+    return {service: numbers[2 * place : 2 * place + 2] for place, service in enumerate(SERVICES)}
+
+
+def _start(folder, name, service, ports, more, *, url, plant=""):
+    values = {"profile": "embedded", "data_folder": str(folder), "session_secret": SECRET, "peer_token": SECRET}
+    for each, (port, health) in ports.items():
+        values |= {f"{each}__port": str(port), f"{each}__health_port": str(health)}
+        values |= {f"{each}__address": f"http://127.0.0.1:{port}"}
+        values |= {f"{each}__health_address": f"http://127.0.0.1:{health}"}
+    values |= {f"{service}__database_url": url} | more
     settings = {f"SOFTLANDING__{key.upper()}": value for key, value in values.items()}
-    with (folder / f"{name}.log").open("wb") as log:
+    with (folder / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
-            mortal_command("serve", "schedule"),
+            mortal_command("serve", service, plant=plant),
             cwd=folder,
             env=plain_environment() | settings,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
         )
-    try:
-        yield Serving(process, numbers[0], numbers[1], folder / f"{name}.log", url)
-    finally:
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
-        process.wait(20)
+    return Serving(service, process, *ports[service], folder / f"{name}.log", url)

@@ -11,7 +11,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TextIO
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 Log = structlog.typing.FilteringBoundLogger
@@ -96,6 +104,8 @@ class Metrics:
     """What a service counts about itself; one registry a process, so that tests may have many."""
 
     def __init__(self) -> None:
+        # Beside each counter the library tells when it was made: that never moves.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         labels = {"registry": self._registry, "namespace": "softlanding"}
         self.commits = Counter("commits", "Group commits", **labels)  # type: ignore[arg-type]

@@ -84,7 +84,7 @@ def tell_all(tx):
 
 
 def test_numbers(connection):
-    assert views.count_pickups(connection, "softconf") == [("planned", 1), ("aboard", 1), ("missed", 1)]
+    assert views.count_pickups(connection, "softconf") == [("planned", 1), ("boarded", 1), ("missed", 1)]
     assert views.waits(connection, "softconf").p50 == timedelta(minutes=4)
     assert dict(views.count_facts(connection))["schedule.pickup.requested"] == 3
     assert sum(row["count"] for row in views.facts_by_minute(connection, NOON - timedelta(hours=1))) == 9

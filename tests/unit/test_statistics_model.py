@@ -9,13 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softlanding.contracts import known_types
+from softlanding.contracts.standing import STATES, Words, state_of
 from softlanding.errors import Invalid
 from softlanding.statistics.model.log_lines import BODY_MAX, LINES_MAX, read_lines
 from softlanding.statistics.model.pickups import (
-    STATES,
-    Words,
     ride_word,
-    state_of,
     summarize_waits,
     wait_of,
 )
@@ -40,8 +38,10 @@ def words(asked="requested", asked_revision=1, ride=None, ride_revision=None, ki
         (words(ride="planned", ride_revision=1), "planned"),
         (words("changed", 2, "planned", 1), "requested"),
         (words("changed", 2, "missed", 1), "requested"),
+        (words("changed", 2, "accepted", 1), "requested"),
+        (words("withdrawn", 2, "boarded", 1, "by_hand"), "boarded"),
         (words("changed", 2, "arrived", 1), "arrived"),
-        (words("changed", 2, "aboard", 1), "aboard"),
+        (words("changed", 2, "boarded", 1), "boarded"),
         (words("withdrawn", 2, "planned", 1), "withdrawn"),
         (words("withdrawn", 2, "stood_down", 2), "stood_down"),
         (words("withdrawn", 2, "stood_down", 2, "by_hand"), "by_hand"),
@@ -54,7 +54,7 @@ def test_a_state_is_dispatchs_word_about_the_newest_revision(said, state):
     assert state_of(said) == state
 
 
-RIDE_WORDS = ["unplaced", "planned", "accepted", "arrived", "aboard", "delivered", "no_show", "missed", "refused"]
+RIDE_WORDS = ["unplaced", "planned", "accepted", "arrived", "boarded", "delivered", "no_show", "missed", "refused"]
 
 
 @given(
@@ -69,7 +69,7 @@ def test_every_pickup_is_in_a_known_state(asked, asked_revision, ride, ride_revi
 
 def test_a_ride_is_where_dispatch_says_it_stands_whichever_fact_says_so():
     assert ride_word("delivered", "dispatch.pickup.boarded") == "delivered"
-    assert ride_word("boarded", "dispatch.pickup.boarded") == "aboard"
+    assert ride_word("boarded", "dispatch.pickup.boarded") == "boarded"
     assert ride_word("", "dispatch.pickup.driver_arrived") == "arrived"
 
 

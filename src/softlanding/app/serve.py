@@ -20,6 +20,7 @@ import uvloop
 
 from softlanding import audit
 from softlanding.app import births
+from softlanding.app.gauges import gauge
 from softlanding.app.life import begin_life, ensure_first_person, make_engines, make_service, migrations_of, release
 from softlanding.app.patience import Patience
 from softlanding.clock import Clock, SystemClock
@@ -30,7 +31,7 @@ from softlanding.ids import system_ids
 from softlanding.lifecycle import Parts, Phases, Service, Standby, Work
 from softlanding.lifecycle.needs import Needs
 from softlanding.lifecycle.outages import LastEnd, Outage
-from softlanding.lifecycle.troubles import DATABASE, Trouble
+from softlanding.lifecycle.troubles import Trouble
 from softlanding.messaging.beats import Change
 from softlanding.messaging.bus import BusDown
 from softlanding.messaging.feed import HttpFeed
@@ -48,11 +49,6 @@ from softlanding.web.health import Health
 SOFT_ERRORS = (BusDown, Unavailable)
 HOLD_EVERY_S = 0.5
 PROVE_EVERY_S = 2.0
-COUNTED = (  # What the database knows, as `needs` last counted it.
-    ("incidents_open", "Incidents that wait for a person", "kind"),
-    ("deaths", "Deaths noticed and kept", "service"),
-    ("pickups", "Pickups by their state, as Statistics knows them", "state"),
-)
 CHORE_ERRORS = (*SOFT_ERRORS, OSError)  # Chores write files: a full disk is waited out, as the database does.
 
 
@@ -298,7 +294,8 @@ class ServiceProcess:
         await self.patience.until_done(lambda: self._mark_birth(work, lost))
         await self.patience.until_done(lambda: self._set_up(work))
         self.needs = self._needs(work, database)
-        self._gauge(work, database)
+        gauge(self.health, work, database, self.needs, self.clock, lambda: self.is_bus_durable)
+        work.tell_change, work.tell_outage = self._tell_change, self._tell_outage
         self.phases.enter("listening")
         door.open(work)
         self.phases.enter("ready")
@@ -466,47 +463,6 @@ class ServiceProcess:
         """In the words of its incident."""
         words = f"{outage.sentence(ZoneInfo('UTC'))} (UTC)"
         self.log.warning("an outage is over", why=words, attempts=outage.attempts, down_s=outage.down_s)
-
-    def _gauge(self, work: Work, database: ThreadedDatabase) -> None:
-        metrics = self.health.metrics
-        metrics.watch("facts_told", "Last number of this life", lambda: float(database.last_number))
-        metrics.watch("facts_unsent", "Facts not on the bus yet", lambda: float(database.last_number - work.relay.sent))
-        metrics.watch("writer_waiting", "Actions waiting for the writer", lambda: float(database.waiting))
-        metrics.watch("parked", "Dead letters", lambda: float(work.parked))
-        metrics.watch("database_up", "1 while the database answers", lambda: float(DATABASE not in work.troubles.now))
-        metrics.watch_many(
-            "trouble", "1 for each trouble that is there now", "name", lambda: dict.fromkeys(work.troubles.now, 1.0)
-        )
-        self._gauge_standing(work, database)
-
-        counted = 0
-
-        def count_commit() -> None:  # Called after groups that failed, too.
-            nonlocal counted
-            metrics.commits.inc(database.writer.commits - counted)
-            counted = database.writer.commits
-            work.commits.fire()
-
-        database.on_commit = count_commit
-        work.answered = lambda status, took_s: metrics.requests.labels(str(status)).observe(took_s)
-        work.tell_change, work.tell_outage = self._tell_change, self._tell_outage
-
-    def _gauge_standing(self, work: Work, database: ThreadedDatabase) -> None:
-        """What this process is, how it stands, and how it hears the others."""
-        metrics = self.health.metrics
-        metrics.build(self.name, work.parts.release)
-        metrics.watch(
-            "lease_age_seconds", "Since the last commit", lambda: self.clock.monotonic() - database.writer.committed_at
-        )
-        metrics.watch("clock_held", "1 while deadlines hold", lambda: float(work.guard.held is not None))
-        metrics.watch("bus_durable", "1 if the broker proves that it syncs", lambda: float(self.is_bus_durable))
-        metrics.watch_many("state", "1 for the state it is in", "state", lambda: {self.health.readiness()[1]: 1.0})
-        metrics.watch_many("peer_silent", "1 while it is silent", "peer", work.silent_peers)
-        metrics.watch_many("facts_behind", "Its facts not applied here", "peer", work.facts_behind)
-        metrics.watch_many("facts_applied", "Facts applied", "source", work.facts_applied, only_grows=True)
-        for name, meaning, label in COUNTED:
-            metrics.watch_many(name, meaning, label, lambda name=name: self.needs.counted.get(name, {}))  # type: ignore[misc]
-        metrics.watch("bus_up", "1 while connected", lambda: float(work.parts.bus.is_up))
 
     def _are_loops_turning(self) -> bool:
         return not self.turns.late(self.clock.monotonic())

@@ -6,7 +6,7 @@ from typing import Any
 from softlanding import auth, conferences
 from softlanding.contracts import SOURCES
 from softlanding.database import Database, Transaction
-from softlanding.dispatch import api, pages, runsheets, store, subscriptions, timers
+from softlanding.dispatch import api, pages, runsheets, store, subscriptions, timers, views
 from softlanding.dispatch.actions import pickups
 from softlanding.dispatch.actions.sample import load_sample as load
 from softlanding.dispatch.plans import Desk
@@ -42,6 +42,7 @@ def make_service(settings: Settings) -> Service:
         chores=(Chore("runsheets", runsheets.RunSheets().step, pause_s=2.0, wakes_on_commit=False),),
         doors=doors,
         on_refused=subscriptions.on_refused(desk),
+        counts=views.count_pickups,
         load_sample=load_sample,
         at_start=(missed_first,),
         pickups_of_fork=store.codes_of_fork,

@@ -489,6 +489,12 @@ def count_day(connection: sa.Connection, conference: str, begin: datetime, end: 
     return {row[0]: row[1] for row in rows}
 
 
+def count_all(connection: sa.Connection) -> dict[str, float]:
+    """By status."""
+    query = sa.select(pickups.c.status, sa.func.count()).group_by(pickups.c.status)
+    return {row[0]: float(row[1]) for row in connection.execute(query)}
+
+
 def count_later(connection: sa.Connection, conference: str, end: datetime) -> int:
     """Those ready after this day that are not over."""
     return int(connection.execute(_COUNT_LATER, {"of_conference": conference, "end": end}).scalar_one())

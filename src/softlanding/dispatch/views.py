@@ -87,6 +87,11 @@ def counts(connection: sa.Connection, conference: Conference, now: datetime) -> 
     return found | {"total": sum(found.values()), "later": store.count_later(connection, conference.slug, end)}
 
 
+def count_pickups(connection: sa.Connection) -> dict[str, float]:
+    """All pickups of all conferences and days by state, for metrics; states that none is in are 0."""
+    return dict.fromkeys(STATES, 0.0) | store.count_all(connection)
+
+
 def outages(connection: sa.Connection, zone: ZoneInfo, now: datetime) -> list[Values]:
     """Dispatch's own outages of the last hours: what waited meanwhile, what was recovered, what had expired."""
     return [

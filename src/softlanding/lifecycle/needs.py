@@ -12,7 +12,9 @@ from softlanding.incidents import count_open
 from softlanding.lifecycle.outages import count_deaths
 from softlanding.lifecycle.troubles import note_trouble
 from softlanding.lifecycle.work import Step, Work
+from softlanding.messaging.beats import Receipt
 from softlanding.messaging.feed import EpochUnknown, FeedDown, FeedRefused
+from softlanding.messaging.receipts import Lag, lags, receipts_for
 
 LEASE_LATE_S = 3.0  # It beats twice a second.
 LOOP_LATE_S = 10.0  # No step waits so long for anything.
@@ -30,6 +32,7 @@ class Needs:
     turned_at: Mapping[str, float]
     folder: Path | None = None
     counted: dict[str, Mapping[str, float]] = field(default_factory=dict)  # For metrics: by name, each by its label.
+    _lags: list[Lag] = field(default_factory=list)
 
     def steps(self) -> list[Step]:
         table = [
@@ -87,7 +90,19 @@ class Needs:
         self.counted["deaths"] = await read(count_deaths)
         if counts is not None:
             self.counted["pickups"] = await read(counts)
+        self._lags = await read(lags, self.work.service.name, self.work.peers.by_name)
         return False
+
+    def waiting_s(self) -> dict[str, float]:
+        """How old the oldest fact told here is that each peer has not applied, as far as it has said; 0: none waits."""
+        now, work = self.work.parts.clock.now(), self.work
+        told, tail = receipts_for(work.service.name, work.peers.by_name), (work.life.epoch, work.database.last_number)
+        return {
+            lag.receiver: 0.0
+            if lag.oldest_at is None or _position(told.get(lag.receiver)) == tail
+            else max(0.0, (now - lag.oldest_at).total_seconds())
+            for lag in self._lags
+        }
 
     async def tell(self) -> bool:
         """Open or complete the incidents of troubles."""
@@ -106,6 +121,10 @@ class Needs:
             self.work.troubles.end(name)
         else:
             self.work.troubles.begin(name, why)
+
+
+def _position(receipt: Receipt | None) -> tuple[str, int] | None:
+    return (receipt.epoch, receipt.sequence) if receipt is not None else None
 
 
 def _write_probe(folder: Path, service: str) -> None:

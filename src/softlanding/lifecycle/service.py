@@ -59,6 +59,6 @@ class Service:
     """Bring the sample conference in where there is none, or move an untouched one, to begin on that day."""
     pickups_of_fork: Callable[[sa.Connection, str, Fork], Sequence[str]] | None = None
     """Codes of the pickups that stand here by facts of that source which it has lost."""
-    counts: Callable[[sa.Connection], Mapping[str, float]] | None = None  # Pickups by state, for metrics.
+    counts: Callable[[sa.Connection], Mapping[str, float]] | None = None  # All pickups by state.
     writes_files: bool = False  # Its chores write to the data folder.
     at_start: tuple[Callable[[Transaction, datetime], bool], ...] = ()  # As timers, before anything is sent or heard.

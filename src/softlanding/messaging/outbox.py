@@ -113,9 +113,15 @@ def load_after(connection: sa.Connection, epoch: str, after: int, most: int) -> 
 
 
 def time_of_next(connection: sa.Connection, epoch: str, after: int) -> datetime | None:
-    """When the oldest fact beyond `after` was told: the age of what a receiver has not applied."""
-    moment: datetime | None = connection.execute(_OLDEST, {"epoch": epoch, "after": after, "most": 1}).scalar()
-    return moment
+    """When the oldest fact beyond number `after` of `epoch` was told, be it in a later life: the age of what a receiver
+    that stands there has not applied. None: it has all."""
+    line = [life.epoch for life in lineage(connection)]
+    later = line[line.index(epoch) + 1 :] if epoch in line else line[-1:]
+    for each, number in ((epoch, after), *((life, 0) for life in later)):
+        moment: datetime | None = connection.execute(_OLDEST, {"epoch": each, "after": number, "most": 1}).scalar()
+        if moment is not None:
+            return moment
+    return None
 
 
 def lineage(connection: sa.Connection) -> list[Epoch]:

@@ -38,8 +38,11 @@ def lags(connection: sa.Connection, source: str, peers: Mapping[str, Peer]) -> l
 
 
 def _lag(connection: sa.Connection, name: str, receipt: Receipt | None, last: tuple[str, int] | None) -> Lag:
-    if receipt is None or last is None:
+    """Who has told nothing in this life has at least not confirmed what was told since it began."""
+    if last is None:
         return Lag(name, None, None, (), None)
+    if receipt is None:
+        return Lag(name, None, outbox.time_of_next(connection, last[0], 0), (), None)
     oldest = outbox.time_of_next(connection, receipt.epoch, receipt.sequence)
     behind = last[1] - receipt.sequence if receipt.epoch == last[0] else None
     return Lag(name, behind, oldest, receipt.parked, receipt.halted)

@@ -11,6 +11,7 @@ from softlanding.schedule.actions.sample import at_up
 from softlanding.schedule.publish import make_chore
 from softlanding.schedule.subscriptions import ME, handlers
 from softlanding.schedule.timers import timers
+from softlanding.schedule.views.journeys import count_pickups
 from softlanding.settings import Settings
 
 
@@ -31,6 +32,7 @@ def make_service(settings: Settings) -> Service:
         doors=doors,
         on_settled=do_as_settled,
         pickups_of_fork=store.pickups.codes_of_fork,
+        counts=count_pickups,
         load_sample=load_sample,
     )
 

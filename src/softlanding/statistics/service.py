@@ -10,7 +10,7 @@ from softlanding.statistics.store import codes_of_fork
 from softlanding.statistics.subscriptions import make_handlers
 from softlanding.statistics.tables import tables
 from softlanding.statistics.timers import make_timers
-from softlanding.statistics.views.numbers import count_pickups
+from softlanding.statistics.views.numbers import count_all_pickups
 
 
 def make_service(settings: Settings) -> Service:
@@ -22,7 +22,7 @@ def make_service(settings: Settings) -> Service:
         timers=make_timers(timedelta(days=settings.statistics.log_keep_days)),
         doors=make_doors,
         pickups_of_fork=codes_of_fork,
-        counts=lambda connection: dict(count_pickups(connection)),
+        counts=count_all_pickups,
     )
 
 

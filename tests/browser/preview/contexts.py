@@ -4,6 +4,7 @@ Pure values, no service: so that a look can be judged, and checked, before anyth
 """
 # ruff: noqa: E501 - Example sentences are left whole.
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace as Value
 from typing import Any
@@ -305,7 +306,7 @@ def organise() -> dict[str, Any]:
             "that talk is lost."
         ],
         "imported": imported,
-        "journeys": Value(count=38, planned=33, waiting=3, off={"unplaced": 2}),
+        "journeys": Value(count=38, states=[("requested", 3), ("unplaced", 2), ("planned", 33)], earlier=1),
     }
 
 
@@ -335,6 +336,11 @@ def journey(number: str, name: str, lands: datetime, **more: Any) -> Value:
         "lost": "",
     }
     return Value(**(values | more))
+
+
+def counts_of(shown: list[Value]) -> Value:
+    states = Counter(each.state for each in shown)
+    return Value(count=len(shown), states=list(states.items()), earlier=0)
 
 
 def journeys() -> list[Value]:
@@ -407,6 +413,7 @@ def arrivals() -> dict[str, Any]:
         "peers": DISPATCH_DOWN,
         "unanswered": unanswered(),
         "journeys": journeys(),
+        "counts": counts_of(journeys()),
         "speakers": [Value(code="ADA", name="Ada Lovelace"), Value(code="GRA", name="Grace Hopper")],
         "places": PLACES,
         "chosen": None,
@@ -425,6 +432,7 @@ def no_arrivals() -> dict[str, Any]:
     return arrivals() | {
         "page": page(),
         "journeys": [],
+        "counts": counts_of([]),
         "speakers": [],
         "report": None,
         "unanswered": [],

@@ -68,6 +68,7 @@ class _Shown:
             refusal=error,
             refused=refused_form(form, error) if form and error else None,
             journeys=await read(views.journeys.arrivals, slug, zone),
+            counts=await read(views.journeys.count_journeys, slug),
             speakers=await read(views.staff.speaker_choices, slug),
             places=await read(views.journeys.destinations, slug),
             chosen=await read(views.journeys.chosen_view, slug, zone, journey) if journey else None,
@@ -87,8 +88,10 @@ def _add_looking(doors: Doors, work: Work, pages: Pages, show: _Shown) -> None:
 
         async def values() -> Values:
             given = await alarms(work, found)
-            given["journeys"] = await work.database.read(views.journeys.arrivals, found.slug, found.zone)
-            return {name: {name: given[name]} for name in ("peers", "unanswered", "journeys")}
+            journeys = await work.database.read(views.journeys.arrivals, found.slug, found.zone)
+            counts = await work.database.read(views.journeys.count_journeys, found.slug)
+            shown: Values = {name: {name: given[name]} for name in ("peers", "unanswered")}
+            return {**shown, "journeys": {"journeys": journeys, "counts": counts}}
 
         return live(request, pages, found, values)
 

@@ -62,6 +62,14 @@ def list_recent(connection: sa.Connection, conference: str, most: int = 2000) ->
     return [_journey(row) for row in rows]
 
 
+def count_without_pickup(connection: sa.Connection, conference: str) -> dict[bool, int]:
+    """Journeys for which none was ever asked, by whether they are withdrawn."""
+    is_withdrawn = journeys.c.withdrawn_at.is_not(None)
+    is_meant = (journeys.c.conference == conference) & journeys.c.pickup.is_(None)
+    rows = connection.execute(sa.select(is_withdrawn, sa.func.count()).where(is_meant).group_by(is_withdrawn))
+    return {bool(row[0]): row[1] for row in rows}
+
+
 def list_of_speaker(connection: sa.Connection, conference: str, speaker: str) -> list[Journey]:
     """Latest announced first."""
     query = sa.select(journeys).where(journeys.c.conference == conference, journeys.c.speaker == speaker)

@@ -11,7 +11,7 @@ from softlanding.contracts.schedule import PickupState
 from softlanding.database import Moment, Transaction, lives
 from softlanding.errors import NotFound
 from softlanding.messaging.inbox import Fork
-from softlanding.schedule.tables import pickups, rides, watches
+from softlanding.schedule.tables import journeys, pickups, rides, watches
 
 OPEN = ("requested", "changed")
 
@@ -51,6 +51,24 @@ _OVERDUE = (
 _RIDE = sa.select(rides).where(rides.c.pickup == sa.bindparam("of_id"))
 _ADD_RIDE = sa.insert(rides)
 _CODE = sa.select(pickups.c.id).where(pickups.c.code == sa.bindparam("of_code"))
+_STANDING_BY = (
+    pickups.c.status,
+    pickups.c.revision,
+    pickups.c.by_hand_at.is_not(None).label("is_by_hand"),
+    rides.c.status.label("ride"),
+    rides.c.revision.label("ride_revision"),
+    (watches.c.unanswered_at.is_not(None) & watches.c.ended_at.is_(None)).label("is_unanswered"),
+    (journeys.c.pickup == pickups.c.id).label("is_last"),
+)
+_NEWEST_WATCH = (watches.c.pickup == pickups.c.id) & (watches.c.revision == pickups.c.revision)
+_STANDING = (
+    sa.select(*_STANDING_BY, sa.func.count().label("number"))
+    .select_from(pickups)
+    .join(journeys, journeys.c.id == pickups.c.journey)
+    .outerjoin(rides, rides.c.pickup == pickups.c.id)
+    .outerjoin(watches, _NEWEST_WATCH)
+    .group_by(*_STANDING_BY)
+)
 _LIFE = sa.select(lives.c.began_at).order_by(lives.c.began_at.desc()).limit(1)
 
 
@@ -139,6 +157,13 @@ def watches_by_pickup(connection: sa.Connection, wanted: list[str]) -> dict[str,
         if row.pickup not in found or found[row.pickup].revision < row.revision:
             found[row.pickup] = Watch(**row._mapping)
     return found
+
+
+def count_standing(connection: sa.Connection, conference: str | None = None) -> list[sa.Row[Any]]:
+    """How many pickups there are of each: what the two services last said of them, whether they are unanswered, and
+    whether they are their journey's last (`is_last`). None: of all conferences."""
+    query = _STANDING if conference is None else _STANDING.where(pickups.c.conference == conference)
+    return list(connection.execute(query))
 
 
 def has_code(connection: sa.Connection, code: str) -> bool:

@@ -1,7 +1,6 @@
 """The organiser's desk: the draft against what is public, and what is wrong with it."""
 
 import re
-from collections import Counter
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -13,18 +12,17 @@ from softlanding.formats.programme import Programme
 from softlanding.schedule import store
 from softlanding.schedule.model import compare, find_faults, slots_by_speaker
 from softlanding.schedule.store.programmes import DraftHead, ReleaseHead
-from softlanding.schedule.views.journeys import IS_OVER, load_ways, lost_talks
+from softlanding.schedule.views.journeys import IS_OVER, count_journeys, load_ways, lost_talks
 from softlanding.schedule.views.staff import codes_that_left
 
 CHANGES_SHOWN = 100
-_WITHOUT_RIDE = ("unplaced", "refused", "missed", "no_show", "by_hand", "stood_down", "withdrawn")
 
 
 def desk(connection: sa.Connection, conference: str, now: datetime, *, by_name: bool = True) -> dict[str, Any]:
     """All of organise.html but its live fragments. Speakers are spoken of by name, or by their codes."""
     head = store.programmes.load_draft_head(connection, conference)
     if head is None:
-        return _empty() | {"journeys": _journeys(connection, conference)}
+        return _empty() | {"journeys": count_journeys(connection, conference)}
     release = store.programmes.load_newest_head(connection, conference)
     lost = lost_in_sentences(connection, conference, now, by_name=by_name)
     changes, faults = _against_release(connection, head, release, now, by_name=by_name)
@@ -40,7 +38,7 @@ def desk(connection: sa.Connection, conference: str, now: datetime, *, by_name: 
         "left": left_in_sentences(connection, conference, by_name=by_name),
         "imported": _imported(head),
         "set_aside": _set_aside(connection, conference),
-        "journeys": _journeys(connection, conference),
+        "journeys": count_journeys(connection, conference),
     }
 
 
@@ -149,14 +147,6 @@ def _note(note: dict[str, Any]) -> dict[str, Any]:
     line = re.search(r":(\d+)$", note["where"])
     more = f" ({note['times']} times)" if note["times"] > 1 else ""
     return {"line": int(line[1]) if line else None, "text": note["what"] + more}
-
-
-def _journeys(connection: sa.Connection, conference: str) -> dict[str, Any]:
-    """How many, and in which state; each is counted once."""
-    states = [way.state for way in load_ways(connection, store.journeys.list_open(connection, conference))]
-    waiting = sum(state in ("requested", "unanswered") for state in states)
-    off = [state for state in states if state in _WITHOUT_RIDE]
-    return {"count": len(states), "planned": len(states) - waiting - len(off), "waiting": waiting, "off": Counter(off)}
 
 
 def programme_summary(

@@ -1,5 +1,6 @@
 """Journeys with their pickups and rides, and the pickups that nobody has answered."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,6 +10,9 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from softlanding import incidents
+from softlanding.contracts import standing
+from softlanding.contracts.schedule import BY_HAND
+from softlanding.contracts.standing import Words
 from softlanding.schedule import store
 from softlanding.schedule.model import Journey, TalkSlot, is_lost, lost_in_words, talk_of
 from softlanding.schedule.store.pickups import Pickup, Ride, Watch
@@ -27,16 +31,12 @@ class Way:
 
     @property
     def state(self) -> str:
-        """One word for where it stands, as the pages spell it."""
+        """One of STATES, as the pages spell it."""
         if self.pickup is None:
-            return "withdrawn" if self.journey.withdrawn_at else "requested"
-        if self.pickup.by_hand_at is not None:
-            return "by_hand"
-        if not self.pickup.is_open:
-            return "stood_down" if self.is_stood_down else "withdrawn"
-        if self.ride is not None and (self.ride.revision >= self.pickup.revision or self.ride.status in _GOES_ON):
-            return self.ride.status
-        return "unanswered" if self.is_unanswered else "requested"
+            return _without_pickup(is_withdrawn=self.journey.withdrawn_at is not None)
+        kind, ride = BY_HAND if self.pickup.by_hand_at is not None else "", self.ride
+        said = (ride.status, ride.revision) if ride is not None else (None, None)
+        return _standing(Words(self.pickup.status, self.pickup.revision, kind, *said), is_unanswered=self.is_unanswered)
 
     @property
     def is_unanswered(self) -> bool:
@@ -60,7 +60,46 @@ class Way:
 
 
 IS_OVER = ("boarded", "delivered", "no_show", "missed", "withdrawn", "stood_down")
-_GOES_ON = ("accepted", "arrived", "boarded", "delivered", "no_show")  # What happens, whatever is asked meanwhile.
+STATES = ("requested", "unanswered", *(state for state in standing.STATES if state != "requested"))
+"""As everywhere (`contracts.standing`); here `requested` is told apart by whether the time for an answer has passed."""
+
+
+def _standing(words: Words, *, is_unanswered: bool) -> str:
+    state = standing.state_of(words)
+    return "unanswered" if state == "requested" and is_unanswered else state
+
+
+def _without_pickup(*, is_withdrawn: bool) -> str:
+    return "withdrawn" if is_withdrawn else "requested"
+
+
+def count_journeys(connection: sa.Connection, conference: str) -> dict[str, Any]:
+    """All journeys, by where the last pickup of each stands; these add up to `count`. `earlier`: pickups that another
+    one of the same journey has replaced, so that count and earlier are all that was ever asked for."""
+    counted: Counter[str] = Counter()
+    for is_withdrawn, number in store.journeys.count_without_pickup(connection, conference).items():
+        counted[_without_pickup(is_withdrawn=is_withdrawn)] += number
+    earlier = 0
+    for row in store.pickups.count_standing(connection, conference):
+        if row.is_last:
+            counted[_state_of_row(row)] += row.number
+        else:
+            earlier += row.number
+    states = [(state, counted[state]) for state in STATES if counted[state]]
+    return {"count": counted.total(), "states": states, "earlier": earlier}
+
+
+def count_pickups(connection: sa.Connection) -> dict[str, float]:
+    """All pickups of all conferences by state, for metrics; states that none is in are 0."""
+    counted = dict.fromkeys(STATES, 0.0)
+    for row in store.pickups.count_standing(connection):
+        counted[_state_of_row(row)] += row.number
+    return counted
+
+
+def _state_of_row(row: Any) -> str:
+    words = Words(row.status, row.revision, BY_HAND if row.is_by_hand else "", row.ride, row.ride_revision)
+    return _standing(words, is_unanswered=bool(row.is_unanswered))
 
 
 def arrivals(connection: sa.Connection, conference: str, zone: str) -> list[dict[str, Any]]:
@@ -231,7 +270,7 @@ def _why(way: Way, zone: str) -> str:
         return ""
     if pickup.by_hand_at is not None:
         return _by_hand(pickup, way, zone)
-    if not pickup.is_open:
+    if not pickup.is_open and way.state not in standing.TOOK_PLACE:
         asked = pickup.asked.reason
         return asked if way.is_stood_down or ride is None else f"{asked}; {MAY_STILL_COME}".removeprefix("; ")
     if ride is not None and not way.is_answered and ride.state.board_at is not None:
@@ -241,11 +280,16 @@ def _why(way: Way, zone: str) -> str:
     return ""
 
 
+_TOOK_PLACE = {"boarded": "aboard", "delivered": "delivered", "no_show": "nobody came"}
+
+
 def _by_hand(pickup: Pickup, way: Way, zone: str) -> str:
     """The hand-made ride, and beside it what Dispatch has planned all the same."""
     taken = f"{pickup.by_hand_word} ({pickup.by_hand_by})"
     if way.is_stood_down:
         return taken
+    if way.state in standing.TOOK_PLACE:
+        return f"{taken}; but the driver reports: {vehicle_in_words(way.ride) or 'no car'}, {_TOOK_PLACE[way.state]}"
     if way.ride is not None and way.ride.state.board_at is not None:
         return f"{taken}; Dispatch has planned {_plan(way.ride, zone)}: {MAY_STILL_COME}"
     return f"{taken}; Dispatch has not said yet that it stood down: {MAY_STILL_COME}"

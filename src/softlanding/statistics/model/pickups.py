@@ -5,27 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from softlanding.contracts.schedule import BY_HAND
-
-STATES = (
-    "requested",
-    "unplaced",
-    "planned",
-    "accepted",
-    "arrived",
-    "aboard",
-    "delivered",
-    "no_show",
-    "missed",
-    "refused",
-    "by_hand",
-    "withdrawn",
-    "stood_down",
-)
-"""In the order of a pickup's life. `requested`: Dispatch has not answered the newest revision."""
-
 ENDED = frozenset({"delivered", "no_show", "missed", "refused", "by_hand", "withdrawn", "stood_down"})
-SEEN = frozenset({"arrived", "aboard", "delivered", "no_show"})  # A person saw it: a newer wish does not undo it.
 
 _RIDE_WORDS = {
     "unplaced": "unplaced",
@@ -33,8 +13,8 @@ _RIDE_WORDS = {
     "accepted": "accepted",
     "arrived": "arrived",
     "driver_arrived": "arrived",
-    "boarded": "aboard",
-    "aboard": "aboard",
+    "boarded": "boarded",
+    "aboard": "boarded",  # As rows of earlier releases have it.
     "delivered": "delivered",
     "no_show": "no_show",
     "missed": "missed",
@@ -50,30 +30,9 @@ def ride_word(status: str, fact_type: str) -> str:
     return _RIDE_WORDS.get(status) or _RIDE_WORDS.get(tail) or tail
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """The last word of each of the two services about one pickup; None where one has said nothing."""
-
-    asked: str | None = None  # requested, changed, withdrawn
-    asked_revision: int | None = None
-    asked_kind: str = ""  # Of the reason: by_hand
-    ride: str | None = None
-    ride_revision: int | None = None
-
-
-def state_of(words: Words) -> str:
-    """One of STATES. Dispatch's word counts for the revision that it speaks of, and for no newer one."""
-    if words.ride in ("aboard", "delivered", "no_show"):
-        return words.ride
-    if words.asked == "withdrawn" and (words.ride_revision or 0) <= (words.asked_revision or 0):
-        if words.asked_kind == BY_HAND:
-            return "by_hand"
-        return "stood_down" if words.ride == "stood_down" else "withdrawn"
-    if words.ride is None:
-        return "requested"
-    if words.ride not in SEEN and (words.ride_revision or 0) < (words.asked_revision or 0):
-        return "requested"
-    return words.ride
+def kept_word(word: str | None) -> str | None:
+    """A ride's word as it was kept, spelled as today."""
+    return _RIDE_WORDS.get(word, word) if word else None
 
 
 @dataclass(frozen=True)

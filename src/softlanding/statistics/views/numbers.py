@@ -6,7 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from softlanding.statistics.model.pickups import STATES, Waits, Words, state_of, summarize_waits, wait_of
+from softlanding.contracts.standing import STATES, Words, state_of
+from softlanding.statistics.model.pickups import Waits, kept_word, summarize_waits, wait_of
 from softlanding.statistics.tables import LEFT_BEHIND, fact_counts, facts, pickups
 
 WAITS_MAX = 5_000  # The newest rides; older ones would not change what people do today.
@@ -23,7 +24,7 @@ _SHOWN = [column for column in pickups.c if column not in LEFT_BEHIND]
 
 
 def words_of_row(row: Any) -> Words:
-    return Words(row.asked_word, row.asked_revision, row.asked_kind or "", row.ride_word, row.ride_revision)
+    return Words(row.asked_word, row.asked_revision, row.asked_kind or "", kept_word(row.ride_word), row.ride_revision)
 
 
 def count_pickups(connection: sa.Connection, conference: str | None = None) -> list[tuple[str, int]]:
@@ -33,6 +34,11 @@ def count_pickups(connection: sa.Connection, conference: str | None = None) -> l
     for row in connection.execute(_of_conference(query, pickups.c.conference, conference)):
         counted[state_of(words_of_row(row))] += row.number
     return [(state, counted[state]) for state in STATES if counted[state]]
+
+
+def count_all_pickups(connection: sa.Connection) -> dict[str, float]:
+    """Of all conferences by state, for metrics; states that none is in are 0."""
+    return dict.fromkeys(STATES, 0.0) | {state: float(count) for state, count in count_pickups(connection)}
 
 
 def list_pickups(

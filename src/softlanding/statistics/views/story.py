@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from softlanding.contracts.standing import state_of
 from softlanding.errors import NotFound
 from softlanding.incidents import incidents
 from softlanding.lifecycle.deaths import list_silences
 from softlanding.lifecycle.outages import Outage, list_outages
 from softlanding.messaging import inbox
-from softlanding.statistics.model.pickups import ENDED, state_of
+from softlanding.statistics.model.pickups import ENDED
 from softlanding.statistics.model.words import LATE_S, Clock, lane_of, ride_summary, words_of
 from softlanding.statistics.tables import facts, pickups
 from softlanding.statistics.views.numbers import words_of_row
@@ -151,7 +152,7 @@ def _awaited(state: str, row: Any, kinds: set[str]) -> list[tuple[str, datetime 
         "missed",
     ):
         waits = [("the driver's standing down", row.answer_by)]
-    elif state in ("planned", "accepted", "arrived", "aboard", "delivered"):
+    elif state in ("planned", "accepted", "arrived", "boarded", "delivered"):
         steps = {"pickup.driver_arrived": ("the driver there", row.board_at), "pickup.boarded": ("aboard", boarding_by)}
         steps["pickup.delivered"] = ("delivered", row.deliver_at)
         waits = [wait for kind, wait in steps.items() if kind not in kinds and not _is_passed_over(kind, state)]
@@ -162,4 +163,4 @@ def _awaited(state: str, row: Any, kinds: set[str]) -> list[tuple[str, datetime 
 
 def _is_passed_over(kind: str, state: str) -> bool:
     """A driver who is aboard with the passengers need not have tapped that they came."""
-    return kind == "pickup.driver_arrived" and state in ("aboard", "delivered")
+    return kind == "pickup.driver_arrived" and state in ("boarded", "delivered")
