@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 import postgresql
 import softlanding.web  # noqa: F401 - whoever serves pages has all common tables
+from clocks import NOON
 from house import settings_for
 from softlanding.app.life import COMMON_MIGRATIONS, make_service, migrations_of
 from softlanding.database import EngineOptions, make_engine, revisions, shared, writer_engine
@@ -40,6 +41,30 @@ def test_a_services_migrations_make_its_tables(url, name, tmp_path):
     assert any(revision.startswith(f"pre_{name}_") for revision in migrate(engine, packages))
     migrate(engine, packages, "post")
     assert differences(engine, packages, [shared, service.tables]) == []
+
+
+def test_statistics_forgets_what_it_kept_of_staff_beside_their_names(url, tmp_path):
+    service = make_service("statistics", settings_for(tmp_path))
+    engine, packages = writer_engine(url), migrations_of(service)
+    migrate(engine, packages)
+    of_person = {"person": "p", "name": "Cleo", "email": "cleo@example.org", "phone": "+49 1", "roles": "[]"}
+    of_fact = {"source": "schedule", "epoch": "e", "subject": "s", "data": '{"name": "Badges of Cleo", "token": "t"}'}
+    of_fact |= dict.fromkeys(("happened_at", "told_at", "applied_at"), NOON)
+    with engine.begin() as connection:
+        connection.execute(sa.insert(shared.tables["person"]).values(revision=1, **of_person))
+        for number, kind in enumerate(("schedule.token.granted", "schedule.release.published"), 1):
+            fact = of_fact | {"id": kind, "sequence": number, "type": kind}
+            connection.execute(sa.insert(service.tables.tables["fact"]).values(**fact))
+        connection.execute(
+            sa.text("UPDATE alembic_version SET version_num = 'pre_statistics_0003' WHERE version_num LIKE 'pre_stat%'")
+        )
+    assert migrate(engine, packages) == ["pre_statistics_0004"]
+    with engine.connect() as connection:
+        kept = connection.execute(sa.text("SELECT name, email, phone FROM person")).one()
+        facts = dict(connection.execute(sa.text("SELECT type, data FROM fact")).all())
+    assert tuple(kept) == ("Cleo", "", "")
+    assert facts["schedule.token.granted"] == '{"token": "t"}'
+    assert "Badges of Cleo" in facts["schedule.release.published"]
 
 
 def test_they_may_run_twice(url):
