@@ -10,9 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from sampled import SERVICES, Sampled
-from softlanding.app.serve import ServiceProcess
-from softlanding.lifecycle.work import LastEnd
-from softlanding.telemetry import get_log
+from softlanding.app.gauges import gauge
+from softlanding.lifecycle.needs import Needs
+from softlanding.telemetry import Metrics
+from softlanding.web.health import Health
 from streams import live_page
 
 DOORS_MAY = (200, 303, 307, 401, 403, 404, 409, 422)
@@ -71,16 +72,15 @@ def metrics(sampled: Sampled) -> dict[str, str]:
 
 
 async def _metrics(sampled: Sampled, service: str) -> str:
-    process = ServiceProcess(service, sampled.house.settings, LastEnd(), None, get_log())  # type: ignore[arg-type]
     work: Any = sampled.work(service)
     writer = SimpleNamespace(commits=1, committed_at=0.0)
     database: Any = SimpleNamespace(last_number=1, waiting=0, writer=writer, on_commit=None)
-    before = work.answered, work.tell_change
-    process.needs = process._needs(work, database)
-    process._gauge(work, database)
-    await process.needs.count()
-    work.answered, work.tell_change = before
-    return process.health.metrics.text().decode()
+    health = Health(service, work.phases, lambda: True, Metrics())
+    needs, answered = Needs(work, committed_s_ago=lambda: 0.0, turned_at={}), work.answered
+    gauge(health, work, database, needs, work.parts.clock, lambda: True)
+    await needs.count()
+    work.answered = answered
+    return health.metrics.text().decode()
 
 
 def public_files(sampled: Sampled) -> dict[str, str]:
