@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import httpx
@@ -90,3 +93,33 @@ async def told_in_the_name_of_schedule(here: Installation, body: bytes) -> None:
         await thief.request("facts.schedule.x", body, timeout=5)
     finally:
         await thief.close()
+
+
+TAKE = """
+import os, socket, sys, time
+os.setuid(65534)
+until = time.monotonic() + float(sys.argv[2])
+while time.monotonic() < until:
+    with socket.socket() as mine:
+        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+            mine.setsockopt(socket.SOL_SOCKET, option, 1)
+        try:
+            mine.bind(("127.0.0.1", int(sys.argv[1])))
+        except OSError:
+            continue
+        print("taken")
+        break
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can try as another user")
+@pytest.mark.parametrize("port", ["schedule", "schedule_health"])
+def test_nobody_takes_the_port_of_a_service_that_died(here: Installation, port: str) -> None:
+    """Who had it would be told the peers' token, sessions and phones."""
+    asks = [sys.executable, "-c", TAKE, str(here.ports()[port]), "8"]
+    with subprocess.Popen(asks, stdout=subprocess.PIPE, text=True) as stranger:
+        kill = here.kill("schedule")
+        here.wait_working("schedule", kill.pid)
+        stranger.kill()
+        told, _ = stranger.communicate()
+    assert told == ""

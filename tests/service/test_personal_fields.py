@@ -173,7 +173,8 @@ def test_what_is_not_personal_stays(sampled):
     assert not {"speaker", "airport", "to_place", "talk_at", "wheelchair", "note", "phone"} & arrival.keys()
     fleet = reading["dispatch"].get(f"/api/dispatch/{SLUG}/fleet").json()
     assert all(car["name"] and car["seats"] for car in fleet["vehicles"])
-    assert all(place["name"] for place in reading["dispatch"].get(f"/api/dispatch/{SLUG}/places").json())
+    places = reading["dispatch"].get(f"/api/dispatch/{SLUG}/places").json()
+    assert all(place["kind"] and not {"name", "slug", "address", "note"} & place.keys() for place in places)
     board = reading["dispatch"].get(f"/api/dispatch/{SLUG}/board").json()
     assert any(ride["code"] and ride["board_at"] for car in board["vehicles"] for ride in car["rides"])
 

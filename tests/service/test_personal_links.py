@@ -139,6 +139,14 @@ def test_a_link_of_the_secret_before_is_good_until_that_secret_goes():
         assert present.read("drive", token) is None
 
 
+def test_a_link_has_one_spelling():
+    """Limits count by what is presented: the last sign bears four bits, and six were taken."""
+    links, link = Links((LATER,)), "019e0775-7a00-7165-ac0b-4d41de1bf0cd"
+    token = links.token("drive", link)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    assert [last for last in alphabet if links.read("drive", token[:-1] + last) is not None] == [token[-1]]
+
+
 def test_the_settings_secrets_are_those_that_make_links(sampled):
     settings = SimpleNamespace(session_secret=SecretStr(LATER), session_secret_previous=SecretStr("one before"))
     assert links_of(SimpleNamespace(settings=settings)).secrets == (LATER, "one before")

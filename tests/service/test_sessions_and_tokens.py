@@ -177,6 +177,18 @@ def test_a_link_is_withdrawn(sampled, admin):
         assert sampled.client(service).get(link).status_code == 403
 
 
+def test_a_link_made_for_the_roles_before_lets_nobody_in_with_those_of_today(sampled, admin):
+    person = a_person(sampled, admin, "Promoted")
+    link = a_link(sampled, admin, person)
+    sampled.house.clock.advance(1)
+    given = {"roles": [{"conference": "*", "role": "organiser"}]}
+    key = {"Idempotency-Key": "promote"}
+    assert admin.put(f"/api/schedule/people/{person}/roles", json=given, headers=key).status_code == 200
+    sampled.house.run()
+    for service in SERVICES:
+        assert sampled.client(service).get(link).status_code == 403
+
+
 def test_whoever_signs_out_a_colleague_everywhere_ends_links_too(sampled, admin):
     person, cookies = signed_in(sampled, admin, "Lost Phone")
     sampled.house.clock.advance(1)

@@ -4,7 +4,7 @@ import pytest
 
 from softlanding.formats import texts
 from softlanding.formats.report import FAULTS_MAX, SPELT_OUT_MAX, Report
-from softlanding.formats.texts import NESTED_MAX, WORK_MAX, safe_html
+from softlanding.formats.texts import NESTED_MAX, WORK_MAX, one_line, safe_html
 from softlanding.formats.xml_in import control_lines
 
 HOSTILE = {
@@ -72,3 +72,10 @@ def test_what_recurs_a_million_times_is_kept_once():
     ]
     faults = report.refuse(1, "and no end").faults
     assert (len(faults), str(faults[-1])) == (FAULTS_MAX + 1, f"schedule.xml: and {10_001 - FAULTS_MAX} more faults")
+
+
+def test_no_text_turns_what_stands_behind_it():
+    """A name with U+202E turned the code beside it around, on the board from which it is read aloud."""
+    turning = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    assert one_line(f"Bert{turning} Example") == "Bert Example"
+    assert one_line("דנה כהן") == "דנה כהן"

@@ -59,7 +59,10 @@ def serve_forked(arguments: Mapping[str, Any]) -> int:
     sample_on = date.fromisoformat(arguments["sample_on"]) if arguments.get("sample_on") else None
     _make_tables_apart(service, settings)
     last_end, accepts = _last_end(arguments.get("last_end")), bool(arguments.get("accept_empty"))
-    return serve(service, settings, last_end=last_end, sample_on=sample_on, accept_empty=accepts)
+    is_reserved = bool(arguments.get("is_port_reserved"))
+    return serve(
+        service, settings, last_end=last_end, sample_on=sample_on, accept_empty=accepts, is_port_reserved=is_reserved
+    )
 
 
 def _make_tables_apart(name: ServiceName, settings: Settings) -> None:
@@ -87,11 +90,21 @@ def serve(
     last_end: LastEnd | None = None,
     sample_on: date | None = None,
     accept_empty: bool = False,
+    is_port_reserved: bool = False,
 ) -> int:
     """Run one service until SIGTERM or SIGINT; the exit code. `sample_on`: the sample conference's first day;
-    `accept_empty`: also on an empty database where data is expected."""
+    `accept_empty`: also on an empty database where data is expected; `is_port_reserved`: the supervisor holds its ports
+    for it."""
     log = set_up_logs(name, level=settings.logs.level, as_json=settings.logs.format == "json")
-    server = ServiceProcess(name, settings, last_end or LastEnd(), sample_on, log, accept_empty=accept_empty)
+    server = ServiceProcess(
+        name,
+        settings,
+        last_end or LastEnd(),
+        sample_on,
+        log,
+        accept_empty=accept_empty,
+        is_port_reserved=is_port_reserved,
+    )
     try:
         return uvloop.run(server.run())
     except (Refused, Misconfigured) as refusal:
@@ -145,10 +158,11 @@ class _Web:
         self.task.cancel()
 
 
-def _listen(app: Any, host: str, port: int) -> _Web:
-    """Bind now: from here on requests are taken. Raises Refused in words when the port is taken."""
+def _listen(app: Any, host: str, port: int, *, is_reserved: bool) -> _Web:
+    """Bind now: from here on requests are taken. Raises Refused in words when the port is taken. `is_reserved`: it is
+    held for us by the supervisor (see `reserved`)."""
     try:
-        bound = socket.create_server((host, port), backlog=2048)
+        bound = socket.create_server((host, port), backlog=2048, reuse_port=is_reserved)
     except OSError as error:
         raise Refused(f"cannot listen on {host}:{port}: {error.strerror}; stop what uses it or set another") from error
     config = uvicorn.Config(
@@ -171,8 +185,8 @@ def _listen(app: Any, host: str, port: int) -> _Web:
 class _Door:
     """The service's own port: closed until somebody can answer: a standby that only reads, or the service at work."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._host, self._port = host, port
+    def __init__(self, host: str, port: int, *, is_reserved: bool) -> None:
+        self._host, self._port, self._is_reserved = host, port, is_reserved
         self._app: Any = None
         self._work: Work | None = None
         self._web: _Web | None = None
@@ -182,7 +196,7 @@ class _Door:
         self._end_streams()
         self._work, self._app = work, make_standby_app(work) if work.is_standby else make_app(work)
         if self._web is None:
-            self._web = _listen(self, self._host, self._port)
+            self._web = _listen(self, self._host, self._port, is_reserved=self._is_reserved)
 
     async def stop(self) -> None:
         """Let requests end."""
@@ -212,8 +226,10 @@ class ServiceProcess:
         log: Log,
         *,
         accept_empty: bool = False,
+        is_port_reserved: bool = False,
     ) -> None:
         self.accept_empty = accept_empty
+        self.is_port_reserved = is_port_reserved
         self.name = name
         self.settings = settings
         self.last_end = last_end
@@ -235,8 +251,9 @@ class ServiceProcess:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop.set)
         own = self.settings.of(self.name)
-        door = _Door(own.host, required(own.port, f"{self.name}.port"))
-        health = _listen(make_health_app(self.health), own.host, required(own.health_port, f"{self.name}.health_port"))
+        port, of_health = (required(getattr(own, each), f"{self.name}.{each}") for each in ("port", "health_port"))
+        door = _Door(own.host, port, is_reserved=self.is_port_reserved)
+        health = _listen(make_health_app(self.health), own.host, of_health, is_reserved=self.is_port_reserved)
         try:
             return await self._until_stopped(self._work(door))
         finally:

@@ -53,6 +53,7 @@ from softlanding.supervisor import (
     Process,
     Watching,
     free_ports,
+    reserved,
     start_nursery,
     supervise,
     up_lock,
@@ -116,7 +117,9 @@ def up(options: UpOptions) -> int:
         if not options.accept_empty:
             births.refuse_lost(settings, {name: make_engines(name, settings).reading for name in SERVICES}, "up")
         processes = _processes(settings, options, clock)
-        asyncio.run(_run(settings, options, processes, nursery, clock))
+        own = [settings.of(name) for name in SERVICES]
+        with reserved(port for one in own for port in (one.port, one.health_port) if port is not None):
+            asyncio.run(_run(settings, options, processes, nursery, clock))
     return 0
 
 
@@ -183,6 +186,7 @@ def _service(name: str, settings: Settings, options: UpOptions, clock: Clock) ->
         "service": name,
         "folder": str(options.folder),
         "environment": to_environment(settings if options.without_nats else _with_nats_user(settings, name)),
+        "is_port_reserved": True,
         "accept_empty": options.accept_empty,
         "sample_on": None if options.is_empty else _sample_day(settings, options, clock),
     }

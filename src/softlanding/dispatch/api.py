@@ -129,9 +129,8 @@ _OF_PICKUPS = frozenset(
     ]
 )
 _OF_DRIVERS = frozenset(("conference", "id", "removed_at", "seen_at"))
-_OF_VEHICLES = frozenset(
-    ("code", "conference", "luggage", "name", "seats", "start_place", "starts_at", "wheelchair", "wheelchair_places")
-)
+_OF_VEHICLES = frozenset(("code", "conference", "luggage", "name", "seats", "wheelchair", "wheelchair_places"))
+_OF_PLACES = frozenset(("conference", "exit_domestic_min", "exit_international_min", "iata", "kind", "zone"))
 _OF_SHIFTS = frozenset(("code", "from_at", "id", "rides", "starts_at", "to_at", "vehicle"))
 
 Slug = Annotated[str, Path(max_length=80, pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -402,9 +401,10 @@ def _add_places(doors: Doors, work: Work, desk: Desk) -> None:
     path, read = "/api/dispatch/{conference}/places", work.database.read
 
     @doors.api(path, who=LOOK, summary="Places, by short name")
-    async def list_all(conference: Slug) -> list[dict[str, Any]]:
+    async def list_all(request: Request, conference: Slug) -> Any:
         await read(need_conference, conference)
-        return [vars(place) for place in (await read(store.load_places, conference)).values()]
+        found = [vars(place) for place in (await read(store.load_places, conference)).values()]
+        return as_seen_by(request.state.visitor, found, _OF_PLACES)
 
     @doors.api(path, who=FLEET_WRITERS, methods=("POST",), summary="Add a place")
     async def add(request: Request, conference: Slug, key: Key, given: PlaceGiven) -> dict[str, Any]:

@@ -48,13 +48,20 @@ _NESTING = re.compile(r"<(?!(?:p|br|hr|li)[\s/>])[A-Za-z]", re.IGNORECASE)
 _HEADING = re.compile(r"<(/?)h[12]\b", re.IGNORECASE)
 # XML 1.0 forbids these; nothing else wants them. Surrogates are halves of characters.
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+# They turn the direction of what follows, ours included; letters from right to left need none of them.
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ANY_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _NOT_IN_URLS = re.compile(r"[^A-Za-z0-9\-._~:/?#@!$&'()*+,;=%\[\]]+")
 
 
 def plain(text: str) -> str:
     """The text without control characters and surrounding space; lines end in a line feed."""
-    return _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    return _UNWANTED.sub("", unturned(text).replace("\r\n", "\n").replace("\r", "\n")).strip()
+
+
+def unturned(text: str) -> str:
+    """The text without the marks that turn what stands behind it."""
+    return _TURNING.sub("", text)
 
 
 def one_line(text: str) -> str:

@@ -133,12 +133,13 @@ _AUTHORITY = _Text("""
 			file_server
 		}""")
 
-# Personal links open somebody's journey: neither they nor cookies and addresses of pages come into a log.
+# Personal links open somebody's journey, and people type names into searches: neither links, in whatever spelling, nor
+# what follows a question mark, nor cookies come into a log.
 _REDACTED = """format filter {
 			wrap json {
 				time_format rfc3339_nano
 			}
-			request>uri regexp "/(drive|speaker|sign-in|runsheets)/[^/?]+" "/$1/-"
+			request>uri regexp "(?i)(/(?:drive|speaker|sign-in|runsheets)/)[^/?]+|(/)[a-z0-9_-]{40,}|([?]).*" "$1$2$3-"
 			request>headers delete
 			resp_headers delete
 		}"""
@@ -372,7 +373,7 @@ _CADDYFILE = _Text("""\
 		@runsheet path_regexp ^/%{slug}/runsheets/[A-Za-z0-9_-]{16,}/
 		handle @runsheet {
 			root * "%{site}"
-			header Cache-Control "private, no-cache"
+			header Cache-Control no-store
 			header X-Robots-Tag noindex
 			import reading
 			file_server

@@ -15,7 +15,7 @@ from softlanding.supervisor.processes import (
     Watching,
     supervise,
 )
-from softlanding.supervisor.run_folder import End, free_ports, up_lock
+from softlanding.supervisor.run_folder import End, free_ports, reserved, up_lock
 
 __all__ = [
     "End",
@@ -31,6 +31,7 @@ __all__ = [
     "Turns",
     "Watching",
     "free_ports",
+    "reserved",
     "run_loops",
     "start_nursery",
     "supervise",

@@ -6,7 +6,7 @@ import os
 import random
 import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -95,6 +95,35 @@ def free_ports(names: Sequence[str], data_folder: Path, rng: random.Random) -> d
     return ports
 
 
+@contextmanager
+def reserved(ports: Iterable[int]) -> Iterator[None]:
+    """These loopback ports are this user's for as long as it lasts, though nobody listens there: when a service dies,
+    nobody else of this machine takes its port, and with it what the others tell it in confidence.
+
+    Whoever is to listen there sets SO_REUSEPORT; Linux lets processes of one user alone share a port so.
+    """
+    held: list[socket.socket] = []
+    try:
+        for port in ports:
+            held.append(_reserve(port))
+        yield
+    finally:
+        for one in held:
+            one.close()
+
+
+def _reserve(port: int) -> socket.socket:
+    """Bound, and not listening. Without SO_REUSEADDR: with it anybody might bind as well, who sets it, too."""
+    held = socket.socket()
+    try:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(("127.0.0.1", port))
+    except OSError:
+        held.close()
+        raise
+    return held
+
+
 def _hold_port(wanted: object, rng: random.Random, held: list[socket.socket]) -> int:
     low, high = 20_000, min(32_000, _outgoing_from() - 1)
     tries = [wanted] if isinstance(wanted, int) else []
@@ -102,6 +131,7 @@ def _hold_port(wanted: object, rng: random.Random, held: list[socket.socket]) ->
         candidate = socket.socket()
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
+            _reserve(port).close()  # What was spoken here lately may still stand in the way of that.
             candidate.bind(("127.0.0.1", port))
             candidate.listen(1)
         except OSError:

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData, UploadFile
 
 from softlanding.errors import Conflict, Fault, Invalid, NotFound, Refused, SoftlandingError, TooMany
+from softlanding.formats.texts import unturned
 from softlanding.web.cookies import PLAIN
 
 FLASH = f"{PLAIN}-message"
@@ -35,7 +36,7 @@ class Form:
 
     def text(self, field: str, *, most: int = 2000) -> str:
         """The field without blanks around; "" when absent. Raises Invalid when longer than `most`."""
-        value = self.values.get(field, "").strip()
+        value = unturned(self.values.get(field, "")).strip()
         if len(value) > most:
             raise Invalid(Fault(field, f"is longer than {most} characters"))
         return value

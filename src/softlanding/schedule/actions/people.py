@@ -58,8 +58,11 @@ def _check(name: str, email: str) -> None:
 
 
 def change_roles(tx: Transaction, now: datetime, person: str, roles: Roles) -> dict[str, Any]:
-    """These roles and no others from now on. Raises NotFound for strangers."""
+    """These roles and no others from now on; sign-in links that were made for the roles before let nobody in any more,
+    as sessions end. Raises NotFound for strangers."""
     known = _need(tx, person)
+    if set(roles) != set(known.roles):
+        auth.note_sign_in_made(tx, now, person)
     return _grant(tx, now, person, known.name, known.email, known.phone, roles, revision=known.revision + 1)
 
 

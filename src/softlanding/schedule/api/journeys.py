@@ -97,7 +97,7 @@ _OF_PICKUPS = frozenset(
     ]
 )
 _OF_UNANSWERED = frozenset(("lands_at", "party", "pickup", "since"))
-_OF_SPEAKERS = frozenset(("code", "talks"))
+_OF_SPEAKERS = frozenset(("talks",))
 
 
 class ArrivalGiven(Given):
