@@ -303,3 +303,14 @@ def test_a_long_table_is_taken_in_parts(house):
     assert len(asyncio.run(_take_table(house, table, False))["added"]) == 150
     assert asyncio.run(_take_table(house, table, False))["same"] == 150
     assert len({fact.code for fact in told(house, "pickup.requested")}) == 150
+
+
+def test_a_ride_that_a_person_settled_at_dispatch_is_seen_to_on_all_pages(house):
+    announce(house)
+    [asked] = told(house, "pickup.requested")
+    dispatch_says(house, "stood_down", asked, reason="driven by taxi, says Ana")
+    read = house["schedule"].database.read_now
+    [row] = read(views.journeys.arrivals, SLUG, ZONE)
+    assert (row["state"], row["why"]) == ("stood_down", "driven by taxi, says Ana")
+    now = house.clock.now()
+    assert read(views.speaker.journey_of_speaker, SLUG, "ADA", now)["journey"]["said"].startswith("A person has seen")

@@ -11,6 +11,7 @@ from softlanding.dispatch.actions import pickups
 from softlanding.dispatch.actions.sample import load_sample as load
 from softlanding.dispatch.plans import Desk
 from softlanding.dispatch.tables import tables
+from softlanding.incidents import Incident
 from softlanding.lifecycle import Chore, Service, Work
 from softlanding.sample import sample
 from softlanding.settings import Settings
@@ -25,6 +26,9 @@ def make_service(settings: Settings) -> Service:
 
     def missed_first(tx: Transaction, now: datetime) -> bool:
         return pickups.declare_missed(tx, now, desk)
+
+    def do_as_settled(tx: Transaction, now: datetime, incident: Incident) -> None:
+        pickups.do_as_settled(tx, now, desk, incident)
 
     async def load_sample(database: Database, first_day: date) -> object:
         return await database.write(load, desk, sample(first_day))
@@ -42,6 +46,7 @@ def make_service(settings: Settings) -> Service:
         chores=(Chore("runsheets", runsheets.RunSheets().step, pause_s=2.0, wakes_on_commit=False),),
         doors=doors,
         on_refused=subscriptions.on_refused(desk),
+        on_settled=do_as_settled,
         counts=views.count_pickups,
         load_sample=load_sample,
         at_start=(missed_first,),

@@ -37,6 +37,7 @@ from softlanding.messaging.envelope import Envelope
 MISSED_AT_ONCE = 50  # In one action.
 TRIED_AT_ONCE = 10  # To seek a place takes 4 ms, on a very large fleet 30.
 EXPLAINED_MAX = 5  # So many rides without a place are told all the reasons; on a fuller day who looks is told.
+NOBODY_DRIVES = ("driven by taxi", "came by themselves", "not needed")  # Words after which no car is to come.
 ASK_AGAIN_AFTER = timedelta(minutes=30)  # Of a driver who waits beyond the time of a pickup.
 
 
@@ -908,6 +909,29 @@ def take_back(
     hand = plans.without(hand, pickup.id)
     words = f"taken back: {reason}"
     return answer_of(left_out(tx, now, desk, hand, replace(pickup, is_held=True), words, pickup.shift, by=by))
+
+
+def do_as_settled(tx: Transaction, now: datetime, desk: Desk, incident: incidents.Incident) -> None:
+    """By whichever page a person settles who was missed or is stranded, the word is done: where nobody has to drive any
+    more, a ride that was planned again meanwhile is stood down. What is asked anew after that waits for a person.
+
+    Raises Refused when the passenger is aboard.
+    """
+    if incident.kind not in ("missed", "stranded") or incident.settled_word not in NOBODY_DRIVES:
+        return
+    pickup = store.find_pickup(tx.connection, incident.about.removeprefix("pickup/"))
+    if pickup is None or not pickup.is_open:
+        return
+    if pickup.is_aboard:
+        others = " or ".join(f"'{word}'" for word in incident.words if word not in NOBODY_DRIVES)
+        raise Refused(f"{pickup.code} is aboard {pickup.vehicle} already; say {others}")
+    by, note = incident.settled_by or "nobody", incident.settled_note
+    reason = f"{incident.settled_word}, says {by}{f': {note}' if note else ''}"
+    hand = plans.take_hand(tx, now, desk, pickup.conference)
+    gone = replace(model.off_vehicle(pickup, "stood_down", reason, now), is_held=True)
+    _leave(tx, now, desk, hand, gone, is_new=False, reason=f"{pickup.code} stands down")
+    _note(tx, now, gone, f"stood down: {incident.settled_word}{f': {note}' if note else ''}", by)
+    tell(tx, PickupStoodDown, gone, now, hand, reason=reason)
 
 
 def lock(

@@ -275,7 +275,7 @@ def _why(way: Way, zone: str) -> str:
         return asked if way.is_stood_down or ride is None else f"{asked}; {MAY_STILL_COME}".removeprefix("; ")
     if ride is not None and not way.is_answered and ride.state.board_at is not None:
         return f"planned before the change ({_plan(ride, zone)}); not answered yet"
-    if ride is not None and ride.status in ("unplaced", "refused", "missed", "no_show"):
+    if ride is not None and ride.status in ("unplaced", "refused", "missed", "no_show", "stood_down"):
         return ride.state.reason
     return ""
 

@@ -26,6 +26,7 @@ SAID = {
     "stood_down": "Nobody is sent: this arrival was withdrawn or its flight is cancelled.",
     "by_hand": "A person fetches you, without our planning.",
 }
+_SETTLED = "A person has seen to it, without our planning. Please call us if nobody has told you how."
 _REACHED = ("landed", "planned", "arrived", "boarded", "delivered")
 _LIVE = ("accepted", "arrived", "boarded")
 
@@ -78,10 +79,16 @@ def _journey(way: Way, now: datetime) -> dict[str, Any]:
         "to_place": arrival.to_place,
         "pickup": way.pickup.code if way.pickup else None,
         "state": way.state,
-        "said": SAID.get(way.state, ""),
+        "said": _said(way),
         "lost": _lost(way, now),
         "steps": _steps(way, now),
     }
+
+
+def _said(way: Way) -> str:
+    """What Dispatch stood down though it is still asked for, a person has settled there."""
+    is_settled = way.state == "stood_down" and way.pickup is not None and way.pickup.is_open
+    return _SETTLED if is_settled else SAID.get(way.state, "")
 
 
 def _lost(way: Way, now: datetime) -> dict[str, Any] | None:
