@@ -124,6 +124,18 @@ def test_another_plate_or_telephone_is_told_to_who_rides(here):
     assert "car: Car 1 HH-1 Car 1 NEW 222" in news(here)[0]
 
 
+def test_of_who_sits_in_the_car_only_another_goal_is_news(here):
+    here.ask(a_pickup(landing_at=NOON - timedelta(hours=1)))
+    news(here)
+    for what in ("accepted", "arrived", "boarded"):
+        here.act(taps.tap, here.desk, CONFERENCE, "K7Q1", what, here.now)
+    car = here.read(store.load_vehicles, CONFERENCE)["V1"]
+    here.act(fleet.save_vehicle, here.desk, type(car)(**(vars(car) | {"plate": "NEW 222"})))
+    assert news(here) == []
+    here.ask(changed(a_pickup(landing_at=NOON - timedelta(hours=1)), to_place="Pension Plan B"))
+    assert "Pension Plan B" in news(here)[0]
+
+
 def test_another_driver_by_table_is_told_to_who_rides_and_has_agreed_to_nothing(here):
     here.ask(a_pickup())
     news(here)

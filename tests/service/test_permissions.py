@@ -463,3 +463,13 @@ def test_a_feed_tells_nothing_about_persons_but_to_who_may_know(sampled, service
     for headers in (_bearer(sampled.token("facts")), operator):
         assert [secret for secret in secrets if secret in feed(headers)] == []
     assert service == "statistics" or any(secret in told for secret in secrets)
+
+
+def test_a_coordinator_is_led_to_the_arrivals_that_they_may_use(sampled):
+    session = sampled.session(sampled.person("coordinator", ("softconf", "coordinator")))
+    page = sampled.client("dispatch", **session).get("/softconf/dispatch/")
+    assert 'href="/softconf/organise/arrivals"' in page.text
+    assert 'href="/softconf/organise/people"' not in page.text
+    arrivals = sampled.client("schedule", **session).get("/softconf/organise/arrivals")
+    assert arrivals.status_code == 200
+    assert 'href="/softconf/organise/arrivals" aria-current="page"' in arrivals.text

@@ -30,7 +30,7 @@ def note_change(tx: Transaction, at: datetime, pickup: Pickup, crew: Crew | None
             store.keep_told(tx, replace(row, seen=None, seen_at=at, now=None, now_at=at))
             continue
         if after is not None and row.now is not None and pickup.status in ("boarded", "delivered"):
-            after = replace(after, board_at=row.now.board_at)  # When somebody boarded is no news to who drives them.
+            after = replace(row.now, to_place=after.to_place)  # Where to is all that is news of who sits in the car.
         if after != row.now:
             store.keep_told(tx, replace(row, now=after, now_at=at))
 
