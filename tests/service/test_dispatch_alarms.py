@@ -1,12 +1,13 @@
 """What needs a person stands on the board: by name, talk and time, in the alarms and in the counts."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from clocks import NOON
 from dispatched import CONFERENCE, Dispatched, a_pickup, changed, withdrawn
-from softlanding.dispatch import views
+from softlanding.dispatch import plans, store, views
 from softlanding.dispatch.actions import fleet, pickups, taps
 from softlanding.dispatch.model import Place
 
@@ -67,16 +68,57 @@ def test_a_lost_talk_is_one_incident_and_grows_when_it_gets_worse(here):
     assert [one.settled_at for one in here.incidents() if one.kind == "lost"] == [None]
 
 
-def test_in_time_means_at_the_venue_not_at_the_hotel(here, coordinator):
+def onward(here):
+    """From the far hotel to the nearest venue, as plans reckon it."""
+    return plans.onward(here.read(store.load_places, CONFERENCE), here.now, ZoneInfo("Europe/Berlin"))["far"]
+
+
+def minutes_after_landing(here, more):
+    """When a talk begins that is so much after the ride to the far hotel ends."""
+    return (here.pickup().deliver_at + more - NOON - timedelta(hours=1)) / timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("margin", "kind"),
+    [
+        (-timedelta(minutes=1), "lost"),
+        (timedelta(0), "lost"),
+        (timedelta(minutes=1), "at_risk"),
+        (timedelta(minutes=14), "at_risk"),
+        (timedelta(minutes=16), None),
+    ],
+)
+def test_in_time_means_at_the_venue_not_at_the_hotel(here, coordinator, margin, kind):
     here.act(fleet.save_place, here.desk, FAR_HOTEL)
     here.ask(a_pickup(1, to_place="Far Hotel", **a_talk(24 * 60)))
-    at_hotel = here.pickup().deliver_at - NOON - timedelta(hours=1)
-    margin = timedelta(minutes=20)  # Enough where one alights, and not for the drive to the venue.
-    here.ask(a_pickup(2, to_place="Far Hotel", **a_talk((at_hotel + margin) / timedelta(minutes=1))))
-    [alarm] = [one for one in alarms(coordinator) if one["pickup"] == "K7Q2"]
-    assert alarm["kind"] == "at_risk"
-    assert "On SQL" in alarm["detail"]
-    assert [one["pickup"] for one in here.told("talk.at_risk")] == ["pickup-2"]
+    begins = minutes_after_landing(here, onward(here) + margin)
+    here.ask(a_pickup(2, to_place="Far Hotel", **a_talk(begins)))
+    found = [one for one in alarms(coordinator) if one["pickup"] == "K7Q2"]
+    assert [one["kind"] for one in found] == ([kind] if kind else [])
+    assert all("On SQL" in one["detail"] and "Move the ride to another car" in one["to_do"] for one in found)
+    assert [one["pickup"] for one in here.told("talk.at_risk")] == (["pickup-2"] if kind else [])
+
+
+def test_a_talk_that_is_lost_by_its_plan_alone_is_so_until_the_plan_is_another(here, coordinator):
+    here.act(fleet.save_place, here.desk, FAR_HOTEL)
+    here.ask(a_pickup(1, to_place="Far Hotel", **a_talk(24 * 60)))
+    here.ask(changed(a_pickup(1, to_place="Far Hotel", **a_talk(minutes_after_landing(here, timedelta(minutes=1))))))
+    [alarm] = alarms(coordinator)
+    assert alarm["kind"] == "lost"
+    assert alarm["title"].startswith("The talk of K7Q1 is lost: it begins Fri 8 May")
+    assert here.incidents() == []  # A plan may still mend it.
+    again = a_pickup(1, to_place="Kaispeicher Nine", **a_talk(24 * 60))
+    here.ask(changed(again, revision=3))
+    assert alarms(coordinator) == []
+
+
+def test_of_several_venues_the_nearest_one_counts(here, coordinator):
+    here.act(fleet.save_place, here.desk, FAR_HOTEL)
+    here.ask(a_pickup(1, to_place="Far Hotel", **a_talk(24 * 60)))
+    begins = minutes_after_landing(here, onward(here))
+    here.act(fleet.save_place, here.desk, Place(CONFERENCE, "barn", "The Barn", "venue", 53.751, 9.6, "Europe/Berlin"))
+    here.ask(a_pickup(2, to_place="Far Hotel", **a_talk(begins)))
+    assert [one["kind"] for one in alarms(coordinator) if one["pickup"] == "K7Q2"] == []
 
 
 def test_a_refused_pickup_says_why_and_what_to_do_and_counts(here, coordinator):

@@ -45,7 +45,9 @@ def list_alarms(
     waiting = store.list_pickups(connection, conference.slug, ("unplaced",))
     alarms += _of_waiting(waiting, zone, now)
     riding = store.list_pickups(connection, conference.slug, ON_VEHICLE)
-    alarms += [alarm for one in riding for alarm in _of_ride(one, crews.get(one.shift or ""), onward, zone, now)]
+    is_lost_anyway = {one.about.removeprefix("pickup/") for one in found if one.kind == "lost"}
+    alarms += [alarm for one in riding if one.id not in is_lost_anyway for alarm in _of_talk(one, onward, zone)]
+    alarms += [alarm for one in riding for alarm in _of_driver(one, crews.get(one.shift or ""), zone, now)]
     return sorted(alarms, key=lambda one: LOUDEST.index(one["kind"]) if one["kind"] in LOUDEST else len(LOUDEST))
 
 
@@ -76,15 +78,22 @@ def _of_waiting(waiting: list[Pickup], zone: ZoneInfo, now: datetime) -> list[Va
     return alarms
 
 
-def _of_ride(
-    pickup: Pickup, crew: Crew | None, onward: Mapping[str, timedelta], zone: ZoneInfo, now: datetime
-) -> list[Values]:
-    """What is wrong with a ride that has a car: late for the talk, and the driver not heard of when they should be."""
-    found, way = [], onward.get(pickup.to_place or "", timedelta(0))
-    if pickup.talk and model.is_talk_at_risk(pickup, way):
-        assert pickup.deliver_at is not None, "a talk is at risk by a plan"
-        title = f"The talk of {pickup.code} is at risk: at the venue {_at(pickup.deliver_at + way, zone)} as planned"
-        found.append(_of_pickup(pickup, "at_risk", title, zone))
+def _of_talk(pickup: Pickup, onward: Mapping[str, timedelta], zone: ZoneInfo) -> list[Values]:
+    """By the plan alone their talk is lost, or at risk. Whom no plan brings there in time has an incident instead."""
+    way = onward.get(pickup.to_place or "", timedelta(0))
+    if pickup.talk is None or pickup.deadline_at is None or not model.is_talk_at_risk(pickup, way):
+        return []
+    assert pickup.deliver_at is not None, "a talk is at risk by a plan"
+    there = f"at the venue {_at(pickup.deliver_at + way, zone)} as planned"
+    if model.is_talk_lost_as_planned(pickup, way):
+        title = f"The talk of {pickup.code} is lost: it begins {_at(pickup.deadline_at, zone)}, and they are {there}"
+        return [_of_pickup(pickup, "lost", title, zone) | {"to_do": _TO_DO["at_risk"]}]
+    return [_of_pickup(pickup, "at_risk", f"The talk of {pickup.code} is at risk: {there}", zone)]
+
+
+def _of_driver(pickup: Pickup, crew: Crew | None, zone: ZoneInfo, now: datetime) -> list[Values]:
+    """The driver is not heard of when they should be."""
+    found: list[Values] = []
     if crew is None or pickup.board_at is None or pickup.status not in ("planned", "accepted"):
         return found
     driver = f"{crew.driver_name}, {crew.vehicle}, {crew.driver_phone}"

@@ -188,6 +188,13 @@ def is_talk_at_risk(pickup: Pickup, onward: timedelta) -> bool:
     return by is not None and pickup.deliver_at is not None and pickup.deliver_at + onward > by
 
 
+def is_talk_lost_as_planned(pickup: Pickup, onward: timedelta) -> bool:
+    """As planned, they are not at the venue when the talk begins; it is `onward` from where they alight. Another plan
+    may still bring them there in time."""
+    begins, alight_at = pickup.deadline_at, pickup.deliver_at
+    return begins is not None and alight_at is not None and alight_at + onward >= begins
+
+
 def is_talk_lost(pickup: Pickup, way: timedelta) -> bool:
     """Whatever is planned, they are not at the venue when the talk begins; it is `way` from where they board."""
     is_asked = pickup.direction == "arrival" and pickup.talk is not None and pickup.deadline_at is not None
