@@ -443,7 +443,8 @@ def best_place(flat: Flat, desk: Desk, v: int, row: Array, n: int, price: float,
 @compiled
 def least_price(flat: Flat, desk: Desk, v: int, row: Array, n: int, r: int) -> Price:
     """What ride `r` adds at least, quickly; NEVER if no position is open. `look` comes first. It is a bound but for the
-    riding of others, who may be spared some by boarding later."""
+    riding of others, who may be spared some by boarding later, and for their waiting where a break moves with the
+    car."""
     count, least = _gather(flat, desk, v, row, n, r), NEVER
     for c in range(count):
         least = min(least, desk.least[c])
