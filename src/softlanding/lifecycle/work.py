@@ -478,6 +478,13 @@ class Work:
             "peers": self.peers.summary(),
         }
 
+    def as_of(self, service: str) -> tuple[bool, datetime | None]:
+        """(whether what this peer tells is applied here up to now, else up to when as far as is known)."""
+        peer, receiver = self.peers.by_name[service], self.receivers[service]
+        if receiver.is_behind(peer):
+            return False, receiver.told_at
+        return peer.silent_since is None, peer.heard_at
+
     def silent_peers(self) -> dict[str, float]:
         """1 for each peer that is silent, 0 for the others."""
         return {name: float(peer.silent_since is not None) for name, peer in self.peers.by_name.items()}

@@ -5,6 +5,7 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from softlanding.clock import Clock
 from softlanding.database import Database
@@ -46,6 +47,7 @@ class Receiver:
     needs_repair: bool = True  # At start, and whenever a gap or a lost tail shows.
     parked_numbers: tuple[int, ...] = ()
     applied: int = 0  # In this life.
+    told_at: datetime | None = None  # When the newest fact that was taken in this life was told.
     _halting: str | None = None  # Why it is to stand still; `halted` says the same once that is written down.
     _held: list[Delivery] = field(default_factory=list)
     _size: int = BATCH_AT_FIRST  # So many facts an action, by how long the last ones took.
@@ -98,6 +100,15 @@ class Receiver:
             self.needs_repair = True
         if here is not None and here.epoch != life and peer.beat.life == life:
             self.needs_repair = True
+
+    def is_behind(self, peer: Peer) -> bool:
+        """Whether facts are lacking here that the producer had told by the beat before its last."""
+        if peer.beat is None or peer.tail_before is None or peer.tail_before[1] == 0:
+            return False
+        life, number = peer.tail_before
+        if self.cursor is None or self.cursor.epoch not in (life, peer.beat.life):
+            return True
+        return self.cursor.epoch == life and self.cursor.sequence < number
 
     def receipt(self) -> Receipt | None:
         if self.cursor is None:
@@ -255,6 +266,7 @@ class Receiver:
         if outcome.cursor is not None:
             self.cursor = outcome.cursor
         self.applied += outcome.applied
+        self.told_at = outcome.taken[-1].time if outcome.taken else self.told_at
         now = self.clock.monotonic()
         for envelope in outcome.parked:
             self.parked_numbers = (*self.parked_numbers, envelope.sequence)[-100:]

@@ -118,18 +118,19 @@ def make_environment(service: str) -> jinja2.Environment:
 
 def peers_view(work: Work) -> list[dict[str, Any]]:
     """The other services as this one hears them, for `_peers.html`."""
-    return [_peer_view(peer.service, peer) for peer in work.peers.by_name.values()]
+    return [_peer_view(peer.service, peer, work.as_of(peer.service)) for peer in work.peers.by_name.values()]
 
 
-def _peer_view(service: str, peer: Any) -> dict[str, Any]:
-    beat = peer.beat
+def _peer_view(service: str, peer: Any, as_of: tuple[bool, datetime | None]) -> dict[str, Any]:
+    beat, (is_all_here, known_at) = peer.beat, as_of
     if peer.silent_since is not None or beat is None:
         state = "silent" if peer.silent_since is not None else "starting"
     elif beat.phase != "ready":
         state = "starting"
     else:
         state = beat.state or ("degraded" if beat.is_degraded else "ready")
-    return {"service": service, "state": state, "since": peer.silent_since, "beat_at": peer.heard_at}
+    said = {"is_all_here": is_all_here, "as_of": None if is_all_here else known_at}
+    return {"service": service, "state": state, "since": peer.silent_since, "beat_at": peer.heard_at} | said
 
 
 @lru_cache

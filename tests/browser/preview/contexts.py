@@ -242,12 +242,40 @@ def what_changed() -> dict[str, Any]:
 # --- Schedule, for staff and speakers
 
 PEERS = [
-    Value(service="schedule", state="ready", since=at(8, 1), beat_at=NOW - timedelta(seconds=1)),
-    Value(service="statistics", state="ready", since=at(8, 1), beat_at=NOW - timedelta(seconds=1)),
+    Value(
+        service="schedule",
+        state="ready",
+        since=at(8, 1),
+        beat_at=NOW - timedelta(seconds=1),
+        is_all_here=True,
+        as_of=None,
+    ),
+    Value(
+        service="statistics",
+        state="ready",
+        since=at(8, 1),
+        beat_at=NOW - timedelta(seconds=1),
+        is_all_here=True,
+        as_of=None,
+    ),
 ]
 DISPATCH_DOWN = [
-    Value(service="dispatch", state="silent", since=at(14, 9, 11), beat_at=at(14, 9, 11)),
-    Value(service="statistics", state="ready", since=at(8, 1), beat_at=NOW - timedelta(seconds=1)),
+    Value(
+        service="dispatch",
+        state="silent",
+        since=at(14, 9, 11),
+        beat_at=at(14, 9, 11),
+        is_all_here=False,
+        as_of=at(14, 9, 11),
+    ),
+    Value(
+        service="statistics",
+        state="ready",
+        since=at(8, 1),
+        beat_at=NOW - timedelta(seconds=1),
+        is_all_here=True,
+        as_of=None,
+    ),
 ]
 
 
