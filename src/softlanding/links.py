@@ -81,6 +81,13 @@ def replaced(desk: str) -> NotFound:
     return NotFound(f"this personal link was replaced or taken back; ask {desk} for your new one")
 
 
+def left(desk: str) -> NotFound:
+    return NotFound(
+        "your talk is not in the programme any more, and this page ended with it; if you are on your way, call "
+        f"{desk}: a car may still be coming for you"
+    )
+
+
 def ended(at: datetime) -> NotFound:
     return NotFound(f"this personal link ended on {at:%Y-%m-%d}, some days after the conference")
 

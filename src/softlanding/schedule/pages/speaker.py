@@ -11,7 +11,7 @@ from softlanding import keys
 from softlanding.conferences import Conference
 from softlanding.errors import SoftlandingError, Unavailable
 from softlanding.lifecycle import Work
-from softlanding.links import replaced, unknown
+from softlanding.links import left, replaced, unknown
 from softlanding.schedule import store, views
 from softlanding.schedule.actions.journeys import announce_arrival, rewrite_arrival, withdraw_present_arrival
 from softlanding.schedule.actions.people import see_speaker_link
@@ -30,7 +30,9 @@ async def _speaker(work: Work, slug: str, token: str) -> Speaker:
     found, speaker = await work.database.read(views.staff.bearer, slug, given)
     if found is None:
         raise unknown(given, "the organisers")
-    if not found.is_live or speaker is None:
+    if speaker is None or (not found.is_live and not speaker.talks):
+        raise left("the organisers")
+    if not found.is_live:
         raise replaced("the organisers")
     await refuse_ended(work, slug)
     return speaker
