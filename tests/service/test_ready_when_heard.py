@@ -8,6 +8,7 @@ import pytest
 from browsers import press_sign_in
 from clocks import HandClock
 from softlanding.app.hearing import WITHIN_S, has_heard, wait_until_heard
+from softlanding.drills.counting import run_sql
 from softlanding.drills.installation import throw_away
 
 SCHEDULE = {"life": "b", "number": 7}
@@ -57,3 +58,15 @@ def test_a_click_right_after_ready_finds_the_conference_everywhere(tmp_path):
             answers = {place: browser.get(place).status_code for place in places}
         here.stop()
     assert answers == dict.fromkeys(places, 200)
+
+
+@pytest.mark.timeout(90)
+def test_who_says_ready_has_noted_it(tmp_path):
+    """Killed right afterwards it was a life that worked, and no attempt of the outage before it."""
+    with throw_away(words=("--without-nats",), folder=tmp_path) as here:
+        here.start()
+        kill = here.kill("dispatch")
+        here.wait_working("dispatch", kill.pid)
+        noted = [row["life"] for row in run_sql(here.data, "dispatch", "SELECT life FROM readiness")]
+        assert here.state("dispatch")["life"] in noted
+        here.stop()

@@ -315,6 +315,7 @@ class ServiceProcess:
         work.tell_change, work.tell_outage = self._tell_change, self._tell_outage
         self.phases.enter("listening")
         door.open(work)
+        await self.patience.until_done(work.note_ready)
         self.phases.enter("ready")
         await work.send_beat()
         self.health.work = work

@@ -253,6 +253,7 @@ class Work:
     commits: Signal = field(default_factory=Signal)  # Fired after each group commit: wakes loops and live pages.
     beat: Beat | None = None
     held_noted: str | None = None
+    ready_at: datetime | None = None  # As the database knows it.
     parked: int = 0
     refusals: audit.Refusals = field(default_factory=audit.Refusals)
     is_standby: bool = False  # Another process is at work; this one only reads.
@@ -262,7 +263,6 @@ class Work:
     tell_outage: Callable[[Outage], None] = lambda _outage: None  # Hears of the one that this life has ended.
     _unnoted: list[Change] = field(default_factory=list)
     _beats: int = 0
-    _is_ready_noted: bool = False
     _watched_mono: float | None = None
 
     def __post_init__(self) -> None:
@@ -356,7 +356,7 @@ class Work:
             parked=self.parked,
             is_degraded=self.state != "ready",
             detail=self.waiting_for,
-            ready_at=self.phases.since if self.phases.is_ready else None,
+            ready_at=(self.ready_at or self.phases.since) if self.phases.is_ready else None,
             state=self.state,
         )
         try:
@@ -393,15 +393,18 @@ class Work:
 
     async def beat_lease(self) -> bool:
         """An idle owner commits a beat a second, so that standbys see that it lives, and with it what was refused."""
-        await self._note_ready()
+        if self.phases.is_ready:
+            await self.note_ready()
         await self._keep_refusals(is_end=False)
         return False
 
-    async def _note_ready(self) -> None:
-        """A life that is killed before this line was an attempt: the outage before it goes on."""
-        if self.phases.is_ready and not self._is_ready_noted:
-            outage = await self.database.write(deaths.note_ready, self.service.name, self.life.epoch, self.phases.since)
-            self._is_ready_noted = True
+    async def note_ready(self) -> None:
+        """Before anybody is told that it is ready: a life that is killed before this was an attempt, and the outage
+        before it goes on."""
+        if self.ready_at is None:
+            ready_at = self.phases.since if self.phases.is_ready else self.parts.clock.now()
+            outage = await self.database.write(deaths.note_ready, self.service.name, self.life.epoch, ready_at)
+            self.ready_at = ready_at
             if outage is not None:
                 self.tell_outage(outage)
 
