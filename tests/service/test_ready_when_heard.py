@@ -10,6 +10,7 @@ from clocks import HandClock
 from softlanding.app.hearing import WITHIN_S, has_heard, wait_until_heard
 from softlanding.drills.counting import run_sql
 from softlanding.drills.installation import throw_away
+from waiting import wait_until
 
 SCHEDULE = {"life": "b", "number": 7}
 
@@ -70,3 +71,28 @@ def test_who_says_ready_has_noted_it(tmp_path):
         noted = [row["life"] for row in run_sql(here.data, "dispatch", "SELECT life FROM readiness")]
         assert here.state("dispatch")["life"] in noted
         here.stop()
+
+
+SLOW = """
+import asyncio, softlanding.app.serve as serve
+set_up = serve.ServiceProcess._set_up
+async def slow(self, work):
+    if (self.settings.data_folder / f"slow-{self.name}").exists():
+        await asyncio.Event().wait()
+    await set_up(self, work)
+serve.ServiceProcess._set_up = slow
+"""
+
+
+@pytest.mark.timeout(120)
+def test_a_life_that_is_stopped_while_it_starts_says_goodbye(tmp_path):
+    """Whoever presses Ctrl-C during a start finds no death at the next one."""
+    with throw_away(words=("--without-nats",), folder=tmp_path, plant=SLOW) as here:
+        here.start()
+        (here.data / "slow-dispatch").touch()
+        lives = "SELECT epoch, ended_at FROM lives ORDER BY began_at"
+        before = len(run_sql(here.data, "dispatch", lives))
+        here.kill("dispatch")
+        wait_until(lambda: len(run_sql(here.data, "dispatch", lives)) > before)
+        here.stop()
+        assert run_sql(here.data, "dispatch", lives)[before]["ended_at"] is not None

@@ -305,6 +305,19 @@ class ServiceProcess:
             )
         finally:
             standby.end()
+        try:
+            await self._come_to_work(work, database, bus, door, lost)
+            await self._turn_loops(work, hold)
+        except asyncio.CancelledError:  # Told to stop while it was still starting: a life that began says goodbye, too.
+            self.log.info("stopped while starting")
+        await self._finish(work, door, database, bus, client)
+        hold.release()
+        return 0
+
+    async def _come_to_work(
+        self, work: Work, database: ThreadedDatabase, bus: Any, door: _Door, lost: str | None
+    ) -> None:
+        """From a life that has begun to one that is ready."""
         await bus.start()
         work.troubles.tell = self._tell_trouble
         await self.patience.until_done(work.recover)
@@ -319,10 +332,6 @@ class ServiceProcess:
         self.phases.enter("ready")
         await work.send_beat()
         self.health.work = work
-        await self._turn_loops(work, hold)
-        await self._finish(work, door, database, bus, client)
-        hold.release()
-        return 0
 
     async def _look_for_loss(self, engine: sa.Engine, parts: Parts) -> str | None:
         """Why an empty database should not be, if that is accepted. Raises Refused if not."""
