@@ -17,7 +17,7 @@ from softlanding.sample import sample
 from waiting import wait_until
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-BYTES_MAX = 250_000
+BYTES_MAX = 300_000
 LANDINGS = (-35, -35, -34, 5, 25, 25, 50, 70, 95, 95, 120, 150, 180, 200, 240)  # Minutes from now.
 TAPS = (("accepted", "arrived", "boarded", "delivered"), ("accepted", "arrived", "boarded"), ("accepted", "arrived"))
 DEAD_FROM = timedelta(seconds=2)  # So long before somebody's time ends Dispatch is killed, and then kept down.
